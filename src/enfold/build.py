@@ -1,0 +1,112 @@
+"""The only place where a name becomes an object."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from math import cos, pi
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from enfold import objectives
+from enfold.config import Config
+from enfold.errors import InputError, unknown
+from enfold.model import Autoencoder
+from enfold.nets.heads import BernoulliPixels, DiagonalNormal, Normalise, NormalValues, at_most_one
+from enfold.nets.mlp import mlp_decoder, mlp_encoder
+from enfold.nets.notebook import FEATURES, NotebookDecoder, NotebookEncoder, glorot
+from enfold.objectives import Terms
+from enfold.optimizers import KerasRMSprop
+from enfold.priors import StandardNormal
+from enfold.spec import Spec
+
+Objective = Callable[[Autoencoder, Tensor], Terms]
+WARM_UP = 0.1  # of all steps
+
+
+def autoencoder(config: Config, spec: Spec) -> Autoencoder:
+    """Return the model that the settings describe, for data as in `spec`, with weights drawn from the seed.
+
+    Raises:
+        InputError: A name is unknown, or the network does not fit the data.
+    """
+    with torch.random.fork_rng([]):
+        torch.manual_seed(config.seed)
+        encoder_net, features, decoder_net = _named(NETWORKS, config.network, "network")(config, spec)
+        encoder = nn.Sequential(Normalise(spec), encoder_net, _posterior(config, features))
+    decoder = nn.Sequential(decoder_net, likelihood(config.likelihood, spec))
+    return Autoencoder(encoder, decoder, StandardNormal(config.latent_dim), spec)
+
+
+def likelihood(name: str, spec: Spec) -> nn.Module:
+    """Return the decoder's head: arrays of the data's shape → p(x|z).
+
+    Raises:
+        InputError: The name is unknown, or "bernoulli" is asked for data that are not intensities.
+    """
+    chosen = {"intensity": "bernoulli", "real": "normal"}[spec.kind] if name == "auto" else name
+    if chosen == "bernoulli" and spec.kind != "intensity":
+        raise InputError(
+            "The Bernoulli likelihood needs values between 0 and a known maximum, such as pixels, but this is "
+            f"{spec}. Choose likelihood=normal."
+        )
+    return _named(LIKELIHOODS, chosen, "likelihood")(spec)
+
+
+def objective(config: Config) -> Objective:
+    """Return the function to minimise, (model, x) → Terms."""
+    table: dict[str, Objective] = {
+        "elbo": partial(objectives.elbo, beta=config.beta),
+        "autoencoder": objectives.autoencoder,
+        "notebook": objectives.notebook,
+    }
+    return _named(table, config.objective, "objective")
+
+
+def optimizer(config: Config, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """Return the optimizer of the parameters."""
+    return _named(OPTIMIZERS, config.optimizer, "optimizer")(list(parameters), lr=config.learning_rate)
+
+
+def schedule(config: Config) -> Callable[[float], float]:
+    """Return the factor of the learning rate as a function of the share of training that is done, in 0…1."""
+    return _named(SCHEDULES, config.schedule, "schedule")
+
+
+def _mlp(config: Config, spec: Spec) -> tuple[nn.Module, int, nn.Module]:
+    encoder = mlp_encoder(spec.size, config.width, config.depth)
+    return encoder, config.width, mlp_decoder(config.latent_dim, config.width, config.depth, spec.shape)
+
+
+def _notebook(config: Config, spec: Spec) -> tuple[nn.Module, int, nn.Module]:
+    return NotebookEncoder(spec.shape), FEATURES, NotebookDecoder(config.latent_dim, spec.shape)
+
+
+def _posterior(config: Config, features: int) -> nn.Module:
+    deviation = torch.exp if config.network == "notebook" else at_most_one
+    head = DiagonalNormal(features, config.latent_dim, deviation)
+    glorot(head)
+    return head
+
+
+def _cosine(done: float) -> float:
+    """Rise linearly over the warm-up, then fall as half a cosine to zero (Loshchilov & Hutter 2017)."""
+    if done < WARM_UP:
+        return done / WARM_UP
+    return 0.5 + 0.5 * cos(pi * (done - WARM_UP) / (1 - WARM_UP))
+
+
+def _constant(done: float) -> float:
+    return 1.0
+
+
+def _named(table: Mapping[str, Any], name: str, what: str) -> Any:
+    if name not in table:
+        raise unknown(what, name, table)
+    return table[name]
+
+
+NETWORKS = {"mlp": _mlp, "notebook": _notebook}
+LIKELIHOODS = {"bernoulli": BernoulliPixels, "normal": NormalValues}
+OPTIMIZERS = {"adam": partial(torch.optim.Adam, fused=True), "rmsprop": KerasRMSprop}
+SCHEDULES = {"cosine": _cosine, "constant": _constant}

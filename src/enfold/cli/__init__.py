@@ -1,0 +1,41 @@
+"""The command line: a thin face on the library.
+
+Every command prints text for people, or with `--json` one JSON object. What the user can mend ends with a message on
+standard error and status 2.
+"""
+
+import os
+import sys
+
+from cyclopts import App, CycloptsError
+
+from enfold import __version__
+from enfold.errors import InputError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+app = App(
+    name="enfold",
+    version=__version__,
+    help="Fold a data set, images or tables, into a small latent space that one can look at, walk through, "
+    "sample from and trust. Begin with: enfold fit",
+    help_on_error=False,
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit status: 0, or 2 for anything the user can mend."""
+    from enfold.cli import commands, points  # noqa: F401 - importing them registers the commands
+
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except (CycloptsError, InputError) as error:
+        print(f"enfold: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("enfold: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as head, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0

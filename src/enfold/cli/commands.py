@@ -1,0 +1,248 @@
+"""The commands about data, settings and runs.
+
+Each imports what it needs when it is called, so that `enfold --help` is instant.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from enfold.cli import app
+from enfold.cli.output import Json, say, table
+from enfold.errors import InputError
+
+if TYPE_CHECKING:
+    from enfold.data import Dataset
+    from enfold.run import Run
+
+Settings = Annotated[list[str] | None, Parameter(name="--set", negative="", allow_leading_hyphen=True)]
+
+
+@app.command
+def fit(
+    *source: str,
+    recipe: str = "default",
+    latent_dim: int | None = None,
+    epochs: int | None = None,
+    holdout: float | None = None,
+    seed: int | None = None,
+    label: str | None = None,
+    image_shape: str | None = None,
+    out: Path | None = None,
+    set: Settings = None,
+    device: str = "auto",
+    json: Json = False,
+) -> None:
+    """Fit a model to data, and write a run folder with the model, its figures, its pictures and a report.
+
+    Parameters
+    ----------
+    source
+        Files (.csv, .npy, .npz, IDX), folders of them, or data sets by name (mnist, digits), joined in order.
+        Without any, mnist.
+    recipe
+        The settings to start from; `enfold recipes` shows them.
+    latent_dim
+        How many latent dimensions.
+    epochs
+        Passes over the data.
+    holdout
+        Rows to hold out of training for the figures: a share such as 0.1, or a count such as 5000.
+    seed
+        Seed of the split, the weights and the training.
+    label
+        The label column of a CSV file, where it is not called label, class, target or y.
+    image_shape
+        Height x width of flattened images that are not square, as in 28x20, or channels x height x width.
+    out
+        The folder to make; without it, a new one in runs/.
+    set
+        Any setting, as in --set beta=0.5; may be repeated.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    """
+    from enfold.cli.terminal import watch
+    from enfold.config import parse_settings
+    from enfold.data import load
+    from enfold.fitting import fit as fit_run
+
+    given = {"latent_dim": latent_dim, "epochs": epochs, "holdout": holdout, "seed": seed}
+    settings = {**parse_settings(set or []), **{name: value for name, value in given.items() if value is not None}}
+    data = load(*source, labels=label, image_shape=_shape(image_shape))
+    run = fit_run(data, recipe=recipe, out=out, device=device, watch=watch, **settings)
+    say(json, _values(run), f"{_overview(run)}\n\nReport: {run.folder / 'report.html'}")
+
+
+@app.command
+def report(run: Path, *, json: Json = False) -> None:
+    """Write a run's report anew from what is in its folder, and say where it is.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    """
+    from enfold.report import write_report
+    from enfold.run import open_run
+
+    path = write_report(open_run(run))
+    say(json, {"report": str(path)}, f"Report: {path}")
+
+
+@app.command
+def summary(run: Path, *, json: Json = False) -> None:
+    """Show a run's figures, its layers with their parameters, and what is known to be wrong with it.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    """
+    from enfold.report import layers
+    from enfold.run import open_run
+
+    opened = open_run(run)
+    found = layers(opened.model)
+    rows = [[each["name"], each["kind"], each["shape"], f"{each['parameters']:,}"] for each in found]
+    rows.append(["in all", "", "", f"{sum(each['parameters'] for each in found):,}"])
+    text = f"{_overview(opened)}\n\n{table(['layer', 'kind', 'output', 'parameters'], rows)}"
+    say(json, {**_values(opened), "layers": found}, text)
+
+
+@app.command
+def evaluate(run: Path, *source: str, device: str = "auto", json: Json = False) -> None:
+    """Show how good a model is on new data, or without a source, on the rows held out when it was fitted.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    source
+        Files, folders or data sets by name, with examples of the run's kind.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    """
+    from enfold.metrics import evaluate as evaluate_model
+    from enfold.run import open_run
+
+    opened = open_run(run, device)
+    rows, known = _unseen_and_known(opened, source)
+    metrics = evaluate_model(opened.model, opened.config, rows, known)
+    note = "" if known else "\n(no 5-nn accuracy: the data that the run was fitted to cannot be read any more)"
+    say(json, metrics, _figures(metrics, opened) + note)
+
+
+@app.command
+def data(*source: str, label: str | None = None, image_shape: str | None = None, json: Json = False) -> None:
+    """Show what enfold reads in a source: how many examples of which kind, their range and their labels.
+
+    Parameters
+    ----------
+    source
+        Files, folders or data sets by name, joined in order.
+    label
+        The label column of a CSV file, where it is not called label, class, target or y.
+    image_shape
+        Height x width of flattened images that are not square, as in 28x20, or channels x height x width.
+    """
+    import numpy as np
+
+    from enfold.data import load
+    from enfold.data.dataset import class_labels, class_name
+
+    read = load(*source, labels=label, image_shape=_shape(image_shape))
+    values: dict[str, Any] = {"rows": len(read), "shape": list(read.spec.shape), "type": read.spec.dtype}
+    values |= {"minimum": float(read.x.min()), "maximum": float(read.x.max())}
+    values |= {"unlabelled": int((~read.labelled).sum())}
+    classes = class_labels(read.labels)
+    if classes is not None:
+        values["classes"] = {class_name(label, read.spec): int(np.sum(read.labels == label)) for label in classes}
+    lines = [
+        f"{len(read):,} {read.spec}",
+        f"values from {values['minimum']:g} to {values['maximum']:g}, {read.spec.dtype}",
+    ]
+    lines.append(f"{values['unlabelled']:,} rows without a label")
+    lines += [f"  {name}: {count:,}" for name, count in values.get("classes", {}).items()]
+    say(json, values, "\n".join(lines))
+
+
+@app.command
+def recipes(*, json: Json = False) -> None:
+    """Show the recipes, their settings and what each setting means."""
+    from enfold.config import describe
+    from enfold.recipes import RECIPES
+
+    names = list(RECIPES)
+    settings = {name: {each["name"]: each["value"] for each in describe(RECIPES[name].config)} for name in names}
+    meanings = [(each["name"], each["meaning"]) for each in describe(RECIPES["default"].config)]
+    rows = [[name, *(str(settings[each][name]) for each in names), meaning] for name, meaning in meanings]
+    summaries = "\n".join(f"{name}: {RECIPES[name].summary}" for name in names)
+    say(json, settings, f"{summaries}\n\n{table(['setting', *names, 'meaning'], rows)}")
+
+
+@app.command
+def devices(*, json: Json = False) -> None:
+    """Show the devices at hand; `--device auto` takes the first."""
+    from dataclasses import asdict
+
+    from enfold.devices import devices as find
+
+    found = find()
+    rows = [[each.name, each.description, "bfloat16" if each.bfloat16 else "float32"] for each in found]
+    say(json, {"devices": [asdict(each) for each in found]}, table(["device", "what it is", "trains in"], rows))
+
+
+def _unseen_and_known(run: "Run", source: tuple[str, ...]) -> tuple["Dataset", "Dataset | None"]:
+    """Return the rows to evaluate on, and those that the model was fitted to, if they can still be read."""
+    from enfold.data import load_like
+    from enfold.fitting import split_again
+
+    if not source:
+        return split_again(run)
+    rows = load_like(run.spec, *source)
+    try:
+        return rows, split_again(run)[1]
+    except InputError:
+        return rows, None
+
+
+def _values(run: "Run") -> dict[str, Any]:
+    from enfold.recipes import mistakes
+
+    found = {"run": str(run.folder), "report": str(run.folder / "report.html"), "metrics": run.metrics}
+    return {**found, "mistakes": list(mistakes(run.config))}
+
+
+def _overview(run: "Run") -> str:
+    from enfold.recipes import mistakes
+
+    title = f"{' + '.join(run.spec.sources)} · {run.config.recipe} · {run.folder}"
+    wrong = [f"- {each}" for each in mistakes(run.config)]
+    return "\n".join(
+        [title, "", _figures(run.metrics, run), *(["", "Known to be wrong here:", *wrong] if wrong else [])]
+    )
+
+
+def _figures(metrics: dict[str, Any], run: "Run") -> str:
+    nats = "{negative_elbo:.2f} nats = {distortion:.2f} distortion + {rate:.2f} rate".format(**metrics)
+    lines = [["negative ELBO", nats, f"on {metrics['rows']:,} rows not trained on"]]
+    if metrics.get("notebook_loss") is not None:
+        lines.append(["notebook's loss", f"{metrics['notebook_loss']:.4f}", ""])
+    if metrics["knn_accuracy"] is not None:
+        lines.append(["5-nn accuracy", f"{metrics['knn_accuracy']:.3f}", "of the latent means"])
+    lines.append(["active units", f"{metrics['active_units']} of {run.config.latent_dim}", ""])
+    lines.append(["reconstruction MSE", f"{metrics['reconstruction_mse']:.4f}", ""])
+    if "train_seconds" in metrics:
+        speed = f"{metrics['images_per_second']:,.0f} images/s"
+        lines.append(["training", f"{metrics['train_seconds']:.1f} s", speed])
+    return table([], lines)
+
+
+def _shape(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    parts = text.lower().replace("×", "x").split("x")
+    if not all(part.strip().isdigit() for part in parts) or len(parts) not in (2, 3):
+        raise InputError(f"Expected --image-shape as in 28x28 (height x width) or 3x32x32, got '{text}'.")
+    return tuple(int(part) for part in parts)

@@ -1,0 +1,45 @@
+"""Training, shown in a terminal: a live bar, or plain lines where the output is no terminal."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from enfold.training import Losses, Progress
+
+
+def watch(items: Iterator[Progress]) -> Iterator[Progress]:
+    """Yield the items and show each on standard error as it passes."""
+    console = Console(stderr=True)
+    return _with_bar(items, console) if console.is_terminal else _with_lines(items, console)
+
+
+def _with_bar(items: Iterator[Progress], console: Console) -> Iterator[Progress]:
+    columns = TextColumn("{task.description}"), BarColumn(bar_width=24), TimeRemainingColumn(compact=True)
+    with Bars(*columns, TextColumn("{task.fields[figures]}"), console=console) as bars:
+        task = bars.add_task("preparing", total=None, figures="")
+        held_out = ""
+        for item in items:
+            if item.held_out is not None:
+                held_out = f" · held out {_figures(item.held_out)}"
+            figures = f"{item.examples_per_second:,.0f}/s · {_figures(item.train)}{held_out}"
+            epoch = f"epoch {item.epoch}/{item.epochs}"
+            bars.update(task, description=epoch, completed=item.step, total=item.steps, figures=figures)
+            yield item
+
+
+def _with_lines(items: Iterator[Progress], console: Console) -> Iterator[Progress]:
+    for item in items:
+        if item.ends_epoch:
+            remaining = item.seconds / item.step * (item.steps - item.step)
+            held_out = f" · held out {_figures(item.held_out)}" if item.held_out else ""
+            line = f"epoch {item.epoch}/{item.epochs} · {item.examples_per_second:,.0f}/s · {remaining:.0f} s left"
+            console.print(f"{line} · {_figures(item.train)}{held_out}", highlight=False, soft_wrap=True)
+        yield item
+
+
+def _figures(losses: Losses) -> str:
+    """Return the losses in a few characters: the sum of distortion and rate is the negative ELBO, in nats."""
+    total = losses.distortion + losses.rate
+    return f"{total:.1f} = {losses.distortion:.1f} + {losses.rate:.1f}"

@@ -1,0 +1,141 @@
+"""Settings: a frozen dataclass that checks itself, and its TOML."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from typing import Any, Literal, get_args, get_type_hints
+
+import tomli_w
+
+from enfold.errors import InputError, unknown
+
+
+def setting(default: Any, help: str, *, low: float | None = None, above: float | None = None) -> Any:
+    """Return a dataclass field with what it means and the lowest value that it takes, or the bound it must exceed."""
+    return field(default=default, metadata={"help": help, "low": low, "above": above})
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a fit. Each is a field; `enfold recipes` lists them with what they mean.
+
+    Raises:
+        InputError: A value is of the wrong type or out of range.
+    """
+
+    recipe: str = setting("default", "the recipe that these settings started from")
+    network: str = setting("mlp", "encoder and decoder: mlp, notebook")
+    width: int = setting(256, "the width of the mlp's hidden layers", low=1)
+    depth: int = setting(3, "how many residual layers the mlp has on each side", low=0)
+    latent_dim: int = setting(2, "how many latent dimensions", low=1)
+    likelihood: str = setting("auto", "p(x|z): bernoulli, normal; auto: bernoulli for pixels, else normal")
+    objective: str = setting("elbo", "what to minimise: elbo, autoencoder, notebook")
+    beta: float = setting(1.0, "the weight of the rate in the elbo; 1 makes it a bound", low=0.0)
+    optimizer: str = setting("adam", "adam, rmsprop (as Keras defines it)")
+    learning_rate: float = setting(2e-3, "the highest step size", above=0.0)
+    schedule: str = setting("cosine", "the learning rate over time: cosine (after a warm-up), constant")
+    batch_size: int = setting(128, "examples in a step", low=1)
+    epochs: int | Literal["auto"] = setting("auto", "passes over the data; auto: by its size", low=1)
+    precision: str = setting("auto", "of training: float32, bfloat16; auto: bfloat16 where the hardware has it")
+    holdout: float = setting(0.1, "rows held out: a share below 1, or a count", above=0.0)
+    seed: int = setting(0, "of the split, the weights and the training", low=0)
+
+    def __post_init__(self):
+        hints = get_type_hints(type(self))
+        for each in fields(self):
+            value = _typed(each.name, getattr(self, each.name), hints[each.name])
+            _check_range(each.name, value, each.metadata)
+            object.__setattr__(self, each.name, value)
+
+    def with_settings(self, settings: Mapping[str, Any]) -> "Config":
+        """Return these settings with some replaced.
+
+        Raises:
+            InputError: A name is unknown, or a value is of the wrong type or out of range.
+        """
+        names = [each.name for each in fields(self)]
+        for name in settings:
+            if name not in names:
+                raise unknown("setting", name, names)
+        return replace(self, **settings)
+
+    def changes(self, base: "Config") -> dict[str, Any]:
+        """Return the settings that differ from those in `base`."""
+        other = asdict(base)
+        return {name: value for name, value in asdict(self).items() if value != other[name]}
+
+    def to_toml(self) -> str:
+        """Return the settings as TOML, one a line."""
+        return tomli_w.dumps(asdict(self))
+
+    @staticmethod
+    def from_toml(text: str) -> "Config":
+        """Return the settings in TOML that `to_toml` gave; settings that are not there keep their defaults.
+
+        Raises:
+            InputError: The text is no TOML, or a setting in it is not as it must be.
+        """
+        try:
+            values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"The settings are no valid TOML ({error}).") from error
+        return Config().with_settings(values)
+
+
+def parse_settings(assignments: list[str]) -> dict[str, Any]:
+    """Return the settings in "name=value" texts, with values as in TOML; a bare word is a text.
+
+    Raises:
+        InputError: A text has no "=".
+    """
+    settings = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise InputError(f"Expected name=value, as in --set beta=0.5, got '{assignment}'.")
+        settings[name.strip()] = _parse(text.strip())
+    return settings
+
+
+def describe(config: Config) -> list[dict[str, Any]]:
+    """Return each setting's name, value and meaning."""
+    return [
+        {"name": each.name, "value": getattr(config, each.name), "meaning": each.metadata["help"]}
+        for each in fields(config)
+        if each.default is not MISSING
+    ]
+
+
+def _parse(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _typed(name: str, value: Any, hint: Any) -> Any:
+    """Return the value as its type hint asks: int, float, str, or int | Literal."""
+    if hint not in (int, float, str):
+        integer, words = get_args(hint)
+        return value if value in get_args(words) else _typed(name, value, integer)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is float and is_number:
+        return float(value)
+    if hint is int and is_number and value == int(value):
+        return int(value)
+    if hint is str and isinstance(value, str):
+        return value
+    kinds = {int: "a whole number", float: "a number", str: "a word"}
+    raise InputError(f"The setting '{name}' must be {kinds[hint]}, got {value!r}.")
+
+
+def _check_range(name: str, value: Any, bounds: Mapping[str, Any]) -> None:
+    if isinstance(value, str):
+        return
+    low, above = bounds["low"], bounds["above"]
+    if not abs(value) < float("inf"):
+        raise InputError(f"The setting '{name}' must be finite, got {value}.")
+    if low is not None and value < low:
+        raise InputError(f"The setting '{name}' must be at least {low:g}, got {value}.")
+    if above is not None and value <= above:
+        raise InputError(f"The setting '{name}' must be above {above:g}, got {value}.")

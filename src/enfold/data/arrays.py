@@ -1,0 +1,154 @@
+"""Arrays, in Python or in `.npy` and `.npz` files."""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from enfold.data.dataset import Dataset
+from enfold.errors import InputError
+from enfold.spec import Column, Spec
+
+EXAMPLES = ("x", "X", "images", "data", "arr_0")
+LABELS = ("y", "labels", "label", "target")
+
+
+def from_array(
+    x: Any, *, labels: Any = None, image_shape: Sequence[int] | None = None, source: str = "array"
+) -> Dataset:
+    """Return the data set in an array.
+
+    Arrays of three or four dimensions are images: (n, height, width), (n, height, width, 1 or 3), or
+    (n, channels, height, width). So are rows of uint8, which are cut into squares or into `image_shape`. Any
+    other two-dimensional array is a table.
+
+    Args:
+        x: (n, …) numbers. Images hold whole numbers in 0…255, or fractions in 0…1.
+        labels: (n,) numbers, NaN where missing, or names, empty or None where missing.
+        image_shape: (height, width) or (channels, height, width), for rows that are flattened images.
+        source: What to call the array.
+
+    Raises:
+        InputError: The array is empty, not real, not finite, or of no shape or range known here.
+    """
+    array = _real(x, source)
+    if image_shape is not None or array.ndim > 2 or array.dtype == np.uint8:
+        array, column = _pixels(_as_images(array, image_shape, source), source)
+        columns = (column,)
+    else:
+        if np.abs(array).max() > np.finfo(np.float32).max:
+            raise InputError(f"{source} has numbers that are too large for float32. Rescale them.")
+        array = array.astype(np.float32, copy=False)
+        columns = tuple(Column(f"column {i}", "real") for i in range(array.shape[1]))
+    numbers, classes = encode_labels(labels, len(array), source)
+    dtype = "uint8" if array.dtype == np.uint8 else "float32"
+    return Dataset(array, numbers, Spec(array.shape[1:], columns, dtype, classes, (source,)))
+
+
+def read_array(path: Path, *, image_shape: Sequence[int] | None = None) -> Dataset:
+    """Return the data set in a `.npy` file, or in a `.npz` file with a key for examples and perhaps one for labels.
+
+    Raises:
+        InputError: The file is damaged, holds Python objects, or holds no examples.
+    """
+    try:
+        with path.open("rb") as file:
+            content = np.load(file, allow_pickle=False)
+            arrays = dict(content) if isinstance(content, np.lib.npyio.NpzFile) else {EXAMPLES[0]: content}
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path} is no array file that can be read safely ({error}). Write it anew with numpy.save or "
+            "numpy.savez from an array of numbers; files with Python objects are refused, as they can run code."
+        ) from error
+    labels = next((arrays.pop(name) for name in LABELS if name in arrays), None)
+    key = next((name for name in EXAMPLES if name in arrays), None)
+    if key is None and len(arrays) == 1:
+        key = next(iter(arrays))
+    if key is None:
+        found = ", ".join(sorted(arrays)) or "none"
+        raise InputError(f"{path} has no array named '{EXAMPLES[0]}' with the examples (found: {found}). Save it so.")
+    return from_array(arrays[key], labels=labels, image_shape=image_shape, source=str(path))
+
+
+def encode_labels(labels: Any, n: int, source: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return labels as numbers, NaN where missing, with the names behind the numbers if they are names.
+
+    Raises:
+        InputError: There are not `n` labels.
+    """
+    if labels is None:
+        return np.full(n, np.nan), ()
+    values = np.asarray(labels)
+    if values.shape != (n,):
+        raise InputError(f"{source} has {n} examples but labels of shape {values.shape}. Give one label for each.")
+    if values.dtype.kind in "biuf":
+        return values.astype(np.float64), ()
+    names = ["" if value is None or value != value else str(value).strip() for value in values.tolist()]
+    try:
+        return np.array([float(name) if name else np.nan for name in names]), ()
+    except ValueError:
+        classes = tuple(sorted(set(names) - {""}))
+        position = {name: float(i) for i, name in enumerate(classes)}
+        return np.array([position.get(name, np.nan) for name in names]), classes
+
+
+def _real(x: Any, source: str) -> np.ndarray:
+    array = np.asarray(x)
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f"{source} holds values of type {array.dtype}, not real numbers. Convert them: x.astype('float32')."
+        )
+    if array.ndim not in (2, 3, 4):
+        raise InputError(f"{source} has shape {array.shape}. Expected (n, columns), (n, height, width) or one more.")
+    if array.size == 0:
+        raise InputError(f"{source} has shape {array.shape}: it is empty. Give at least one example.")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        row = int(np.argwhere(~np.isfinite(array))[0][0])
+        raise InputError(f"{source} has NaN or infinity, first in row {row}. Fill in or drop such rows.")
+    return array
+
+
+def _as_images(array: np.ndarray, image_shape: Sequence[int] | None, source: str) -> np.ndarray:
+    if array.ndim == 3:
+        array = array[:, None]  # (n, 1, H, W)
+    elif array.ndim == 4 and array.shape[3] in (1, 3) and array.shape[1] not in (1, 3):
+        array = np.ascontiguousarray(array.transpose(0, 3, 1, 2))  # (n, C, H, W)
+    shape = array.shape[1:] if image_shape is None and array.ndim == 4 else image_shape
+    return array.reshape(len(array), *image_shape_of(int(np.prod(array.shape[1:])), shape, source))
+
+
+def image_shape_of(size: int, image_shape: Sequence[int] | None, source: str) -> tuple[int, int, int]:
+    """Return (channels, height, width) of an image of `size` values, square and grey unless it is given.
+
+    Raises:
+        InputError: The values do not fill the shape.
+    """
+    side = round(size**0.5)
+    shape = tuple(image_shape) if image_shape is not None else (side, side)
+    shape = (1, *shape) if len(shape) == 2 else shape
+    if len(shape) != 3 or int(np.prod(shape)) != size or min(shape) < 1:
+        fault = (
+            "make no square image" if image_shape is None else f"do not fill the shape {' × '.join(map(str, shape))}"
+        )
+        raise InputError(
+            f"{source} has {size} pixels in each row, which {fault}. Check that no column is missing or too many, or "
+            "give the images' shape: --image-shape 28x28 (height x width) or 3x32x32, image_shape=(28, 28) in Python."
+        )
+    return shape
+
+
+def _pixels(array: np.ndarray, source: str) -> tuple[np.ndarray, Column]:
+    """Return images as uint8, or as float32 if they are fractions, and what a pixel is."""
+    low, high = array.min(), array.max()
+    if array.dtype == bool:
+        return array.astype(np.uint8), Column("pixel", "intensity", scale=1.0)
+    whole = array.dtype.kind in "iu" or (high > 1 and bool(np.all(array == np.rint(array))))
+    if low >= 0 and whole and high <= 255:
+        return array.astype(np.uint8, copy=False), Column("pixel", "intensity", scale=255.0)
+    if low >= 0 and high <= 1:
+        return array.astype(np.float32, copy=False), Column("pixel", "intensity", scale=1.0)
+    raise InputError(
+        f"{source} has pixels from {low:g} to {high:g}. Expected whole numbers in 0…255, or fractions in 0…1."
+    )

@@ -1,0 +1,94 @@
+"""Examples in memory, with what is known of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from enfold.errors import InputError
+from enfold.spec import Spec
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Examples, their labels, and what they are.
+
+    Attributes:
+        x: Raw values, (n, *spec.shape), of type `spec.dtype`.
+        labels: (n,) float64; NaN where a label is missing. Where `spec.classes` has names, a label is the
+            position of its name there.
+        spec: What an example is.
+    """
+
+    x: np.ndarray
+    labels: np.ndarray
+    spec: Spec
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, rows: np.ndarray | slice) -> "Dataset":
+        """Return some of the rows; they can no longer be read again from the sources alone."""
+        return Dataset(self.x[rows], self.labels[rows], replace(self.spec, sources=("array",)))
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """Whether each row has a label, (n,) bool."""
+        return ~np.isnan(self.labels)
+
+
+def join(parts: Sequence[Dataset]) -> Dataset:
+    """Return the parts' rows one after another, with the labels' names united.
+
+    Raises:
+        InputError: The parts differ in shape, in type, or in whether labels are names.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0].spec
+    for part in parts[1:]:
+        if (part.spec.shape, part.spec.columns, part.spec.dtype) != (first.shape, first.columns, first.dtype):
+            raise InputError(
+                f"{first.sources[0]} holds {first}, but {part.spec.sources[0]} holds {part.spec}, or columns of "
+                "other names or ranges. Sources to be joined must hold examples of one kind."
+            )
+    classes = _united_classes(parts)
+    labels = [renumbered(part, classes) for part in parts]
+    sources = tuple(name for part in parts for name in part.spec.sources)
+    label = next((part.spec.label for part in parts if part.spec.label), "")
+    spec = replace(first, classes=classes, sources=sources, label=label)
+    return Dataset(np.concatenate([part.x for part in parts]), np.concatenate(labels), spec)
+
+
+def renumbered(part: Dataset, classes: tuple[str, ...]) -> np.ndarray:
+    """Return the labels as positions in `classes`, which has every name that the part has; numbers stay."""
+    if not part.spec.classes or part.spec.classes == classes:
+        return part.labels
+    position = np.array([classes.index(name) for name in part.spec.classes], np.float64)
+    known = part.labelled
+    labels = np.full(len(part), np.nan)
+    labels[known] = position[part.labels[known].astype(int)]
+    return labels
+
+
+def class_labels(labels: np.ndarray, at_most: int = 20) -> np.ndarray | None:
+    """Return the distinct labels in order if they are classes, or None if they are numbers or missing.
+
+    Labels are taken for classes if they are whole numbers and there are at most `at_most` of them.
+    """
+    distinct = np.unique(labels[~np.isnan(labels)])
+    is_class = 0 < len(distinct) <= at_most and bool(np.all(distinct == np.rint(distinct)))
+    return distinct if is_class else None
+
+
+def class_name(label: float, spec: Spec) -> str:
+    """Return what to call a class: its name, or its number."""
+    return spec.classes[int(label)] if spec.classes else f"{label:g}"
+
+
+def _united_classes(parts: Sequence[Dataset]) -> tuple[str, ...]:
+    labelled = [part for part in parts if part.labelled.any()]
+    named = [part for part in labelled if part.spec.classes]
+    if named and len(named) < len(labelled):
+        raise InputError("Some sources have names as labels and others numbers. Give all of them one kind of label.")
+    return tuple(sorted({name for part in named for name in part.spec.classes}))

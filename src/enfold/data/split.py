@@ -1,0 +1,34 @@
+"""Which rows are held out."""
+
+import numpy as np
+
+from enfold.errors import InputError
+
+
+def held_out_rows(n: int, holdout: float, seed: int) -> np.ndarray:
+    """Return the numbers of the rows to hold out, in the order in which they were drawn.
+
+    The same rows as pandas' `DataFrame.sample(count, random_state=seed).index` of a frame with `n` rows.
+
+    Args:
+        n: How many rows there are.
+        holdout: How many to hold out: a whole number of rows from 1, or a share below 1.
+        seed: Of NumPy's legacy generator, as pandas takes it.
+
+    Raises:
+        InputError: No row would be held out, or none would be left to train on.
+    """
+    count = round(holdout * n) if holdout < 1 else int(holdout)
+    if not 1 <= count < n:
+        raise InputError(
+            f"A holdout of {holdout:g} asks for {count:,} of {n:,} rows. It must take at least one row and leave "
+            "at least one; choose a smaller count or a share such as 0.1, as with --holdout 0.1."
+        )
+    return np.random.RandomState(seed).choice(n, size=count, replace=False)
+
+
+def training_rows(n: int, held_out: np.ndarray) -> np.ndarray:
+    """Return the other rows' numbers, in order."""
+    kept = np.ones(n, bool)
+    kept[held_out] = False
+    return np.flatnonzero(kept)

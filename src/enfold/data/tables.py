@@ -1,0 +1,163 @@
+"""CSV files: a row an example, with pixels or any other numbers in its columns, and perhaps a label."""
+
+import csv
+import gzip
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import polars as pl
+
+from enfold.data.arrays import encode_labels, image_shape_of
+from enfold.data.dataset import Dataset
+from enfold.errors import InputError
+from enfold.spec import Column, Spec
+
+LABEL_NAMES = ("label", "class", "target", "y")
+PIXEL_NAME = re.compile(r"(pixel|px|p)?[ _-]?\d+(x\d+)?", re.IGNORECASE)
+
+
+def read_csv(path: Path, *, label: str | None = None, image_shape: Sequence[int] | None = None) -> Dataset:
+    """Return the data set in a CSV file with a header, plain or gzipped.
+
+    Columns named like pixels (`pixel0`, `px_1`, `1x1`, `7`) make a square grey image, or one of `image_shape`, and
+    hold whole numbers in 0…255. Any other columns make a table of real numbers.
+
+    Args:
+        path: The file.
+        label: The label column's name; without it, a column named label, class, target or y, wherever it is.
+            A file that has no such column is unlabelled.
+        image_shape: (height, width) or (channels, height, width).
+
+    Raises:
+        InputError: The file is empty or ragged, or a cell is not such a number; the message names the place.
+    """
+    names = _header(path)
+    label_column = _label_column(names, label, path)
+    features = [name for name in names if name != label_column]
+    if not features:
+        raise InputError(f"{path} has no columns beside the label. Give a file with at least one.")
+    has_pixels = image_shape is not None or any(PIXEL_NAME.fullmatch(name) for name in features)
+    if has_pixels:
+        return _pixels(path, names, label_column, image_shape)
+    frame = _parse(path, names, label_column, pl.Float64)
+    with np.errstate(over="ignore"):
+        x = _values(frame, features, np.float32)
+    numbers, classes = _labels(frame, label_column, path)
+    if not np.isfinite(x).all():
+        _explain(path, names, label_column, pixels=False)
+    columns = tuple(Column(name, "real") for name in features)
+    return Dataset(x, numbers, Spec(x.shape[1:], columns, "float32", classes, (str(path),), label_column or ""))
+
+
+def _pixels(path: Path, names: list[str], label_column: str | None, image_shape: Sequence[int] | None) -> Dataset:
+    features = [name for name in names if name != label_column]
+    if image_shape is None:
+        other = [name for name in features if not PIXEL_NAME.fullmatch(name)]
+        if other:
+            raise InputError(
+                f"{path} has pixel columns and the column '{other[0]}'. Drop it, or name it with --label."
+            )
+    shape = image_shape_of(len(features), image_shape, str(path))
+    frame = _parse(path, names, label_column, pl.UInt8)
+    x = _values(frame, features, np.uint8).reshape(-1, *shape)
+    numbers, classes = _labels(frame, label_column, path)
+    column = Column("pixel", "intensity", scale=255.0)
+    return Dataset(x, numbers, Spec(shape, (column,), "uint8", classes, (str(path),), label_column or ""))
+
+
+def _header(path: Path) -> list[str]:
+    names = next(_rows(path), [])
+    if not any(names):
+        raise InputError(f"{path} is empty. Give a CSV file with a header and at least one row.")
+    positions = [str(i) for i in range(len(names))], [str(i) for i in range(1, len(names) + 1)]
+    if all(_is_number(name) for name in names) and names not in positions:
+        raise InputError(
+            f"{path} seems to have no header: its first row holds only numbers. "
+            "Add one, such as label,pixel0,pixel1,…"
+        )
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InputError(f"{path} has more than one column named '{repeated[0]}'. Rename or drop one of them.")
+    return names
+
+
+def _label_column(names: list[str], label: str | None, path: Path) -> str | None:
+    if label is not None:
+        return label if label in names else None
+    found = [name for name in names if name.lower() in LABEL_NAMES]
+    if len(found) > 1:
+        raise InputError(
+            f"{path} has the label columns {' and '.join(found)}. Choose one with --label and drop the other."
+        )
+    return found[0] if found else None
+
+
+def _parse(path: Path, names: list[str], label: str | None, dtype: type[pl.DataType]) -> pl.DataFrame:
+    schema = {name: pl.String if name == label else dtype for name in names}
+    pixels = dtype is pl.UInt8
+    try:
+        frame = pl.read_csv(path, schema=schema)
+    except pl.exceptions.PolarsError:
+        _explain(path, names, label, pixels=pixels)
+    if frame.is_empty():
+        raise InputError(f"{path} has a header but no rows. Give at least one.")
+    if any(frame[name].null_count() for name in names if name != label):
+        _explain(path, names, label, pixels=pixels)
+    return frame
+
+
+def _values(frame: pl.DataFrame, features: list[str], dtype: type) -> np.ndarray:
+    columns = frame.select(features).to_numpy()
+    return np.ascontiguousarray(columns, dtype=dtype)
+
+
+def _labels(frame: pl.DataFrame, label: str | None, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    values = None if label is None else np.array(frame[label].to_list(), dtype=object)
+    return encode_labels(values, len(frame), str(path))
+
+
+def _explain(path: Path, names: list[str], label: str | None, *, pixels: bool) -> NoReturn:
+    """Raise the error for the first cell that is not as it must be."""
+    rows = _rows(path)
+    next(rows)
+    for line, row in enumerate(rows, start=2):
+        if len(row) != len(names):
+            raise InputError(
+                f"{path}, line {line}: {len(row)} cells, but the header names {len(names)} columns. "
+                "Mend or drop the line."
+            )
+        for name, cell in zip(names, row, strict=True):
+            if name != label and not _is_fine(cell, pixels):
+                expected = "a whole number from 0 to 255" if pixels else "a finite number"
+                raise InputError(
+                    f"{path}, line {line}, column '{name}': expected {expected}, got '{cell}'. Mend or drop the line."
+                )
+    raise InputError(f"{path} cannot be read as a CSV file. Check its quotes and its encoding, which must be UTF-8.")
+
+
+def _is_fine(cell: str, pixels: bool) -> bool:
+    if pixels:
+        return cell.isascii() and cell.isdigit() and int(cell) <= 255
+    return _is_number(cell) and abs(float(cell)) <= float(np.finfo(np.float32).max)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return bool(np.isfinite(float(cell)))
+    except ValueError:
+        return False
+
+
+def _rows(path: Path) -> Iterator[list[str]]:
+    try:
+        with (
+            gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+            if path.suffix == ".gz"
+            else path.open(encoding="utf-8-sig", newline="") as file
+        ):
+            yield from csv.reader(file)
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as a CSV file ({error}). Check the file.") from error

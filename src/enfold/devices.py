@@ -1,0 +1,72 @@
+"""Where to compute: the devices at hand, and the precision that suits each."""
+
+from dataclasses import dataclass
+
+import torch
+
+from enfold.errors import InputError, unknown
+
+
+@dataclass(frozen=True)
+class Device:
+    """A compute device.
+
+    Attributes:
+        name: As torch calls it: "cpu", "cuda:0", "mps".
+        description: The processor's own name, or what is known of it.
+        bfloat16: Whether it multiplies matrices in bfloat16 in hardware.
+    """
+
+    name: str
+    description: str
+    bfloat16: bool
+
+
+def devices() -> list[Device]:
+    """Return the devices at hand, the fastest kind first."""
+    found = [
+        Device(f"cuda:{i}", torch.cuda.get_device_name(i), torch.cuda.is_bf16_supported())
+        for i in range(torch.cuda.device_count())
+    ]
+    if torch.backends.mps.is_available():
+        found.append(Device("mps", "Apple GPU", bfloat16=False))
+    cpu = f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+    return [*found, Device("cpu", cpu, _cpu_has_bfloat16())]
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device of that name; "auto" is the fastest at hand.
+
+    Raises:
+        InputError: There is no such device here.
+    """
+    here = devices()
+    if name == "auto":
+        return torch.device(here[0].name)
+    if name == "cuda" and here[0].name.startswith("cuda"):
+        return torch.device("cuda")
+    if name not in [device.name for device in here]:
+        raise unknown("device", name, ["auto", *(device.name for device in here)])
+    return torch.device(name)
+
+
+def autocast_dtype(device: torch.device, precision: str) -> torch.dtype | None:
+    """Return the type in which matrices are multiplied while training, or None for float32 throughout.
+
+    Args:
+        device: Where.
+        precision: "float32", "bfloat16", or "auto": bfloat16 where the hardware has it.
+
+    Raises:
+        InputError: The precision is unknown.
+    """
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise InputError(f"The precision must be 'auto', 'float32' or 'bfloat16', got '{precision}'.")
+    name = "cuda:0" if str(device) == "cuda" else str(device)
+    has = any(found.bfloat16 for found in devices() if found.name == name)
+    return torch.bfloat16 if precision == "bfloat16" or (precision == "auto" and has) else None
+
+
+def _cpu_has_bfloat16() -> bool:
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

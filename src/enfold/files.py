@@ -1,0 +1,67 @@
+"""Files that are written whole or not at all."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from enfold.errors import InputError
+
+
+def write(path: str | Path, content: bytes | str) -> Path:
+    """Write `content` to `path` atomically: a temporary file beside it, synced, then renamed.
+
+    Whoever reads `path` sees the old content or the new, never a part. Text is written as UTF-8.
+
+    Raises:
+        InputError: The folder cannot be written to, or the disk is full; the old file is untouched.
+    """
+    path = Path(path)
+    data = content.encode() if isinstance(content, str) else content
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise InputError(
+            f"Cannot write {path}: {error.strerror}. Free some space or choose another place."
+        ) from error
+    return path
+
+
+def write_json(path: str | Path, value: Any) -> Path:
+    """Write `value` as indented JSON, atomically."""
+    return write(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Return the JSON object in `path`.
+
+    Raises:
+        InputError: The file is missing or holds no JSON object.
+    """
+    path = Path(path)
+    try:
+        value = json.loads(path.read_text("utf-8"))
+        if not isinstance(value, dict):
+            raise ValueError("no JSON object")
+        return value
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing; a run folder must hold it. Restore it or fit again.") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error}). Restore it or fit again.") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

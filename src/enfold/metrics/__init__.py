@@ -1,0 +1,46 @@
+"""How good a model is, on rows that it has not seen."""
+
+from typing import Any
+
+import numpy as np
+
+from enfold import build
+from enfold.config import Config
+from enfold.data.dataset import Dataset, class_labels
+from enfold.metrics.embedding import knn_accuracy
+from enfold.metrics.likelihood import active_units, negative_elbo, reconstruction_mse
+from enfold.model import Autoencoder, encode_means
+from enfold.training import mean_losses
+
+KNN_ROWS = 20_000  # at most, of the labelled training rows
+
+
+def evaluate(model: Autoencoder, config: Config, data: Dataset, known: Dataset | None = None) -> dict[str, Any]:
+    """Return the figures of a model on rows that it has not seen.
+
+    Args:
+        model: The model.
+        config: The settings with which it was fitted.
+        data: The rows.
+        known: Training rows, for the nearest neighbours; the first 20,000 labelled ones are used.
+
+    Returns:
+        `rows`; `negative_elbo`, `distortion` and `rate` in nats per example; `active_units`;
+        `reconstruction_mse`; `knn_accuracy`, None without classes; and for the notebook's objective
+        `notebook_loss`.
+    """
+    means = encode_means(model, data.x)
+    figures: dict[str, Any] = {"rows": len(data), **negative_elbo(model, data.x)}
+    figures["active_units"] = active_units(means)
+    figures["reconstruction_mse"] = reconstruction_mse(model, data.x, means)
+    figures["knn_accuracy"] = _knn_accuracy(model, means, data, known) if known is not None else None
+    if config.objective == "notebook":
+        figures["notebook_loss"] = mean_losses(model, build.objective(config), data.x).loss
+    return figures
+
+
+def _knn_accuracy(model: Autoencoder, means: np.ndarray, data: Dataset, known: Dataset) -> float | None:
+    reference, test = known[np.flatnonzero(known.labelled)[:KNN_ROWS]], data.labelled
+    if not test.any() or class_labels(reference.labels) is None:
+        return None
+    return knn_accuracy(encode_means(model, reference.x), reference.labels, means[test], data.labels[test])

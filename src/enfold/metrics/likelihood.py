@@ -1,0 +1,75 @@
+"""How well a model accounts for data, and how much of its latent space it uses."""
+
+import numpy as np
+import torch
+from torch.distributions import kl_divergence
+
+from enfold.model import Autoencoder, chunks, decode_means, evaluating
+from enfold.objectives import elbo
+from enfold.training import EVALUATION_SEED, terms_of_rows
+
+DRAWS = 4  # of z for each example, in the mean distortion
+SHARED_DRAWS = 32  # of noise for all examples, in the bound of each; a power of two, for Sobol's balance
+ACTIVE_VARIANCE = 0.01  # Burda, Grosse & Salakhutdinov 2016, section 5.2
+
+
+def negative_elbo(model: Autoencoder, x: np.ndarray) -> dict[str, float]:
+    """Return the means over examples of −ELBO, distortion and rate, in nats:
+
+        negative_elbo = distortion + rate ≥ −log p(x).
+
+    Args:
+        model: The model.
+        x: Raw examples, (n, *shape).
+    """  # noqa: D400, D415 - the sentence ends in its formula
+    loss, distortion, rate = terms_of_rows(model, elbo, x, DRAWS).mean(1).tolist()
+    return {"negative_elbo": loss, "distortion": distortion, "rate": rate}
+
+
+def log_likelihood_bounds(model: Autoencoder, x: np.ndarray) -> np.ndarray:
+    """Return the ELBO of each example, (n,), in nats: a lower bound to log p(x).
+
+    Every example is given the same `SHARED_DRAWS` draws of noise, spread evenly by a scrambled Sobol sequence (Owen
+    1995; Buchholz, Wenzel & Mandt 2018). So its figure is the same at every call and does not depend on the
+    examples beside it.
+
+    Args:
+        model: The model, with a normal posterior.
+        x: Raw examples, (n, *shape).
+    """
+    spread = torch.quasirandom.SobolEngine(model.latent_dim, scramble=True, seed=EVALUATION_SEED).draw(SHARED_DRAWS)
+    noise = torch.special.ndtri(spread.double()).float()
+    bounds = []
+    with evaluating(model):
+        for part in chunks(x):
+            batch = torch.from_numpy(part).to(model.device)
+            q = model.encode(batch)
+            draws = (q.mean + q.stddev * each for each in noise.to(model.device))
+            fit = torch.stack([model.decode(z).log_prob(batch) for z in draws]).mean(0)
+            bounds.append((fit - kl_divergence(q, model.prior())).double().cpu().numpy())
+    return np.concatenate(bounds)
+
+
+def active_units(means: np.ndarray) -> int:
+    """Return how many latent dimensions vary with x: Var_x(E[z|x]) > 0.01 (Burda et al. 2016, section 5.2).
+
+    Args:
+        means: Posterior means, (n, latent_dim).
+    """
+    return int((means.var(0) > ACTIVE_VARIANCE).sum())
+
+
+def reconstruction_mse(model: Autoencoder, x: np.ndarray, means: np.ndarray) -> float:
+    """Return the mean squared error of the reconstructions at the posterior means.
+
+    Args:
+        model: The model.
+        x: Raw examples, (n, *shape).
+        means: Their posterior means, (n, latent_dim).
+
+    Returns:
+        The mean over examples and values, in units of each column's squared scale: of 0…1 for pixels, of the
+        training rows' variance for real columns.
+    """
+    error = (decode_means(model, means) - x) / model.spec.scale
+    return float(np.mean(np.square(error, dtype=np.float64)))

@@ -1,0 +1,90 @@
+"""The autoencoder: an encoder x → q(z|x), a decoder z → p(x|z) and a prior p(z), all of them distributions."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from enfold.spec import Spec
+
+ROWS_AT_ONCE = 1000  # when computing without gradients: bounds memory, and costs nothing in speed
+
+
+class Autoencoder(nn.Module):
+    """An encoder, a decoder and a prior for data in its own, raw units.
+
+    The encoder's first module scales raw values and the decoder's distribution gives raw values back, so nobody
+    else needs to know how the data is scaled.
+
+    Args:
+        encoder: Raw examples (B, *spec.shape) → q(z|x) over (latent_dim,).
+        decoder: Latent vectors (B, latent_dim) → p(x|z) over spec.shape, in raw units.
+        prior: () → p(z) over (latent_dim,).
+        spec: What an example is.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, prior: nn.Module, spec: Spec):
+        super().__init__()
+        self.encoder, self.decoder, self.prior, self.spec = encoder, decoder, prior, spec
+
+    def encode(self, x: Tensor | np.ndarray) -> Distribution:
+        """Return q(z|x) for raw examples x, (B, *shape)."""
+        return self.encoder(torch.as_tensor(x, device=self.device))
+
+    def decode(self, z: Tensor | np.ndarray) -> Distribution:
+        """Return p(x|z) for latent vectors z, (B, latent_dim)."""
+        return self.decoder(torch.as_tensor(z, dtype=torch.float32, device=self.device))
+
+    def reconstruct(self, x: Tensor | np.ndarray) -> Tensor:
+        """Return the mean of p(x|z) at the mean of q(z|x), (B, *shape), in raw units."""
+        return self.decode(self.encode(x).mean).mean
+
+    def sample(self, n: int) -> Tensor:
+        """Return the means of p(x|z) at `n` draws from the prior, (n, *shape), in raw units."""
+        return self.decode(self.prior().sample((n,))).mean
+
+    @property
+    def latent_dim(self) -> int:
+        """How many coordinates z has."""
+        return self.prior().event_shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+
+def encode_means(model: Autoencoder, x: np.ndarray) -> np.ndarray:
+    """Return the means of q(z|x) of raw examples, (n, latent_dim) float32, a bounded number at once."""
+    return _in_chunks(lambda part: model.encode(part).mean, x, model)
+
+
+def decode_means(model: Autoencoder, z: np.ndarray) -> np.ndarray:
+    """Return the means of p(x|z) of latent vectors, (n, *shape) float32 in raw units, a bounded number at once."""
+    return _in_chunks(lambda part: model.decode(part).mean, z, model)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Switch to evaluation, without gradients, and back."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def chunks(x: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the rows in order, a bounded number at once."""
+    for start in range(0, max(len(x), 1), ROWS_AT_ONCE):
+        yield np.ascontiguousarray(x[start : start + ROWS_AT_ONCE])
+
+
+def _in_chunks(f: Callable[[np.ndarray], Tensor], rows: np.ndarray, model: Autoencoder) -> np.ndarray:
+    with evaluating(model):
+        return np.concatenate([f(part).cpu().numpy() for part in chunks(rows)])

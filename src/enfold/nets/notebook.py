@@ -1,0 +1,87 @@
+"""The convolutional network of the notebook that enfold grew from, layer by layer."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from enfold.errors import InputError
+
+FEATURES = 32
+
+
+class NotebookEncoder(nn.Module):
+    """Images → 32 features: four 3×3 convolutions, the second with stride 2, and a dense layer, all with ReLU.
+
+    Args:
+        shape: (channels, height, width), height and width even.
+
+    Raises:
+        InputError: The examples are no such images.
+    """
+
+    def __init__(self, shape: tuple[int, ...]):
+        super().__init__()
+        channels, height, width = _checked(shape)
+        self.conv1 = nn.Conv2d(channels, 32, 3, padding=1)
+        self.conv2 = nn.Conv2d(32, 64, 3, stride=2)
+        self.conv3 = nn.Conv2d(64, 64, 3, padding=1)
+        self.conv4 = nn.Conv2d(64, 64, 3, padding=1)
+        self.dense = nn.Linear(height // 2 * (width // 2) * 64, FEATURES)
+        glorot(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the features, (B, 32)."""
+        x = x.to(memory_format=torch.channels_last)  # (B, C, H, W)
+        h = F.relu(self.conv1(x))  # (B, 32, H, W)
+        h = F.relu(self.conv2(F.pad(h, (0, 1, 0, 1))))  # (B, 64, H/2, W/2): "same" pads on the right and below
+        h = F.relu(self.conv3(h))
+        h = F.relu(self.conv4(h))
+        return F.relu(self.dense(h.permute(0, 2, 3, 1).flatten(1)))  # in the order height, width, channel
+
+
+class NotebookDecoder(nn.Module):
+    """Latent vectors → logits of images: a dense layer, a transposed convolution with stride 2, a convolution.
+
+    Args:
+        latent_dim: How many coordinates z has.
+        shape: (channels, height, width), height and width even.
+
+    Raises:
+        InputError: The examples are no such images.
+    """
+
+    def __init__(self, latent_dim: int, shape: tuple[int, ...]):
+        super().__init__()
+        channels, height, width = _checked(shape)
+        self.size = (height // 2, width // 2, 64)
+        self.dense = nn.Linear(latent_dim, height // 2 * (width // 2) * 64)
+        self.deconv = nn.ConvTranspose2d(64, 32, 3, stride=2)
+        self.conv = nn.Conv2d(32, channels, 3, padding=1)
+        glorot(self)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return the logits, (B, C, H, W)."""
+        h = F.relu(self.dense(z)).unflatten(1, self.size).permute(0, 3, 1, 2)  # (B, 64, H/2, W/2)
+        h = F.relu(self.deconv(h)[..., :-1, :-1])  # (B, 32, H, W): "same" cuts on the right and below
+        return self.conv(h)
+
+
+def glorot(module: nn.Module) -> None:
+    """Draw every kernel from Glorot's uniform distribution and set every bias to zero, as Keras does.
+
+    Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", equation 16.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def _checked(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    if len(shape) != 3 or shape[1] % 2 or shape[2] % 2:
+        raise InputError(
+            f"The notebook's network takes images of even height and width, but an example has shape {shape}. "
+            "Choose another network, as with --recipe default."
+        )
+    return shape[0], shape[1], shape[2]

@@ -1,0 +1,75 @@
+"""Objectives: plain functions `(model, x) -> Terms`.
+
+Every term is per example and in nats; the mean over the batch is taken by whoever trains or evaluates.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import kl_divergence
+
+from enfold.model import Autoencoder
+
+NOTEBOOK_WEIGHT = 5e-4  # the notebook's factor of the mean over latent dimensions
+
+
+class Terms(NamedTuple):
+    """What an objective says of each example in a batch; (B,) each.
+
+    Attributes:
+        loss: What training minimises.
+        distortion: −log p(x|z), in nats.
+        rate: KL(q(z|x) ‖ p(z)), in nats. Distortion + rate is the negative ELBO.
+    """
+
+    loss: Tensor
+    distortion: Tensor
+    rate: Tensor
+
+
+def elbo(model: Autoencoder, x: Tensor, *, beta: float = 1.0) -> Terms:
+    """Return the negative evidence lower bound, with one draw z ~ q(z|x):
+
+        loss = −log p(x|z) + β KL(q(z|x) ‖ p(z)).
+
+    With β = 1 it bounds −log p(x) from above (Kingma & Welling 2014, equation 3); other β: Higgins 2017.
+
+    Args:
+        model: The autoencoder.
+        x: Raw examples, (B, *shape).
+        beta: The rate's weight.
+    """  # noqa: D400, D415 - the sentence ends in its formula
+    q = model.encode(x)
+    distortion = -model.decode(q.rsample()).log_prob(x)
+    rate = kl_divergence(q, model.prior())
+    return Terms(distortion + beta * rate, distortion, rate)
+
+
+def autoencoder(model: Autoencoder, x: Tensor) -> Terms:
+    """Return the distortion at the mean of q(z|x): a plain autoencoder, without noise and without a rate.
+
+    Args:
+        model: The autoencoder.
+        x: Raw examples, (B, *shape).
+    """
+    distortion = -model.decode(model.encode(x).mean).log_prob(x)
+    return Terms(distortion, distortion, torch.zeros_like(distortion))
+
+
+def notebook(model: Autoencoder, x: Tensor) -> Terms:
+    """Return the loss of the notebook that enfold grew from, with its mistakes.
+
+        loss = −mean over pixels of log p(x|z) − 5e-4 · mean over latent dims of (1 + s − μ² − exp(s)),
+
+    where s is log σ, taken for log σ². The distortion and the rate are the true ones.
+
+    Args:
+        model: The autoencoder, with a diagonal normal posterior.
+        x: Raw examples, (B, *shape).
+    """
+    q = model.encode(x)
+    distortion = -model.decode(q.rsample()).log_prob(x)
+    s = q.stddev.log()
+    penalty = -NOTEBOOK_WEIGHT * (1 + s - q.mean.square() - s.exp()).mean(-1)
+    return Terms(distortion / model.spec.size + penalty, distortion, kl_divergence(q, model.prior()))

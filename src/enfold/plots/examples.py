@@ -1,0 +1,98 @@
+"""Examples as they are, as they are rebuilt, and as the model makes them up."""
+
+import math
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from enfold.data.dataset import class_name
+from enfold.plots.images import GREY, pixels, sheet
+from enfold.plots.style import DIVERGING, INK, bare, figure, short, styled
+from enfold.plots.tables import agreement, heat_map
+from enfold.spec import Spec
+
+COLUMNS = 8
+MOST_PAIRS = 12
+MOST_ROWS = 32
+PITCH = 1.1  # from one tile to the next, in tiles' widths
+CAPTION = 0.32  # inches
+
+
+@styled()
+def samples(x: np.ndarray, labels: np.ndarray, spec: Spec) -> Figure:
+    """Return examples with their labels: four 2 × 2, more in eight columns; a table's rows as a heat map.
+
+    Args:
+        x: Raw examples, (n, *shape).
+        labels: (n,), NaN where missing.
+        spec: What they are.
+    """
+    names = ["unlabelled" if np.isnan(label) else short(class_name(label, spec), 14) for label in labels]
+    if not spec.is_image:
+        return heat_map(x[:MOST_ROWS], spec, names[:MOST_ROWS])
+    side, columns = (5, 2) if len(x) <= 4 else (8, COLUMNS)
+    tile = side / (columns * PITCH)
+    height, caption = spec.shape[1] / spec.shape[2], CAPTION / tile  # in tiles' widths
+    down = math.ceil(len(x) / columns) * (height + caption)
+    drawing = figure(side, down * tile)
+    axes = drawing.subplots()
+    bare(axes)
+    for i, (image, name) in enumerate(zip(pixels(x, spec), names, strict=True)):
+        left, top = i % columns * PITCH, i // columns * (height + caption)
+        axes.imshow(image, extent=(left, left + 1, top + height, top), **GREY)
+        axes.text(left + 0.5, top + height + 0.2 * caption, name, ha="center", va="top")
+    axes.set(xlim=(0, columns * PITCH - PITCH + 1), ylim=(down, 0), aspect="equal")
+    return drawing
+
+
+@styled()
+def reconstructions(x: np.ndarray, x_hat: np.ndarray, spec: Spec) -> Figure:
+    """Return up to 12 originals over their reconstructions over the differences; a table's, one by the other.
+
+    Args:
+        x: Raw examples, (n, *shape).
+        x_hat: Their reconstructions, (n, *shape).
+        spec: What they are.
+    """
+    if not spec.is_image:
+        return agreement(x, x_hat, spec)
+    x, x_hat = x[:MOST_PAIRS], x_hat[:MOST_PAIRS]
+    difference = _difference(x, x_hat, spec)
+    limit = float(np.nanmax(np.abs(difference), initial=1e-6))
+    drawing = figure(12, 12 * 3.3 * difference.shape[0] / difference.shape[1])
+    axes = drawing.subplots(3)
+    axes[0].imshow(sheet(x, spec, len(x)), **GREY)
+    axes[1].imshow(sheet(x_hat, spec, len(x)), **GREY)
+    field = axes[2].imshow(difference, cmap=DIVERGING, vmin=-limit, vmax=limit)
+    for each, name in zip(axes, ("original", "rebuilt", "difference"), strict=True):
+        bare(each)
+        each.set_ylabel(name, rotation=0, ha="right", va="center", size=11, color=INK)
+    bar = drawing.colorbar(field, ax=axes, shrink=0.7, aspect=18, fraction=0.02, pad=0.01)
+    bar.set_label("rebuilt − original, of full scale")
+    bar.outline.set_visible(False)
+    return drawing
+
+
+@styled()
+def generated(x: np.ndarray, spec: Spec) -> Figure:
+    """Return decoded samples of the prior, side by side; of a table, as a heat map of rows × columns.
+
+    Args:
+        x: Raw examples, (n, *shape).
+        spec: What they are.
+    """
+    if not spec.is_image:
+        return heat_map(x[:MOST_ROWS], spec)
+    canvas = sheet(x, spec)
+    drawing = figure(9, 9 * canvas.shape[0] / canvas.shape[1])
+    axes = drawing.subplots()
+    axes.imshow(canvas, **GREY)
+    bare(axes)
+    return drawing
+
+
+def _difference(x: np.ndarray, x_hat: np.ndarray, spec: Spec) -> np.ndarray:
+    """Return the reconstructions less the originals, mean over the channels, tiled, NaN between: (H, W)."""
+    shares = (x_hat.astype(np.float32) - x.astype(np.float32)).mean(1) / spec.scale.max()
+    spaced = np.pad(shares, ((0, 0), (0, 0), (0, 1)), constant_values=np.nan)  # (n, H, W + 1)
+    return np.concatenate([*spaced], axis=1)[:, :-1]

@@ -1,0 +1,145 @@
+"""Where the examples lie in the latent space."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import colors
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from enfold.data.dataset import class_labels, class_name
+from enfold.plots.style import ACCENT, INK, PAPER, QUALITATIVE, SEQUENTIAL, UNLABELLED, figure, short, styled
+from enfold.spec import Spec
+
+MARKERS = ("o", "^")  # the second ten classes have the first ten's colours
+JITTER = 0.36  # half the height of a class's strip, whose distance to the next is 1
+BINS = 60
+NAMES_APART = 0.04  # of the map's extent
+
+
+@styled()
+def latent_map(means: np.ndarray, labels: np.ndarray, spec: Spec, axes: tuple[int, ...]) -> Figure:
+    """Return the posterior means of held-out examples in the plane of two latent axes, coloured by label.
+
+    Classes have a legend and their names at their medians, numbers a colour bar; examples without a label are
+    grey and beneath. Along a single latent axis, each class has its own strip, and numbers are the height.
+
+    Args:
+        means: Posterior means, (n, latent_dim).
+        labels: (n,), NaN where missing.
+        spec: What the examples are; it has the names of the classes.
+        axes: The one or two latent dimensions to show.
+    """
+    if len(axes) == 1:
+        return _line(means[:, axes[0]], labels, spec, axes[0])
+    drawing = figure(10, 10)
+    plane = drawing.subplots()
+    plane.set_title(_title(means, axes))
+    plane.set(xlabel=f"z{axes[0]}", ylabel=f"z{axes[1]}")
+    points = means[:, list(axes)]
+    _scatter(plane, points, labels)
+    plane.set_aspect("equal", adjustable="datalim")
+    _name_medians(plane, points, labels, spec)
+    _legend(drawing, labels, spec)
+    _colour_bar(drawing, plane, labels, spec)
+    return drawing
+
+
+def _line(means: np.ndarray, labels: np.ndarray, spec: Spec, axis: int) -> Figure:
+    """Return the only latent axis, with a strip for each class or numbers above it, or as a histogram."""
+    classes = class_labels(labels)
+    strips = 0 if classes is None else len(classes) + int(np.isnan(labels).any())
+    drawing = figure(10, 1.2 + 0.5 * strips if strips else 5)
+    plane = drawing.subplots()
+    plane.set_title(_title(means[:, None], (axis,)))
+    plane.set_xlabel(f"z{axis}")
+    if np.isnan(labels).all():
+        plane.hist(means, BINS, color=ACCENT)
+        plane.set_ylabel("examples")
+        return drawing
+    heights = np.nan_to_num(labels, nan=np.nanmin(labels)) if classes is None else _heights(labels, classes)
+    _scatter(plane, np.stack([means, heights], 1), labels)
+    if classes is None:
+        plane.set_ylabel(spec.label or "label")
+    else:
+        names = [short(class_name(label, spec), 16) for label in classes]
+        plane.set_yticks(range(strips), [*names, "unlabelled"][:strips], size=10, color=INK)
+        plane.set_ylim(strips - 0.4, -0.6)
+        plane.tick_params(axis="y", length=0)
+    return drawing
+
+
+def _title(means: np.ndarray, axes: tuple[int, ...]) -> str:
+    n, dim = means.shape
+    title = f"Posterior means of {n:,} held-out examples"
+    if dim <= len(axes):
+        return title
+    return f"{title}\ndimensions z{axes[0]} and z{axes[1]} of z0…z{dim - 1}, those with the most variance"
+
+
+def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray) -> None:
+    """Draw (n, 2) points, all of a marker at once, so that no class lies above all others."""
+    known, classes = ~np.isnan(labels), class_labels(labels)
+    size, alpha = np.clip(700 / np.sqrt(len(points)), 2, 60), np.clip(40 / np.sqrt(len(points)), 0.3, 0.85)
+    look = {"s": size, "alpha": alpha, "linewidths": 0}
+    if not known.all():
+        axes.scatter(*points[~known].T, color=UNLABELLED if known.any() else ACCENT, **look)
+    if classes is None and known.any():
+        axes.scatter(*points[known].T, c=labels[known], cmap=SEQUENTIAL, **look)
+    elif classes is not None:
+        palette, position = colors.to_rgba_array(QUALITATIVE), np.searchsorted(classes, labels)
+        for turn, marker in enumerate(MARKERS):
+            rows = known & (position // len(palette) == turn)
+            axes.scatter(*points[rows].T, c=palette[position[rows] % len(palette)], marker=marker, **look)
+
+
+def _heights(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return each example's place in its class's strip, (n,): the strip's position and a jitter."""
+    position = np.where(np.isnan(labels), len(classes), np.searchsorted(classes, labels))
+    return position + np.random.default_rng(0).uniform(-JITTER, JITTER, len(labels))
+
+
+def _name_medians(axes: Axes, points: np.ndarray, labels: np.ndarray, spec: Spec) -> None:
+    placed: list[np.ndarray] = []
+    for i, label in enumerate(_listed(class_labels(labels))):
+        placed.append(_free_place(points[labels == label], placed, NAMES_APART * np.ptp(points, axis=0).max()))
+        x, y = placed[-1]
+        badge = {"boxstyle": "round,pad=0.25", "fc": PAPER, "ec": QUALITATIVE[i % 10], "lw": 1.5}
+        name = short(class_name(label, spec), 16)
+        axes.text(x, y, name, ha="center", va="center", size=12, weight="bold", color=INK, bbox=badge)
+
+
+def _free_place(points: np.ndarray, taken: Sequence[np.ndarray], apart: float) -> np.ndarray:
+    """Return the point nearest to the median, which may lie outside a curved class, off the places taken."""
+    order = np.argsort(np.square(points - np.median(points, axis=0)).sum(1))
+    distances = [np.linalg.norm(points[order] - place, axis=1) for place in taken]
+    free = np.all([distance >= apart for distance in distances], axis=0) if distances else np.ones(1, bool)
+    return points[order[free.argmax()]]
+
+
+def _legend(drawing: Figure, labels: np.ndarray, spec: Spec) -> None:
+    classes, unlabelled = _listed(class_labels(labels)), np.isnan(labels)
+    names = [short(class_name(label, spec)) for label in classes]
+    handles = [_dot(QUALITATIVE[i % 10], MARKERS[i // 10]) for i in range(len(classes))]
+    if unlabelled.any() and not unlabelled.all():
+        names, handles = [*names, "unlabelled"], [*handles, _dot(UNLABELLED, "o")]
+    if names:
+        drawing.legend(handles, names, loc="outside right upper", handletextpad=0.1, fontsize=10)
+
+
+def _dot(colour: str, marker: str) -> Line2D:
+    return Line2D([], [], color=colour, marker=marker, markersize=8, linestyle="", markeredgewidth=0)
+
+
+def _colour_bar(drawing: Figure, axes: Axes, labels: np.ndarray, spec: Spec) -> None:
+    known = labels[~np.isnan(labels)]
+    if len(known) and class_labels(labels) is None:
+        scale = ScalarMappable(colors.Normalize(known.min(), known.max()), SEQUENTIAL)
+        bar = drawing.colorbar(scale, ax=axes, shrink=0.5, aspect=30, label=spec.label or "label")
+        bar.outline.set_visible(False)
+
+
+def _listed(classes: np.ndarray | None) -> Sequence[float]:
+    return [] if classes is None else classes.tolist()

@@ -1,0 +1,70 @@
+"""What the latent space decodes to, on a grid."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from enfold.latent import Manifold
+from enfold.plots.images import GREY, sheet
+from enfold.plots.style import ACCENT, QUIET, SEQUENTIAL, figure, number, short, styled
+from enfold.plots.tables import panels
+from enfold.spec import Spec
+
+SIDE = 12  # inches
+
+
+@styled()
+def manifold(grid: Manifold, spec: Spec) -> Figure:
+    """Return the examples decoded on a grid in the latent plane.
+
+    Images are one seamless mosaic, its first row at the top: row i is decoded at `vertical[i]`, column j at
+    `horizontal[j]`. A table's first 12 columns have a panel each, with the decoded value over the plane.
+
+    Args:
+        grid: The decoded examples.
+        spec: What they are.
+    """
+    if spec.is_image:
+        return _mosaic(grid, spec)
+    drawing, axes = panels(spec)
+    for i, panel in enumerate(axes):
+        panel.set_title(short(spec.columns[i].name))
+        _surface(drawing, panel, grid, grid.x[..., i])
+    drawing.supxlabel(f"z{grid.axes[0]}", color=QUIET, size=11)
+    if len(grid.axes) > 1:
+        drawing.supylabel(f"z{grid.axes[1]}", color=QUIET, size=11)
+    return drawing
+
+
+def _mosaic(grid: Manifold, spec: Spec) -> Figure:
+    rows, columns = grid.x.shape[:2]
+    _, height, width = spec.shape
+    canvas = sheet(grid.x.reshape(-1, *spec.shape), spec, columns, gap=0)
+    drawing = figure(SIDE, SIDE * canvas.shape[0] / canvas.shape[1] + (0 if rows > 1 else 0.5))
+    plane = drawing.subplots()
+    plane.imshow(canvas, **GREY)
+    plane.spines[:].set_visible(False)
+    plane.tick_params(length=0)
+    plane.set_xticks(_centres(columns, width), [number(z) for z in grid.horizontal])
+    plane.set_yticks(_centres(rows, height), [number(z) for z in grid.vertical])
+    plane.set_xlabel(f"z{grid.axes[0]}")
+    if len(grid.axes) > 1:
+        plane.set_ylabel(f"z{grid.axes[1]}")
+    else:
+        plane.set_yticks([])
+    return drawing
+
+
+def _centres(tiles: int, size: int) -> np.ndarray:
+    return (np.arange(tiles) + 0.5) * size - 0.5
+
+
+def _surface(drawing: Figure, axes: Axes, grid: Manifold, values: np.ndarray) -> None:
+    """Draw a column's decoded values, (rows, columns), over the plane; over a single axis, as a line."""
+    if len(grid.axes) == 1:
+        axes.plot(grid.horizontal, values[0], color=ACCENT)
+        return
+    field = axes.pcolormesh(grid.horizontal, grid.vertical, values, cmap=SEQUENTIAL, shading="gouraud")
+    axes.set_aspect("equal")
+    bar = drawing.colorbar(field, ax=axes, shrink=0.8)
+    bar.outline.set_visible(False)

@@ -1,0 +1,77 @@
+"""Examples that are tables' rows."""
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from enfold.plots.style import ACCENT, DIVERGING, LINE, QUIET, figure, short
+from enfold.spec import Spec
+
+MOST_PANELS = 12
+PANELS_ACROSS = 4
+NAMED_COLUMNS = 40  # at most: beyond, names would overlap
+LIMIT = 3.0  # standard deviations at which the colours end
+
+
+def panels(spec: Spec) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a panel for each of a table's first 12 columns."""
+    n = min(len(spec.columns), MOST_PANELS)
+    across = min(n, PANELS_ACROSS)
+    down = math.ceil(n / across)
+    drawing = figure(3 * max(across, 2), 2.8 * down + 0.3)
+    axes = drawing.subplots(down, across, squeeze=False).ravel().tolist()
+    for spare in axes[n:]:
+        spare.remove()
+    if n < len(spec.columns):
+        drawing.suptitle(f"the first {n} of {len(spec.columns)} columns", x=0.01, ha="left")
+    return drawing, axes[:n]
+
+
+def heat_map(x: np.ndarray, spec: Spec, names: list[str] | None = None) -> Figure:
+    """Return rows × columns in standardised units, `(x - offset) / scale`.
+
+    Args:
+        x: Raw rows, (n, columns).
+        spec: What they are.
+        names: What to call each row.
+    """
+    values = (x - spec.offset) / spec.scale
+    n, columns = values.shape
+    drawing = figure(10, 1.4 + 0.18 * n)
+    axes = drawing.subplots()
+    look = {"cmap": DIVERGING, "vmin": -LIMIT, "vmax": LIMIT, "aspect": "auto", "interpolation": "nearest"}
+    field = axes.imshow(values, **look)
+    bar = drawing.colorbar(field, ax=axes, shrink=0.6, extend="both")
+    bar.set_label("standard deviations from the mean")
+    bar.outline.set_visible(False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    titles = [short(column.name, 16) for column in spec.columns] if columns <= NAMED_COLUMNS else []
+    axes.set_xticks(range(len(titles)), titles, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(n) if names else [], names or [])
+    return drawing
+
+
+def agreement(x: np.ndarray, x_hat: np.ndarray, spec: Spec) -> Figure:
+    """Return each column's reconstructions against its originals, with the line on which both are equal.
+
+    Args:
+        x: Raw rows, (n, columns).
+        x_hat: Their reconstructions, (n, columns).
+        spec: What they are.
+    """
+    drawing, axes = panels(spec)
+    size = np.clip(700 / np.sqrt(len(x)), 3, 25)
+    for i, panel in enumerate(axes):
+        both = np.concatenate([x[:, i], x_hat[:, i]])
+        margin = 0.05 * float(np.ptp(both)) or 1.0
+        limits = (float(both.min()) - margin, float(both.max()) + margin)
+        panel.plot(limits, limits, color=LINE, lw=1.2)
+        panel.scatter(x[:, i], x_hat[:, i], s=size, alpha=0.5, linewidths=0, color=ACCENT)
+        panel.set_title(short(spec.columns[i].name))
+        panel.set(xlim=limits, ylim=limits, aspect="equal")
+    drawing.supxlabel("original", color=QUIET, size=11)
+    drawing.supylabel("rebuilt", color=QUIET, size=11)
+    return drawing

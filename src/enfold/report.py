@@ -1,0 +1,227 @@
+"""A run as one page that explains itself."""
+
+import base64
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from torch import Tensor, nn
+
+from enfold import build, latent, plots
+from enfold.config import Config, describe
+from enfold.data.bundled import BUNDLED
+from enfold.data.dataset import Dataset
+from enfold.files import write
+from enfold.model import Autoencoder, decode_means, encode_means, evaluating
+from enfold.recipes import RECIPES, Recipe, mistakes
+from enfold.run import Run
+
+PICTURES = ("latent", "manifold", "reconstructions", "generated", "curves", "samples")
+TITLES = {"array": "Data from an array", "mnist": "MNIST", "digits": "Digits"}
+SAMPLES = 64
+REBUILT = 500  # held-out rows, at most
+KEY_FIGURES = (  # the name in metrics.json, what to call it, its number and what it means
+    (
+        "negative_elbo",
+        "negative ELBO",
+        "{negative_elbo:,.1f} nats",
+        "per example: {distortion:.1f} distortion, which the decoder leaves unexplained, + {rate:.1f} rate, "
+        "which the latent vector tells. It bounds −log p(x) from above; lower is better.",
+    ),
+    (
+        "knn_accuracy",
+        "5-nn accuracy",
+        "{knn_accuracy:.1%}",
+        "of held-out examples have the class of most of their 5 nearest training examples in the latent "
+        "space. The learning never sees a label.",
+    ),
+    (
+        "active_units",
+        "active units",
+        "{active_units} of {latent_dim}",
+        "latent dimensions vary with the example (variance of the posterior mean above 0.01). The others say "
+        "nothing.",
+    ),
+    (
+        "reconstruction_mse",
+        "reconstruction MSE",
+        "{reconstruction_mse:.4f}",
+        "the mean squared error of the rebuilt values, in units of {square}; 0 is perfect.",
+    ),
+    (
+        "train_seconds",
+        "training",
+        "{train_seconds:,.1f} s",
+        "for {passes} over the training examples: {images_per_second:,.0f} examples a second, with the "
+        "evaluation after each pass.",
+    ),
+)
+
+
+def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, shown: Dataset | None = None) -> None:
+    """Draw all pictures of a run into its folder `figures/`.
+
+    Args:
+        run: The run; it has its history.
+        model: Its model.
+        held_out: Rows that the model has not seen.
+        training: Rows that it was fitted to.
+        shown: The rows to show as samples; without them, the first 64 of `training`.
+
+    Raises:
+        InputError: The folder cannot be written to.
+    """
+    spec = replace(model.spec, classes=held_out.spec.classes)
+    shown = training[:SAMPLES] if shown is None else shown
+    means = encode_means(model, held_out.x)
+    axes = latent.shown_axes(means)
+    rebuilt = decode_means(model, means[:REBUILT])
+    generated = decode_means(model, latent.prior_samples(model, SAMPLES))
+    for name, figure in {
+        "samples": plots.samples(shown.x, shown.labels, spec),
+        "curves": plots.curves(run.history),
+        "latent": plots.latent_map(means, held_out.labels, spec, axes),
+        "manifold": plots.manifold(latent.manifold(model, axes), spec),
+        "reconstructions": plots.reconstructions(held_out.x[:REBUILT], rebuilt, spec),
+        "generated": plots.generated(generated, spec),
+    }.items():
+        write(_picture(run, name), plots.png(figure))
+
+
+def write_report(run: Run) -> Path:
+    """Write `report.html` from what is in the run folder: one page without scripts that needs no other file.
+
+    Returns:
+        Where it is.
+
+    Raises:
+        InputError: A file of the run is missing or damaged, or the folder cannot be written to.
+    """
+    metrics, history = run.metrics, run.history
+    page = _template().render(
+        title=" + ".join(TITLES.get(source, Path(source).name) for source in run.spec.sources),
+        config=run.config,
+        spec=run.spec,
+        metrics=metrics,
+        summary=_origin(run.config).summary,
+        key_figures=_key_figures(run, metrics, len(history)),
+        mistakes=mistakes(run.config),
+        pictures={name: _data_uri(_picture(run, name)) for name in PICTURES},
+        settings=_settings(run.config),
+        layers=layers(build.autoencoder(run.config, run.spec)),
+        facts=_facts(run, metrics, len(history)),
+        command=command_line(run),
+        version=run.environment.get("enfold", ""),
+    )
+    return write(run.folder / "report.html", page)
+
+
+def command_line(run: Run) -> str:
+    """Return the command that repeats the run; where the data was an array, the call in Python."""
+    base = _origin(run.config).config
+    changes = run.config.changes(base)
+    if "array" in run.spec.sources:
+        settings = "".join(f", {name}={value!r}" for name, value in changes.items())
+        return f"enfold.fit(data, recipe={base.recipe!r}{settings})"
+    words = ["enfold", "fit", *run.spec.sources, "--recipe", base.recipe]
+    words += ["--label", run.spec.label] if run.spec.label else []
+    if run.spec.is_image and not set(run.spec.sources) <= set(BUNDLED):
+        channels, height, width = run.spec.shape
+        words += ["--image-shape", f"{height}x{width}" if channels == 1 else f"{channels}x{height}x{width}"]
+    for name, value in changes.items():
+        words += ["--set", f"{name}={_text(value, ',')}"]
+    return shlex.join(words)
+
+
+def layers(model: Autoencoder) -> list[dict[str, Any]]:
+    """Return each layer with parameters: its `name` as in the weights, `kind`, output `shape`, `parameters`.
+
+    The shape is of one example, as text: "64 × 14 × 14". The parameters of all layers are those of the model.
+    """
+    own = {name: module for name, module in model.named_modules() if [*module.parameters(recurse=False)]}
+    shapes: dict[str, str] = {}
+    hooks = [module.register_forward_hook(partial(_note_shape, shapes, name)) for name, module in own.items()]
+    with evaluating(model):
+        model.reconstruct(np.zeros((1, *model.spec.shape), model.spec.dtype))
+    for hook in hooks:
+        hook.remove()
+    return [
+        {
+            "name": name,
+            "kind": type(module).__name__,
+            "shape": shapes.get(name, ""),
+            "parameters": sum(parameter.numel() for parameter in module.parameters(recurse=False)),
+        }
+        for name, module in own.items()
+    ]
+
+
+def _note_shape(shapes: dict[str, str], name: str, module: nn.Module, args: Any, output: Any) -> None:
+    shape = output.shape[1:] if isinstance(output, Tensor) else output.event_shape
+    shapes[name] = " × ".join(map(str, shape))
+
+
+def _key_figures(run: Run, metrics: Mapping[str, Any], epochs: int) -> list[dict[str, str]]:
+    """Return the figures to show first, those that are known, with what they mean."""
+    known = {name: value for name, value in metrics.items() if value is not None}
+    square = "the full scale squared" if run.spec.kind == "intensity" else "each column's variance"
+    passes = "one pass" if epochs == 1 else f"{epochs} passes"
+    values = {**known, "latent_dim": run.config.latent_dim, "passes": passes, "square": square}
+    return [
+        {"label": label, "number": number.format(**values), "meaning": meaning.format(**values)}
+        for name, label, number, meaning in KEY_FIGURES
+        if name in known
+    ]
+
+
+def _settings(config: Config) -> list[dict[str, Any]]:
+    changes = config.changes(_origin(config).config)
+    return [
+        {**each, "value": _text(each["value"], ", "), "is_changed": each["name"] in changes}
+        for each in describe(config)
+    ]
+
+
+def _facts(run: Run, metrics: Mapping[str, Any], epochs: int) -> dict[str, str]:
+    spec, environment = run.spec, run.environment
+    column = spec.columns[0]
+    facts = {"sources": ", ".join(spec.sources), "examples": str(spec), "type": spec.dtype}
+    if spec.kind == "intensity":
+        facts["values"] = f"0 to {column.scale:g}"
+    if not spec.is_image:
+        facts["columns"] = ", ".join(each.name for each in spec.columns)
+    if spec.classes:
+        facts["classes"] = ", ".join(spec.classes)
+    facts |= {"held-out rows": f"{metrics['rows']:,}", "epochs": str(epochs), "seed": str(run.config.seed)}
+    return facts | {name: str(value) for name, value in environment.items() if name != "format"}
+
+
+def _origin(config: Config) -> Recipe:
+    return RECIPES.get(config.recipe, RECIPES["default"])
+
+
+def _text(value: Any, comma: str) -> str:
+    if isinstance(value, tuple):
+        return comma.join(map(str, value))
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _picture(run: Run, name: str) -> Path:
+    return run.folder / "figures" / f"{name}.png"
+
+
+def _data_uri(path: Path) -> str | None:
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}" if path.is_file() else None
+
+
+def _template() -> Template:
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("report.html.jinja")

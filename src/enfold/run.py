@@ -1,0 +1,175 @@
+"""The run folder: all that is known of a fit, in files that a person can read."""
+
+import json
+import platform
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+
+from enfold import __version__, build
+from enfold.config import Config
+from enfold.devices import choose_device
+from enfold.errors import InputError
+from enfold.files import read_json, write, write_json
+from enfold.model import Autoencoder
+from enfold.spec import Spec
+from enfold.training import Progress
+
+FORMAT = 1  # of the folder; a higher one was written by a newer enfold
+
+
+@dataclass(frozen=True)
+class Run:
+    """A fit and its folder.
+
+    Attributes:
+        folder: Holds `config.toml`, `spec.json`, `run.json`, `split.json`, `model.safetensors`, `history.jsonl`,
+            `metrics.json`, `figures/` and `report.html`.
+        config: The settings.
+        spec: What the data is.
+        device: Where `model` is put; "auto" is the fastest at hand.
+    """
+
+    folder: Path
+    config: Config
+    spec: Spec
+    device: str = "auto"
+
+    @cached_property
+    def model(self) -> Autoencoder:
+        """The trained model.
+
+        Raises:
+            InputError: The weights are missing, damaged, or another model's.
+        """
+        model = build.autoencoder(self.config, self.spec)
+        _load_weights(model, self.folder / "model.safetensors")
+        return model.to(choose_device(self.device)).eval()
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The figures on the held-out rows."""
+        return read_json(self.folder / "metrics.json")
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """The device, the versions and the platform of the fit."""
+        return read_json(self.folder / "run.json")
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One dictionary for each epoch, as in `history.jsonl`."""
+        path = self.folder / "history.jsonl"
+        try:
+            return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} is missing or damaged ({error}). Restore it or fit again.") from error
+
+    @property
+    def split(self) -> tuple[int, np.ndarray]:
+        """How many rows the data had, and the numbers of those that were held out, counted from 0."""
+        found = read_json(self.folder / "split.json")
+        return found["rows"], np.array(found["held_out"], dtype=np.int64)
+
+
+def create_run(run: Run, rows: int, held_out: np.ndarray) -> None:
+    """Make a new run's folder, with all that is known before the training.
+
+    Args:
+        run: The run, whose folder does not exist yet.
+        rows: How many rows the data has.
+        held_out: The numbers of those that are held out.
+
+    Raises:
+        InputError: The folder exists already, or cannot be written.
+    """
+    folder = run.folder
+    if folder.exists():
+        raise InputError(f"{folder} exists already. Choose another folder with --out, or move that one away.")
+    write(folder / "config.toml", run.config.to_toml())
+    write_json(folder / "spec.json", run.spec.to_dict())
+    write_json(folder / "split.json", {"rows": rows, "held_out": held_out.tolist()})
+    write_json(folder / "run.json", _environment(run.device))
+
+
+def open_run(folder: str | Path, device: str = "auto") -> Run:
+    """Open a run folder.
+
+    Args:
+        folder: What `fit` made.
+        device: Where to put the model.
+
+    Raises:
+        InputError: It is no run folder, it is damaged, or a newer enfold wrote it.
+    """
+    folder = Path(folder)
+    if not (folder / "config.toml").is_file():
+        what = "is no run folder: it has no config.toml" if folder.is_dir() else "is no folder"
+        raise InputError(f"{folder} {what}. Give the folder that `enfold fit` made.")
+    written_by = read_json(folder / "run.json")
+    if written_by.get("format", 0) > FORMAT:
+        raise InputError(
+            f"{folder} was written by enfold {written_by.get('enfold')}, in format {written_by['format']}; this is "
+            f"enfold {__version__}, which reads up to format {FORMAT}. Upgrade enfold: pip install --upgrade enfold."
+        )
+    try:
+        config = Config.from_toml((folder / "config.toml").read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{folder / 'config.toml'} is damaged ({error}). Restore it or fit again.") from error
+    return Run(folder, config, Spec.from_dict(read_json(folder / "spec.json")), device)
+
+
+def record(run: Run, progress: Progress) -> None:
+    """Append the end of an epoch to the history."""
+    values = {"epoch": progress.epoch, "seconds": round(progress.seconds, 3)}
+    values |= {f"train_{name}": value for name, value in progress.train._asdict().items()}
+    if progress.held_out is not None:
+        values |= {f"held_out_{name}": value for name, value in progress.held_out._asdict().items()}
+    with (run.folder / "history.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(values) + "\n")
+
+
+def save_weights(run: Run, model: Autoencoder) -> None:
+    """Write the model's weights into the run folder."""
+    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    metadata = {"enfold": __version__}  # one entry: safetensors writes several in any order
+    write(run.folder / "model.safetensors", safetensors.torch.save(weights, metadata))
+
+
+def _load_weights(model: Autoencoder, path: Path) -> None:
+    try:
+        weights = safetensors.torch.load(path.read_bytes())
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing: the fit was not finished, or the file was lost. Fit again.") from error
+    except Exception as error:  # safetensors raises its own type for damage, and KeyError for unknown types
+        raise InputError(f"{path} is damaged or no safetensors file ({error}). Restore it or fit again.") from error
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    if found != expected:
+        differing = sorted(name for name in expected | found if expected.get(name) != found.get(name))
+        raise InputError(
+            f"{path} holds another model's weights: '{differing[0]}' has shape {found.get(differing[0], 'none')}, "
+            f"expected {expected.get(differing[0], 'none')}. Restore the file that belongs to this run."
+        )
+    model.load_state_dict(weights)
+
+
+def _environment(device: str) -> dict[str, Any]:
+    import sklearn
+
+    return {
+        "format": FORMAT,
+        "enfold": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": str(choose_device(device)),
+        "threads": torch.get_num_threads(),
+    }

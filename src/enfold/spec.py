@@ -1,0 +1,149 @@
+"""What the data is: its shape, and for every value its range and kind.
+
+Readers make a `Spec`, networks are built from it, and it is saved with the model. So a reloaded model takes the
+data as it lies in the file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from enfold.errors import InputError
+
+Kind = Literal["intensity", "real"]
+SMALLEST_VARIATION = 1e-6  # relative to the mean; below it a float32 column only varies by rounding
+
+
+@dataclass(frozen=True)
+class Column:
+    """One kind of value, and the affine map between its raw numbers and the network's.
+
+    The network sees `(raw - offset) / scale`.
+
+    Attributes:
+        name: What the value is called.
+        kind: "intensity" for a value in 0…`scale`, such as a pixel; "real" for any number.
+        offset: In raw units.
+        scale: In raw units, above zero.
+    """
+
+    name: str
+    kind: Kind
+    offset: float = 0.0
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What one example of a data set is.
+
+    Attributes:
+        shape: (channels, height, width) of an image, or (columns,) of a table's row.
+        columns: One `Column` for all values of an image, or one for each column of a table.
+        dtype: The raw values' type, "uint8" or "float32".
+        classes: The names of the labels 0, 1, …, where labels are names; empty where they are numbers.
+        sources: Where the data came from, in the order of its rows.
+        label: The name of the label column, where the source was a table with one.
+    """
+
+    shape: tuple[int, ...]
+    columns: tuple[Column, ...]
+    dtype: Literal["uint8", "float32"] = "float32"
+    classes: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ("array",)
+    label: str = ""
+
+    @property
+    def is_image(self) -> bool:
+        """Whether an example is an image rather than a table's row."""
+        return len(self.shape) == 3
+
+    @property
+    def size(self) -> int:
+        """How many values an example has."""
+        return int(np.prod(self.shape))
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the values: "intensity" only if all of them are."""
+        return "intensity" if all(column.kind == "intensity" for column in self.columns) else "real"
+
+    @property
+    def offset(self) -> np.ndarray:
+        """The columns' offsets, float32, to broadcast against an example."""
+        return np.array([column.offset for column in self.columns], np.float32)
+
+    @property
+    def scale(self) -> np.ndarray:
+        """The columns' scales, float32, to broadcast against an example."""
+        return np.array([column.scale for column in self.columns], np.float32)
+
+    def __str__(self) -> str:
+        shape = " × ".join(map(str, self.shape[1:] if self.is_image else self.shape))
+        if not self.is_image:
+            return f"rows of {shape} columns"
+        colour = {1: "grey", 3: "colour"}.get(self.shape[0], f"{self.shape[0]}-channel")
+        return f"{colour} images of {shape} pixels"
+
+    def standardised(self, x: np.ndarray) -> "Spec":
+        """Return this spec with each real column's offset and scale set to its mean and deviation in `x`.
+
+        Args:
+            x: Raw training rows, (n, *shape). A column that does not vary keeps scale 1.
+        """
+        if self.kind == "intensity":
+            return self
+        values = x.reshape(-1, len(self.columns))
+        mean, deviation = values.mean(0, dtype=np.float64), values.std(0, dtype=np.float64)
+        least = np.maximum(SMALLEST_VARIATION * np.abs(mean), np.finfo(np.float32).tiny)
+        scales = np.where(deviation > least, deviation, 1.0)
+        columns = [
+            replace(column, offset=float(m), scale=float(s)) if column.kind == "real" else column
+            for column, m, s in zip(self.columns, mean, scales, strict=True)
+        ]
+        return replace(self, columns=tuple(columns))
+
+    def fit(self, x: np.ndarray) -> np.ndarray:
+        """Return `x` as (n, *shape) of this spec's type, from any array of that many values a row.
+
+        Raises:
+            InputError: The rows' size is another, or a value is out of range.
+        """
+        x = np.asarray(x)
+        if x.ndim == 0 or int(np.prod(x.shape[1:])) != self.size or (x.ndim > 2 and x.shape[1:] != self.shape):
+            raise InputError(
+                f"The model was made for {self} (rows of shape {self.shape}), but the data has rows of shape "
+                f"{x.shape[1:]}. Give data of that shape, or fit a new model to this one."
+            )
+        whole = self.dtype != "uint8" or x.dtype.kind in "biu" or bool(np.all(x == np.rint(x)))
+        within = self.kind == "real" or (x.min(initial=0) >= 0 and x.max(initial=0) <= self.scale.min())
+        if not whole or not within:
+            raise InputError(
+                f"The model was made for {'whole numbers' if self.dtype == 'uint8' else 'numbers'} from 0 to "
+                f"{self.scale.min():g}, but the data has other values. Give it as it was when the model was fitted."
+            )
+        return x.astype(self.dtype, copy=False).reshape(-1, *self.shape)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> "Spec":
+        """Return the spec that `to_dict` gave.
+
+        Raises:
+            InputError: A value is missing or of the wrong kind.
+        """
+        try:
+            columns = tuple(Column(**column) for column in values["columns"])
+            lists = {name: tuple(values[name]) for name in ("shape", "classes", "sources")}
+            spec = Spec(**{**values, **lists, "columns": columns})
+            assert all(column.kind in get_args(Kind) and column.scale > 0 for column in columns)
+            assert all(isinstance(length, int) and length > 0 for length in spec.shape)
+            assert len(columns) in (1, spec.size)
+        except (AssertionError, KeyError, TypeError) as error:
+            raise InputError(f"The spec is damaged ({error!r}). Restore spec.json or fit again.") from error
+        return spec

@@ -1,0 +1,49 @@
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+import enfold
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return enfold.load("digits")
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory):
+    """A small finished run, to be read by many tests and changed by none."""
+    out = tmp_path_factory.mktemp("runs") / "digits"
+    return enfold.fit("digits", out=out, epochs=20, holdout=200, device="cpu")
+
+
+@pytest.fixture
+def write_idx():
+    """Writes an array as an IDX file, gzipped if its name says so."""
+
+    def write(path, array):
+        array = np.asarray(array, np.uint8)
+        content = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+        path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_kaggle():
+    """Writes images, and labels if there are any, as Kaggle's Digit Recognizer does."""
+
+    def write(path, x, labels=None):
+        rows = x.reshape(len(x), -1)
+        names = [f"pixel{i}" for i in range(rows.shape[1])]
+        if labels is not None:
+            rows, names = np.column_stack([labels, rows]), ["label", *names]
+        with path.open("w") as file:
+            file.write(",".join(names) + "\n")
+            np.savetxt(file, rows, fmt="%d", delimiter=",")
+        return path
+
+    return write

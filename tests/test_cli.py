@@ -1,0 +1,207 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from enfold.cli import app, commands, main, points  # noqa: F401 - the commands register themselves
+from enfold.data import load
+from enfold.model import encode_means
+
+COMMANDS = [
+    "data",
+    "decode",
+    "devices",
+    "encode",
+    "evaluate",
+    "fit",
+    "recipes",
+    "reconstruct",
+    "report",
+    "sample",
+    "summary",
+]
+
+
+@pytest.fixture
+def enfold(capsys):
+    """Runs a command line and returns its status, standard output and standard error."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        status = main([str(argument) for argument in arguments])
+        return (status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def json_of(enfold):
+    """Runs a command with --json and returns the one object that it prints."""
+
+    def run(*arguments):
+        status, out, _ = enfold(*arguments, "--json")
+        assert status == 0
+        return json.loads(out)
+
+    return run
+
+
+@pytest.fixture
+def run(digits_run):
+    return digits_run.folder
+
+
+def test_every_command_has_help_and_json():
+    names = {name for name in app if not name.startswith("-")}
+    assert names == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_each_argument_is(enfold, command):
+    status, out, _ = enfold(command, "--help")
+    assert status == 0
+    assert "--json" in out
+    assert len(out.splitlines()) > 6
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys; from enfold.cli import main; main(['--help']); print(sorted(sys.modules))"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not any(f"'{heavy}'" in modules for heavy in ("torch", "numpy", "matplotlib", "sklearn", "polars"))
+
+
+def test_fit_makes_a_run_and_says_where_it_is(enfold, tmp_path):
+    out = tmp_path / "try"
+    status, text, progress = enfold(
+        "fit", "digits", "--epochs", 2, "--latent-dim", 3, "--set", "width=32", "--out", out
+    )
+    assert status == 0
+    assert f"{out / 'report.html'}" in text
+    assert "nats" in text
+    assert "epoch 2/2" in progress
+    config = (out / "config.toml").read_text()
+    assert "latent_dim = 3" in config
+    assert "epochs = 2" in config
+
+
+def test_fit_reads_a_kaggle_pair_the_notebooks_way(json_of, tmp_path, digits, write_kaggle):
+    train = write_kaggle(tmp_path / "train.csv", digits.x[:150], digits.labels[:150].astype(int))
+    test = write_kaggle(tmp_path / "test.csv", digits.x[150:200])
+    settings = ("--recipe", "notebook", "--holdout", 50, "--seed", 555, "--epochs", 1, "--out", tmp_path / "run")
+    found = json_of("fit", train, test, *settings)
+    assert found["metrics"]["rows"] == 50
+    assert found["metrics"]["notebook_loss"] > 0
+    assert len(found["mistakes"]) == 4
+
+
+def test_encode_decode_and_encode_again(json_of, run, digits, digits_run, tmp_path):
+    np.save(tmp_path / "digits.npy", digits.x[:30])
+    assert json_of("encode", run, tmp_path / "digits.npy", "-o", tmp_path / "z.csv")["rows"] == 30
+    frame = pl.read_csv(tmp_path / "z.csv")
+    assert frame.columns == ["row", "z0", "z1"]
+    expected = encode_means(digits_run.model, digits.x[:30])
+    np.testing.assert_array_equal(frame.select("z0", "z1").to_numpy().astype(np.float32), expected)
+    json_of("decode", run, tmp_path / "z.csv", "-o", tmp_path / "images.npz")
+    decoded = load(tmp_path / "images.npz").x
+    rebuilt = digits_run.model.reconstruct(digits.x[:30]).detach().numpy()
+    np.testing.assert_allclose(decoded, rebuilt, atol=0.51)
+
+
+def test_encode_writes_the_labels_that_are_known(json_of, run, digits, tmp_path):
+    json_of("encode", run, "digits", "-o", tmp_path / "z.csv")
+    assert pl.read_csv(tmp_path / "z.csv")["label"].to_list() == digits.labels.astype(int).tolist()
+
+
+def test_sample_draws_a_sheet_that_the_seed_decides(json_of, run, tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        json_of("sample", run, "-n", 10, "-o", tmp_path / f"{name}.png", "--seed", seed)
+    a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_reconstruct_draws_pairs_and_writes_arrays(json_of, run, digits, tmp_path):
+    json_of("reconstruct", run, "digits", "-n", 5, "-o", tmp_path / "pairs.png")
+    with Image.open(tmp_path / "pairs.png") as sheet:
+        assert sheet.width > 2 * sheet.height  # five columns, two rows
+    json_of("reconstruct", run, "digits", "-o", tmp_path / "pairs.npz")
+    with np.load(tmp_path / "pairs.npz") as arrays:
+        np.testing.assert_array_equal(arrays["x"], digits.x)
+        assert np.mean(np.abs(arrays["reconstruction"].astype(float) - digits.x)) < 4
+
+
+def test_evaluate_finds_the_figures_again_and_takes_other_data(json_of, run, digits_run, digits, tmp_path):
+    again = json_of("evaluate", run, "--device", "cpu")
+    assert again == {name: digits_run.metrics[name] for name in again}
+    np.savez(tmp_path / "other.npz", x=digits.x[:100], y=digits.labels[:100])
+    other = json_of("evaluate", run, tmp_path / "other.npz")
+    assert other["rows"] == 100
+    assert other["knn_accuracy"] > 0.3
+
+
+def test_summary_counts_the_parameters(json_of, enfold, run, digits_run):
+    total = sum(p.numel() for p in digits_run.model.parameters())
+    assert sum(layer["parameters"] for layer in json_of("summary", run)["layers"]) == total
+    assert f"{total:,}" in enfold("summary", run)[1]
+
+
+def test_report_writes_the_page_anew(json_of, run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run")
+    (copy / "report.html").unlink()
+    assert json_of("report", copy)["report"] == str(copy / "report.html")
+    assert (copy / "report.html").stat().st_size > 10_000
+
+
+def test_data_tells_what_was_read(json_of, enfold):
+    found = json_of("data", "digits")
+    assert found["rows"] == 1797
+    assert found["classes"]["0"] == 178
+    assert found["unlabelled"] == 0
+    assert "1,797" in enfold("data", "digits")[1]
+
+
+def test_recipes_and_devices_are_shown(json_of, enfold):
+    assert json_of("recipes")["notebook"]["batch_size"] == 16
+    assert "beta" in enfold("recipes")[1]
+    assert json_of("devices")["devices"][-1]["name"] == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fti"], "fit"),
+        (["fit", "--latent-dims", "3"], "--latent-dim"),
+        (["fit", "--epochs", "many"], "many"),
+        (["fit", "digits", "--set", "beta"], "name=value"),
+        (["fit", "digits", "--set", "betta=1"], "did you mean 'beta'"),
+        (["fit", "digits", "--recipe", "notebok"], "did you mean 'notebook'"),
+        (["fit", "digits", "--latent-dim", "0"], "at least 1"),
+        (["fit", "digits", "--holdout", "5000"], "5,000 of 1,797"),
+        (["fit", "digits", "--device", "gpu"], "device"),
+        (["fit", "digits", "--set", "network=resnet"], "network"),
+        (["fit", "digits", "--image-shape", "28"], "28x28"),
+        (["fit", "digts"], "'digits'"),
+        (["encode", "{run}", "digits", "-o", "z.xlsx"], ".csv"),
+        (["encode", "{run}", "-o", "z.csv"], "source"),
+        (["encode", "{run}", "digits"], "--out"),
+        (["encode", "{run}", "mnist", "-o", "z.csv"], "8 × 8"),
+        (["sample", "{run}", "-n", "0", "-o", "s.png"], "at least 1"),
+        (["decode", "{run}", "nowhere.csv", "-o", "x.npz"], "nowhere.csv"),
+        (["report", "nowhere"], "no folder"),
+    ],
+)
+def test_what_the_user_can_mend_ends_with_a_message_and_status_2(
+    enfold, run, tmp_path, monkeypatch, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = enfold(*(argument.format(run=run) for argument in arguments))
+    assert status == 2
+    assert out == ""
+    assert message in err
+    assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())

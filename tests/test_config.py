@@ -1,0 +1,78 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from enfold import Config, InputError
+from enfold.config import describe, parse_settings
+from enfold.recipes import RECIPES, mistakes, recipe
+
+configs = st.builds(
+    Config,
+    recipe=st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"])),
+    width=st.integers(1, 4096),
+    latent_dim=st.integers(1, 512),
+    beta=st.floats(0, 1e6),
+    learning_rate=st.floats(1e-9, 1e3),
+    epochs=st.one_of(st.just("auto"), st.integers(1, 10_000)),
+    holdout=st.floats(1e-6, 1e9),
+)
+
+
+@given(configs)
+def test_toml_gives_the_settings_back(config):
+    assert Config.from_toml(config.to_toml()) == config
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_know_their_names_and_survive_toml(name):
+    config = recipe(name).config
+    assert config.recipe == name
+    assert Config.from_toml(config.to_toml()) == config
+
+
+def test_every_setting_says_what_it_means():
+    assert all(each["meaning"] for each in describe(Config()))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("beta=0.5", {"beta": 0.5}),
+        ("optimizer=rmsprop", {"optimizer": "rmsprop"}),
+        ("epochs = 3", {"epochs": 3}),
+    ],
+)
+def test_settings_are_read_as_toml_or_as_bare_words(text, expected):
+    assert parse_settings([text]) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"latent_dim": 0}, "'latent_dim' must be at least 1, got 0"),
+        ({"latent_dim": 2.5}, "a whole number"),
+        ({"latent_dim": True}, "a whole number"),
+        ({"beta": "much"}, "a number"),
+        ({"beta": float("nan")}, "finite"),
+        ({"learning_rate": 0}, "above 0"),
+        ({"width": 0}, "at least 1"),
+        ({"optimizer": 3}, "a word"),
+        ({"epochs": "all"}, "a whole number"),
+        ({"latent_dims": 2}, "did you mean 'latent_dim'"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_the_remedy(settings, message):
+    with pytest.raises(InputError, match=message):
+        Config().with_settings(settings)
+
+
+def test_an_unknown_recipe_is_refused_with_the_nearest_name():
+    with pytest.raises(InputError, match="did you mean 'notebook'"):
+        recipe("notebok")
+
+
+def test_the_mistakes_go_with_the_objective_that_has_them():
+    config = recipe("notebook").config
+    assert len(mistakes(config)) == 4
+    assert not mistakes(config.with_settings({"objective": "elbo"}))
+    assert not mistakes(recipe("default").config)

@@ -1,0 +1,211 @@
+"""What lies in a file is what comes out of it."""
+
+import hashlib
+import struct
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.datasets import load_digits
+
+import enfold
+from enfold import Spec
+from enfold.data import load_like
+from enfold.data.bundled import MNIST
+from enfold.data.dataset import class_labels
+from enfold.data.idx import read_idx_array
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (7, 4, 4), dtype=np.uint8)
+
+
+LABELS = np.array([3, 1, 4, 1, 5, 9, 2])
+
+
+def test_the_bundled_mnist_is_the_canonical_one():
+    canonical = {
+        "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    }
+    for name, digest in canonical.items():
+        array = read_idx_array(MNIST / f"{name}.gz")
+        header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+        assert hashlib.sha256(header + array.tobytes()).hexdigest() == digest
+    data = enfold.load()
+    assert (data.x.shape, data.x.dtype) == ((70_000, 1, 28, 28), np.uint8)
+    assert np.bincount(data.labels.astype(int)).tolist() == [
+        6903,
+        7877,
+        6990,
+        7141,
+        6824,
+        6313,
+        6876,
+        7293,
+        6825,
+        6958,
+    ]
+
+
+def test_the_bundled_digits_are_scikit_learns():
+    data, source = enfold.load("digits"), load_digits()
+    np.testing.assert_array_equal(data.x[:, 0], source.images)
+    np.testing.assert_array_equal(data.labels, source.target)
+    assert data.spec.scale.tolist() == [16]
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_idx_files_come_with_the_labels_beside_them(tmp_path, images, write_idx, suffix):
+    write_idx(tmp_path / "some-labels-idx1-ubyte", LABELS)
+    data = enfold.load(write_idx(tmp_path / f"some-images-idx3-ubyte{suffix}", images))
+    np.testing.assert_array_equal(data.x[:, 0], images)
+    np.testing.assert_array_equal(data.labels, LABELS)
+
+
+def test_idx_files_without_labels_are_unlabelled(tmp_path, images, write_idx):
+    data = enfold.load(write_idx(tmp_path / "pictures.idx", images))
+    assert np.isnan(data.labels).all()
+
+
+def test_the_kaggle_pair_is_joined_with_gaps_where_labels_are_missing(tmp_path, images, write_kaggle):
+    train = write_kaggle(tmp_path / "train.csv", images[:5], LABELS[:5])
+    test = write_kaggle(tmp_path / "test.csv", images[5:])
+    data = enfold.load(train, test)
+    np.testing.assert_array_equal(data.x[:, 0], images)
+    np.testing.assert_array_equal(data.labels, [*LABELS[:5], np.nan, np.nan])
+    assert data.spec.sources == (str(train), str(test))
+
+
+def test_a_large_csv_has_the_values_that_pandas_reads(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (42_000, 784), dtype=np.uint8) * (rng.random((42_000, 784)) < 0.2)
+    frame = pd.DataFrame(pixels, columns=[f"pixel{i}" for i in range(784)])
+    frame.insert(0, "label", rng.integers(0, 10, 42_000))
+    frame.to_csv(tmp_path / "train.csv", index=False)
+    data, expected = enfold.load(tmp_path / "train.csv"), pd.read_csv(tmp_path / "train.csv")
+    np.testing.assert_array_equal(data.x.reshape(42_000, 784), expected.drop(columns="label"))
+    np.testing.assert_array_equal(data.labels, expected["label"])
+
+
+@pytest.mark.parametrize("name", ["label", "Class", "target", "y"])
+@pytest.mark.parametrize("position", [0, 2, 16])
+def test_the_label_column_is_found_wherever_it_is(tmp_path, images, name, position):
+    frame = pd.DataFrame(images.reshape(7, 16), columns=[f"pixel{i}" for i in range(16)])
+    frame.insert(position, name, LABELS)
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    data = enfold.load(tmp_path / "data.csv")
+    np.testing.assert_array_equal(data.x[:, 0], images)
+    np.testing.assert_array_equal(data.labels, LABELS)
+
+
+def test_the_label_column_may_be_named_and_missing_from_some_files(tmp_path, images):
+    frame = pd.DataFrame(images.reshape(7, 16), columns=[f"pixel{i}" for i in range(16)])
+    frame.to_csv(tmp_path / "test.csv", index=False)
+    frame.assign(kind=LABELS).to_csv(tmp_path / "train.csv", index=False)
+    data = enfold.load(tmp_path / "train.csv", tmp_path / "test.csv", labels="kind")
+    np.testing.assert_array_equal(data.labels, [*LABELS, *[np.nan] * 7])
+
+
+def test_names_as_labels_are_counted_from_zero_in_order(tmp_path):
+    (tmp_path / "a.csv").write_text("pixel0,label\n1,dog\n2,\n3,cat\n")
+    (tmp_path / "b.csv").write_text("pixel0,label\n4,bee\n5,dog\n")
+    data = enfold.load(tmp_path / "a.csv", tmp_path / "b.csv")
+    assert data.spec.classes == ("bee", "cat", "dog")
+    np.testing.assert_array_equal(data.labels, [2, np.nan, 1, 0, 2])
+    alone = load_like(data.spec, tmp_path / "b.csv")
+    np.testing.assert_array_equal(alone.labels, [0, 2])
+
+
+def test_pixels_that_are_not_square_take_their_shape(tmp_path):
+    (tmp_path / "a.csv").write_text("pixel0,pixel1,pixel2,pixel3,pixel4,pixel5\n1,2,3,4,5,6\n")
+    data = enfold.load(tmp_path / "a.csv", image_shape=(2, 3))
+    assert data.x.tolist() == [[[[1, 2, 3], [4, 5, 6]]]]
+
+
+def test_other_columns_make_a_table_in_raw_units(tmp_path):
+    (tmp_path / "iris.csv").write_text("length,width,class\n5.1,3.5,setosa\n6.2,-2.9,virginica\n")
+    data = enfold.load(tmp_path / "iris.csv")
+    np.testing.assert_array_equal(data.x, np.array([[5.1, 3.5], [6.2, -2.9]], np.float32))
+    assert [column.name for column in data.spec.columns] == ["length", "width"]
+    assert data.spec.kind == "real"
+
+
+def test_npy_and_npz_files_and_arrays_are_read_alike(tmp_path, images):
+    np.save(tmp_path / "a.npy", images)
+    np.savez(tmp_path / "a.npz", images=images, labels=LABELS)
+    for data in (enfold.load(tmp_path / "a.npy"), enfold.load(tmp_path / "a.npz"), enfold.load(images)):
+        np.testing.assert_array_equal(data.x[:, 0], images)
+        assert data.x.dtype == np.uint8
+    np.testing.assert_array_equal(enfold.load(tmp_path / "a.npz").labels, LABELS)
+
+
+def test_colour_images_are_put_channels_first():
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 5, 6, 3), dtype=np.uint8)
+    data = enfold.load(pictures)
+    np.testing.assert_array_equal(data.x, pictures.transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(load_like(data.spec, pictures).x, data.x)
+    np.testing.assert_array_equal(load_like(data.spec, data.x).x, data.x)
+
+
+@pytest.mark.parametrize(
+    ("array", "dtype", "scale"),
+    [
+        (np.zeros((2, 3, 3), bool), "uint8", 1),
+        (np.full((2, 3, 3), 200), "uint8", 255),
+        (np.full((2, 3, 3), 200.0), "uint8", 255),
+        (np.full((2, 3, 3), 0.5), "float32", 1),
+        (np.full((2, 9), 7, np.uint8), "uint8", 255),
+        (np.full((2, 9), 7), "float32", 1),
+    ],
+)
+def test_the_type_says_what_an_array_is(array, dtype, scale):
+    data = enfold.load(array)
+    assert (data.spec.dtype, data.x.dtype, data.spec.scale[0]) == (dtype, dtype, scale)
+    assert data.spec.is_image == (array.ndim > 2 or array.dtype == np.uint8)
+
+
+def test_folders_are_read_file_by_file_in_order(tmp_path, images, write_idx):
+    write_idx(tmp_path / "b-images-idx3-ubyte", images[3:])
+    write_idx(tmp_path / "b-labels-idx1-ubyte", LABELS[3:])
+    np.save(tmp_path / "a.npy", images[:3])
+    (tmp_path / "notes.txt").write_text("not data")
+    data = enfold.load(tmp_path)
+    np.testing.assert_array_equal(data.x[:, 0], images)
+    np.testing.assert_array_equal(data.labels, [*[np.nan] * 3, *LABELS[3:]])
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([0, 1, 1, np.nan], [0, 1]),
+        ([0.5, 1, 2, 3], None),
+        (range(21), None),
+        ([np.nan], None),
+    ],
+)
+def test_whole_numbers_are_classes_if_they_are_few(labels, expected):
+    found = class_labels(np.array(labels, np.float64))
+    assert (found is None) if expected is None else found.tolist() == expected
+
+
+@given(
+    hnp.arrays(
+        np.float32,
+        hnp.array_shapes(min_dims=2, max_dims=2, min_side=2),
+        elements=st.floats(-1e6, 1e6, width=32),
+    )
+)
+@settings(max_examples=50, deadline=None)
+def test_specs_survive_json_and_standardise_what_varies(x):
+    spec = enfold.load(x).spec.standardised(x)
+    assert Spec.from_dict(spec.to_dict()) == spec
+    scaled = (x.astype(np.float64) - spec.offset.astype(np.float64)) / spec.scale
+    spread = scaled.std(0)
+    assert np.all((np.abs(spread - 1) < 1e-3) | (spec.scale == 1))

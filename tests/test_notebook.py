@@ -1,0 +1,126 @@
+"""The notebook's network, against one evaluation of it in Keras."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from enfold import build
+from enfold.data.arrays import from_array
+from enfold.metrics.likelihood import negative_elbo
+from enfold.recipes import RECIPES
+
+ORACLE = Path(__file__).parent / "oracle" / "notebook_oracle.npz"
+CONFIG = RECIPES["notebook"].config
+LAYERS = {
+    "conv1": "encoder.1.conv1",
+    "conv2": "encoder.1.conv2",
+    "conv3": "encoder.1.conv3",
+    "conv4": "encoder.1.conv4",
+    "dense": "encoder.1.dense",
+    "z_mu": "encoder.2.mu",
+    "z_log_sigma": "encoder.2.raw_sigma",
+    "decoder_dense": "decoder.0.dense",
+    "decoder_deconv": "decoder.0.deconv",
+    "decoder_conv": "decoder.0.conv",
+}
+
+
+@pytest.fixture(scope="module")
+def oracle():
+    with np.load(ORACLE) as arrays:
+        return dict(arrays)
+
+
+@pytest.fixture
+def model(oracle):
+    model = build.autoencoder(CONFIG, from_array(oracle["images"]).spec)
+    with torch.no_grad():
+        for name, module in LAYERS.items():
+            layer = model.get_submodule(module)
+            layer.weight.copy_(torch.from_numpy(as_torch(oracle[f"weights/{name}/kernel"])))
+            layer.bias.copy_(torch.from_numpy(oracle[f"weights/{name}/bias"]))
+    return model
+
+
+@pytest.fixture
+def images(oracle):
+    return torch.from_numpy(oracle["images"][:, None])
+
+
+@pytest.fixture
+def keras_noise(oracle, monkeypatch):
+    """Makes torch draw the oracle's noise."""
+    noise = torch.from_numpy(oracle["epsilon"])
+    monkeypatch.setattr("torch.distributions.normal._standard_normal", lambda *args, **kwargs: noise)
+
+
+def as_torch(kernel):
+    """Keras's kernels are (height, width, in, out), or transposed (…, out, in), and dense ones (in, out)."""
+    return np.ascontiguousarray(kernel.transpose(3, 2, 0, 1) if kernel.ndim == 4 else kernel.T)
+
+
+def test_the_forward_pass_is_kerass(oracle, model, images, keras_noise):
+    q = model.encode(images)
+    z = q.rsample()
+    close = {"rtol": 0, "atol": 1e-5}
+    np.testing.assert_allclose(q.mean.detach(), oracle["z_mu"], **close)
+    np.testing.assert_allclose(q.stddev.log().detach(), oracle["z_log_sigma"], **close)
+    np.testing.assert_allclose(z.detach(), oracle["z"], **close)
+    reconstruction = model.decode(z).mean.detach()[:, 0] / 255
+    np.testing.assert_allclose(reconstruction, oracle["reconstruction"], **close)
+
+
+def test_the_loss_is_kerass(oracle, model, images, keras_noise):
+    terms = build.objective(CONFIG)(model, images)
+    cross_entropy = terms.distortion.mean().item() / 784
+    assert terms.loss.mean().item() == pytest.approx(oracle["loss"].item(), abs=1e-6)
+    assert cross_entropy == pytest.approx(oracle["cross_entropy"].item(), abs=1e-6)
+    assert terms.loss.mean().item() - cross_entropy == pytest.approx(oracle["kl_term"].item(), abs=1e-6)
+
+
+def test_the_gradients_are_kerass(oracle, model, images, keras_noise):
+    build.objective(CONFIG)(model, images).loss.mean().backward()
+    for name, module in LAYERS.items():
+        layer = model.get_submodule(module)
+        for part, gradient in (("kernel", layer.weight.grad), ("bias", layer.bias.grad)):
+            expected = oracle[f"grads/{name}/{part}"]
+            found = gradient.norm() if expected.ndim == 0 else gradient
+            expected = as_torch(expected) if expected.ndim >= 2 else expected
+            error = np.linalg.norm(found.numpy() - expected) / np.linalg.norm(expected)
+            assert error < 1e-4, (name, part)
+
+
+def test_one_step_of_rmsprop_is_kerass(oracle, model, images, keras_noise):
+    optimizer = build.optimizer(CONFIG, model.parameters())
+    build.objective(CONFIG)(model, images).loss.mean().backward()
+    optimizer.step()
+    for name, module in LAYERS.items():
+        bias = model.get_submodule(module).bias.detach()
+        np.testing.assert_allclose(bias, oracle[f"after_one_rmsprop_step/{name}/bias"], rtol=0, atol=1e-6)
+
+
+def test_the_network_has_as_many_parameters_as_kerass(model):
+    assert sum(p.numel() for p in model.parameters()) == 550_629
+
+
+def test_its_weights_begin_as_kerass_do(oracle):
+    """Glorot's uniform distribution: bounded by √(6 / (fan in + fan out)), variance bound² / 3; biases are zero."""
+    model = build.autoencoder(replace(CONFIG, seed=1), from_array(oracle["images"]).spec)
+    for name, module in LAYERS.items():
+        layer, kernel = model.get_submodule(module), oracle[f"weights/{name}/kernel"]
+        field = np.prod(kernel.shape[:-2])
+        bound = np.sqrt(6 / (field * (kernel.shape[-1] + kernel.shape[-2])))
+        assert layer.weight.abs().max() <= bound
+        assert not layer.bias.any()
+        if kernel.size > 1000:  # below that, the sample's variance strays by more than 10 %
+            assert layer.weight.var().item() == pytest.approx(bound**2 / 3, rel=0.1)
+
+
+def test_the_true_elbo_is_not_what_the_notebook_minimises(oracle, model):
+    """The recipe's mistakes matter: its loss, scaled to nats, is not the negative ELBO that is reported beside it."""
+    x = oracle["images"][:, None]
+    loss = build.objective(CONFIG)(model, torch.from_numpy(x)).loss.mean().item()
+    assert abs(negative_elbo(model, x)["negative_elbo"] - 784 * loss) > 1

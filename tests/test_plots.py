@@ -1,0 +1,296 @@
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+
+import enfold
+from enfold import plots
+from enfold.latent import Manifold
+from enfold.plots.style import QUALITATIVE, UNLABELLED
+from enfold.spec import Column, Spec
+
+GREY = Spec((1, 4, 4), (Column("pixel", "intensity", scale=255.0),), "uint8")
+COLOUR = Spec((3, 4, 5), (Column("pixel", "intensity", scale=1.0),))
+TABLE = Spec((3,), tuple(Column(f"c{i}", "real", offset=i, scale=2.0) for i in range(3)))
+WIDE = Spec((50,), tuple(Column(f"c{i}", "real") for i in range(50)))
+
+
+def draws(shape, spec, seed=0):
+    """Raw examples: uniform intensities, or normal values with the columns' offsets and scales."""
+    random = np.random.default_rng(seed)
+    if spec.kind == "intensity":
+        return (random.uniform(size=(*shape, *spec.shape)) * spec.scale).astype(spec.dtype)
+    return (random.normal(size=(*shape, *spec.shape)) * spec.scale + spec.offset).astype(np.float32)
+
+
+def legend_of(figure):
+    legend = figure.legends[0]
+    colours = [to_rgb(handle.get_color()) for handle in legend.get_lines()]
+    return dict(zip([text.get_text() for text in legend.get_texts()], colours, strict=True))
+
+
+def seen(figure):
+    """The pixels of the figure's file, after drawing all of it."""
+    return np.asarray(Image.open(io.BytesIO(plots.png(figure))).convert("RGB"))
+
+
+def test_a_sheet_holds_the_pixels_as_they_are_row_by_row():
+    x = draws((5,), GREY)
+    sheet = plots.sheet(x, GREY, columns=3)
+    assert sheet.shape == (2 * 4 + 1, 3 * 4 + 2)
+    np.testing.assert_array_equal(sheet[:4, 5:9], x[1, 0])
+    np.testing.assert_array_equal(sheet[5:, :4], x[3, 0])
+
+
+def test_a_sheet_stretches_the_known_range_to_the_screen_and_no_further():
+    sixteenths = replace(GREY, columns=(Column("pixel", "intensity", scale=16.0),))
+    x = np.full((1, 1, 4, 4), 16, np.uint8)
+    assert plots.sheet(x, sixteenths).min() == 255
+    assert plots.sheet(x // 2, sixteenths).max() == 128
+    beyond = np.array([-1.0, 17.0]).repeat(8).reshape(1, 1, 4, 4)
+    assert set(plots.sheet(beyond, sixteenths).ravel()) == {0, 255}
+
+
+@pytest.mark.parametrize("spec", [COLOUR, replace(COLOUR, shape=(2, 4, 5))], ids=["colour", "two channels"])
+def test_colour_stays_colour_and_other_channels_show_the_first(spec):
+    x = draws((4,), spec)
+    sheet = plots.sheet(x, spec, gap=0)
+    tile = np.rint(x[0].transpose(1, 2, 0) * 255)
+    np.testing.assert_array_equal(sheet[:4, :5], tile if spec.shape[0] == 3 else tile[..., 0])
+
+
+def test_the_manifold_has_row_0_on_top_and_column_0_on_the_left():
+    """Each tile has a brightness of its own, so every place in the mosaic can be told."""
+    x = np.zeros((3, 3, 1, 4, 4), np.uint8) + np.arange(9).reshape(3, 3, 1, 1, 1).astype(np.uint8) * 20
+    steps = np.array([-1.0, 0.0, 1.0])
+    (axes,) = plots.manifold(Manifold(x, steps, steps - 5, (0, 1)), GREY).axes
+    mosaic = axes.images[0].get_array()
+    assert mosaic.shape == (12, 12)
+    np.testing.assert_array_equal(mosaic[1::4, 1::4], np.arange(9).reshape(3, 3) * 20)
+    assert axes.yaxis_inverted()
+    assert axes.get_yticks()[0] == 1.5
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["−6.00", "−5.00", "−4.00"]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["−1.00", "0.00", "1.00"]
+
+
+def test_the_mosaics_first_row_is_the_upper_one_in_the_file():
+    x = np.zeros((2, 2, 1, 4, 4), np.uint8)
+    x[0] = 255
+    picture = seen(plots.manifold(Manifold(x, np.arange(2.0), np.arange(2.0), (0, 1)), GREY))
+    height, width = picture.shape[:2]
+    assert picture[height // 4, width // 2].min() == 255
+    assert picture[height * 3 // 4, width // 2].max() == 0
+
+
+def test_one_latent_axis_gives_one_row():
+    x = draws((1, 20), GREY)
+    (axes,) = plots.manifold(Manifold(x, np.linspace(-2, 2, 20), np.zeros(1), (0,)), GREY).axes
+    assert axes.images[0].get_array().shape == (4, 80)
+    assert len(axes.get_yticks()) == 0
+
+
+@pytest.mark.parametrize(("spec", "panels"), [(TABLE, 3), (WIDE, 12)])
+@pytest.mark.parametrize("rows", [1, 5])
+def test_a_tables_manifold_has_a_panel_for_each_of_its_first_columns(spec, panels, rows):
+    grid = Manifold(draws((rows, 5), spec), np.arange(5.0), np.arange(float(rows)), (0, 1)[: 1 + (rows > 1)])
+    titles = [axes.get_title(loc="left") for axes in plots.manifold(grid, spec).axes]
+    assert [title for title in titles if title] == [f"c{i}" for i in range(panels)]
+
+
+def test_every_class_is_in_the_legend_and_on_the_map_and_missing_labels_are_grey():
+    labels = np.repeat([0.0, 1.0, 2.0, np.nan], 10)
+    spec = replace(GREY, classes=("cat", "dog", "owl"))
+    figure = plots.latent_map(draws((40,), WIDE)[:, :2], labels, spec, (0, 1))
+    expected = dict(zip(["cat", "dog", "owl"], map(to_rgb, QUALITATIVE), strict=False))
+    assert legend_of(figure) == {**expected, "unlabelled": to_rgb(UNLABELLED)}
+    grey, classes, _ = figure.axes[0].collections
+    assert len(grey.get_offsets()) == 10
+    assert to_rgb(grey.get_facecolor()[0]) == to_rgb(UNLABELLED)
+    assert len(classes.get_offsets()) == 30
+    assert [text.get_text() for text in figure.axes[0].texts] == ["cat", "dog", "owl"]
+
+
+def test_each_point_has_its_classs_colour():
+    labels = np.array([3.0, 7.0, 3.0, 9.0])
+    points = plots.latent_map(np.eye(4)[:, :2], labels, GREY, (0, 1)).axes[0].collections[0]
+    expected = [to_rgb(QUALITATIVE[i]) for i in (0, 1, 0, 2)]
+    np.testing.assert_allclose(points.get_facecolor()[:, :3], expected)
+
+
+def test_twenty_classes_differ_in_colour_or_mark():
+    figure = plots.latent_map(draws((60,), WIDE)[:, :2], np.arange(60.0) % 20, GREY, (0, 1))
+    looks = {(line.get_color(), line.get_marker()) for line in figure.legends[0].get_lines()}
+    assert len(looks) == 20
+
+
+def test_a_name_lies_on_its_class_even_if_the_median_does_not():
+    angles = np.linspace(0, np.pi, 51)
+    arc = np.stack([np.cos(angles), np.sin(angles)], 1)
+    (name,) = plots.latent_map(arc, np.zeros(51), GREY, (0, 1)).axes[0].texts
+    assert np.hypot(*name.get_position()) == pytest.approx(1)
+
+
+def test_names_of_classes_in_one_place_can_all_be_read():
+    means = np.random.default_rng(0).normal(size=(500, 2))
+    names = plots.latent_map(means, np.arange(500.0) % 10, GREY, (0, 1)).axes[0].texts
+    places = np.array([name.get_position() for name in names])
+    distances = np.linalg.norm(places[:, None] - places[None], axis=-1) + 9 * np.eye(10)
+    assert distances.min() >= 0.04 * np.ptp(means, axis=0).max() - 1e-9
+
+
+def test_numbers_as_labels_get_a_colour_bar_and_no_legend():
+    labels = np.linspace(0, 1, 40)
+    figure = plots.latent_map(draws((40,), WIDE)[:, :2], labels, replace(GREY, label="age"), (0, 1))
+    assert not figure.legends
+    assert [axes.get_ylabel() for axes in figure.axes] == ["z1", "age"]
+
+
+def test_more_than_two_latent_dimensions_are_said_to_be_a_choice():
+    figure = plots.latent_map(draws((9,), WIDE)[:, :8], np.zeros(9), GREY, (2, 5))
+    (axes,) = figure.axes
+    assert "z2 and z5 of z0…z7, those with the most variance" in axes.get_title(loc="left")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("z2", "z5")
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (np.arange(40.0) % 3, ["0", "1", "2"]),
+        (np.where(np.arange(40) % 2, np.nan, 4.0), ["4", "unlabelled"]),
+    ],
+)
+def test_along_one_latent_axis_each_class_has_a_strip(labels, expected):
+    (axes,) = plots.latent_map(draws((40,), WIDE)[:, :1], labels, GREY, (0,)).axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == expected
+    for points in axes.collections:
+        strips = np.rint(np.asarray(points.get_offsets())[:, 1])
+        assert set(strips) <= set(range(len(expected)))
+
+
+@pytest.mark.parametrize("labels", [np.full(30, np.nan), np.linspace(0, 1, 30)], ids=["none", "numbers"])
+@pytest.mark.parametrize("dim", [1, 2])
+def test_maps_without_classes_can_be_drawn(labels, dim):
+    figure = plots.latent_map(draws((30,), WIDE)[:, :dim], labels, GREY, tuple(range(dim)))
+    assert not figure.legends
+    assert seen(figure).min() < 255
+
+
+def test_points_shrink_as_they_grow_in_number():
+    sizes = []
+    for n in (20, 5_000, 70_000):
+        means = np.random.default_rng(0).normal(size=(n, 2))
+        (points, *_) = plots.latent_map(means, np.zeros(n), GREY, (0, 1)).axes[0].collections
+        sizes.append(float(points.get_sizes()[0]))
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] < 100
+    assert sizes[-1] >= 2
+
+
+def test_any_class_name_can_be_drawn():
+    names = ("$5", r"$\frac{$", "_hidden", "two\nlines", "猫", "x" * 300, "<b>", "")
+    spec, labels = replace(GREY, classes=names), np.append(np.arange(float(len(names))), np.nan)
+    plane = plots.latent_map(np.eye(9)[:, :2], labels, spec, (0, 1))
+    assert list(legend_of(plane))[:4] == ["$5", r"$\frac{$", "_hidden", "two lines"]
+    assert len(legend_of(plane)) == 9
+    line = plots.latent_map(np.eye(9)[:, :1], labels, spec, (0,))
+    columns = tuple(Column(name, "real") for name in names)
+    table = Spec((len(names),), columns)
+    grid = Manifold(draws((2, 2), table), np.arange(2.0), np.arange(2.0), (0, 1))
+    samples = plots.samples(draws((9,), GREY), labels, spec)
+    for figure in (plane, line, samples, plots.manifold(grid, table)):
+        assert seen(figure).size
+
+
+def test_curves_hold_the_history_and_leave_out_what_is_absent():
+    full = {
+        "epoch": 1,
+        "train_distortion": 3.0,
+        "train_rate": 1.0,
+        "held_out_distortion": 4.0,
+        "held_out_rate": 2.0,
+    }
+    left, right = plots.curves([full, {**full, "epoch": 2, "held_out_rate": 5.0}]).axes
+    assert [list(line.get_ydata()) for line in left.lines] == [[3, 3], [4, 4]]
+    assert [list(line.get_ydata()) for line in right.lines] == [[1, 1], [2, 5]]
+    left, _ = plots.curves([{"epoch": 1, "train_distortion": 3.0, "train_rate": 1.0}]).axes
+    assert [line.get_label() for line in left.lines] == ["training"]
+
+
+def test_a_single_epoch_is_a_visible_mark_and_300_are_a_line():
+    history = [{"epoch": i, "train_distortion": 3.0, "train_rate": 1.0} for i in range(1, 301)]
+    one, many = plots.curves(history[:1]).axes[0].lines[0], plots.curves(history).axes[0].lines[0]
+    assert one.get_marker() == "o"
+    assert many.get_marker() in ("", "None")
+    low, high = one.axes.get_xlim()
+    assert [tick for tick in one.axes.get_xticks() if low <= tick <= high] == [1]
+
+
+@pytest.mark.parametrize(("n", "columns"), [(4, 2), (9, 8), (1, 2)])
+def test_samples_stand_in_rows_over_their_labels(n, columns):
+    labels = np.arange(float(n))
+    labels[-1] = np.nan
+    (axes,) = plots.samples(draws((n,), GREY), labels, GREY).axes
+    lefts = {round(image.get_extent()[0], 3) for image in axes.images}
+    assert len(axes.images) == n
+    assert len(lefts) == min(n, columns)
+    assert [text.get_text() for text in axes.texts] == [*(f"{i}" for i in range(n - 1)), "unlabelled"]
+    np.testing.assert_array_equal(axes.images[0].get_array(), draws((n,), GREY)[0, 0])
+
+
+def test_the_differences_colours_are_symmetric_about_zero():
+    x, x_hat = draws((20,), GREY), draws((20,), GREY, seed=1)
+    top, middle, bottom, _ = plots.reconstructions(x, x_hat, GREY).axes
+    np.testing.assert_array_equal(top.images[0].get_array()[:, :4], x[0, 0])
+    np.testing.assert_array_equal(middle.images[0].get_array()[:, :4], x_hat[0, 0])
+    difference = bottom.images[0]
+    low, high = difference.get_clim()
+    assert low == -high
+    expected = (x_hat[0, 0].astype(float) - x[0, 0]) / 255
+    np.testing.assert_allclose(difference.get_array()[:, :4], expected, atol=1e-6)
+
+
+def test_a_tables_reconstructions_lie_on_the_line_if_they_are_perfect():
+    x = draws((30,), TABLE)
+    figure = plots.reconstructions(x, x, TABLE)
+    for panel in figure.axes:
+        points = np.asarray(panel.collections[0].get_offsets())
+        np.testing.assert_array_equal(points[:, 0], points[:, 1])
+        assert panel.get_xlim() == panel.get_ylim()
+
+
+def test_a_tables_samples_are_in_standardised_units():
+    x = np.array([[0.0, 1.0, 2.0], [2.0, 3.0, 4.0]])
+    values = plots.generated(x, TABLE).axes[0].images[0].get_array()
+    np.testing.assert_allclose(values, [[0, 0, 0], [1, 1, 1]])
+
+
+@pytest.mark.parametrize("spec", [GREY, COLOUR, TABLE, WIDE], ids=["grey", "colour", "table", "wide table"])
+def test_every_kind_of_data_can_be_drawn(spec):
+    x = draws((20,), spec)
+    for figure in (
+        plots.samples(x, np.zeros(20), spec),
+        plots.reconstructions(x, x, spec),
+        plots.reconstructions(x[:1], x[:1], spec),
+        plots.generated(x, spec),
+    ):
+        assert isinstance(figure, Figure)
+        assert seen(figure).min() < 255
+
+
+def test_the_same_figure_gives_the_same_file_and_leaves_no_trace_in_matplotlib():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    first, second = (plots.png(plots.generated(draws((4,), GREY), GREY)) for _ in range(2))
+    assert first == second
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_digits_are_drawn_as_they_lie_in_the_data():
+    data = enfold.load("digits")[np.arange(4)]
+    sheet = plots.sheet(data.x, data.spec, gap=0)
+    np.testing.assert_array_equal(sheet[:8, :8], np.rint(data.x[0, 0] * (255 / 16)))

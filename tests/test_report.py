@@ -1,0 +1,232 @@
+import html
+import json
+import re
+import shlex
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import enfold
+from enfold import build, recipes, report
+from enfold.config import Config, parse_settings
+from enfold.data.dataset import Dataset
+from enfold.recipes import RECIPES
+from enfold.run import Run, create_run, open_run
+from enfold.spec import Column, Spec
+
+METRICS = {
+    "rows": 20,
+    "negative_elbo": 147.24,
+    "distortion": 138.13,
+    "rate": 9.11,
+    "active_units": 2,
+    "reconstruction_mse": 0.0412,
+    "knn_accuracy": 0.757,
+    "train_seconds": 53.2,
+    "images_per_second": 1410.4,
+}
+EPOCH = {"epoch": 1, "seconds": 1.0, "train_loss": 3.0, "train_distortion": 2.0, "train_rate": 1.0}
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Page(HTMLParser):
+    """What a browser makes of the page: its tags, the addresses in them, its text; fails on bad nesting."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.addresses, self.text, self.open = [], [], "", []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attributes if name in ("src", "href", "srcset", "action")]
+        self.open += [] if tag in VOID else [tag]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """Makes a run folder with figures and without weights, as if a model had been fitted."""
+
+    def make(config, spec, **metrics):
+        run = Run(tmp_path / "run", config, spec, "cpu")
+        create_run(run, 200, np.arange(20))
+        (run.folder / "metrics.json").write_text(json.dumps({**METRICS, **metrics}))
+        (run.folder / "history.jsonl").write_text(json.dumps(EPOCH) + "\n")
+        return run
+
+    return make
+
+
+def dataset(spec, n=20, labels=None):
+    random = np.random.default_rng(0)
+    x = (random.uniform(size=(n, *spec.shape)) * spec.scale).astype(spec.dtype)
+    return Dataset(x, np.full(n, np.nan) if labels is None else labels, spec)
+
+
+GREY = Spec((1, 4, 4), (Column("pixel", "intensity", scale=255.0),), "uint8", (), ("mnist",))
+COLOUR = Spec((3, 4, 6), (Column("pixel", "intensity"),), sources=("pictures.npy",))
+TABLE = Spec((3,), tuple(Column(f"c{i}", "real") for i in range(3)), sources=("a b.csv",), label="kind's")
+SMALL = Config(latent_dim=2)
+
+
+def page_of(run):
+    return Page(report.write_report(run).read_text("utf-8"))
+
+
+@pytest.mark.parametrize(("spec", "latent_dim"), [(GREY, 8), (COLOUR, 1), (TABLE, 2)])
+def test_any_run_gets_its_six_pictures_and_a_page(make_run, spec, latent_dim):
+    config = replace(SMALL, latent_dim=latent_dim)
+    run, data = make_run(config, spec), dataset(spec)
+    report.draw(run, build.autoencoder(config, spec), data, data)
+    for name in report.PICTURES:
+        with Image.open(run.folder / "figures" / f"{name}.png") as picture:
+            picture.verify()
+    page = page_of(run)
+    assert page.tags.count("img") == 6
+    assert "is not in the run folder" not in page.text
+
+
+def test_the_samples_are_those_that_are_to_be_shown(make_run):
+    run, data = make_run(SMALL, GREY), dataset(GREY)
+    model = build.autoencoder(SMALL, GREY)
+    sizes = []
+    for shown in (None, data[np.array([3, 1, 2, 0])]):
+        report.draw(run, model, data, data, shown=shown)
+        with Image.open(run.folder / "figures" / "samples.png") as picture:
+            sizes.append(picture.size)
+    assert sizes[0] != sizes[1]  # eight columns, and two
+
+
+def test_the_page_asks_for_nothing_outside_itself(digits_run):
+    text = report.write_report(digits_run).read_text("utf-8")
+    page = Page(text)
+    assert len(page.addresses) == 6
+    assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
+    assert not {"script", "link", "iframe", "base"} & set(page.tags)
+    without_pictures = re.sub(r"data:image/png;base64,[\w+/=]+", "", text)
+    assert not re.search(r"https?:|//|url\(|@import", without_pictures)
+
+
+def test_names_from_the_data_are_text_and_never_markup(make_run):
+    evil = "<script>alert(1)</script>"
+    quote = '"><img src=x onerror=alert(1)>'
+    columns = (Column(evil, "real"), Column(quote, "real"))
+    spec = Spec((2,), columns, classes=(evil, quote), sources=(f"{quote}.csv", evil), label=quote)
+    run = make_run(replace(SMALL, recipe=evil), spec)
+    data = dataset(spec, labels=np.arange(20.0) % 2)
+    report.draw(run, build.autoencoder(SMALL, spec), data, data)
+    page = page_of(run)
+    assert "script" not in page.tags
+    assert page.tags.count("img") == 6
+    assert evil in page.text
+    assert quote in page.text
+
+
+def test_the_figures_that_are_known_are_on_the_page_and_the_others_are_not(make_run):
+    page = page_of(make_run(SMALL, GREY, knn_accuracy=None))
+    for text in (
+        "147.2 nats",
+        "138.1 distortion",
+        "9.1 rate",
+        "2 of 2",
+        "0.0412",
+        "53.2 s",
+        "1,410 examples a second",
+    ):
+        assert text in page.text
+    assert "5-nn accuracy" not in page.text
+    assert "None" not in page.text
+
+
+def test_a_notebook_run_says_what_is_wrong_with_it_as_long_as_its_objective_is_the_notebooks(make_run, tmp_path):
+    notebook = RECIPES["notebook"].config
+    page = page_of(make_run(notebook, GREY, notebook_loss=0.17894))
+    assert all(" ".join(each.split()) in page.text for each in recipes.mistakes(notebook))
+    assert "0.1789" in page.text
+    mended = Run(tmp_path / "mended", replace(notebook, objective="elbo"), GREY, "cpu")
+    create_run(mended, 200, np.arange(20))
+    for name in ("metrics.json", "history.jsonl"):
+        (mended.folder / name).write_bytes((tmp_path / "run" / name).read_bytes())
+    assert "known to be wrong" not in page_of(mended).text
+
+
+def test_a_missing_picture_is_left_out_with_a_note(make_run):
+    page = page_of(make_run(SMALL, GREY))
+    assert "img" not in page.tags
+    for name in report.PICTURES:
+        assert f"figures/{name}.png is not in the run folder" in page.text
+
+
+def test_the_page_needs_neither_weights_nor_data(make_run):
+    run = make_run(SMALL, GREY)
+    assert not (run.folder / "model.safetensors").exists()
+    assert report.write_report(open_run(run.folder, "cpu")).stat().st_size > 0
+
+
+def test_the_same_folder_gives_the_same_page(digits_run):
+    first, second = (report.write_report(digits_run).read_bytes() for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize("name", ["default", "notebook"])
+def test_the_layers_parameters_are_all_the_models(name):
+    spec = enfold.Spec((1, 28, 28), (Column("pixel", "intensity", scale=255.0),), "uint8")
+    model = build.autoencoder(RECIPES[name].config, spec)
+    state = torch.get_rng_state()
+    found = report.layers(model)
+    assert sum(each["parameters"] for each in found) == sum(p.numel() for p in model.parameters())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not any(module._forward_hooks for module in model.modules())
+    if name == "notebook":
+        assert sum(each["parameters"] for each in found) == 550_629
+        assert {each["name"]: each["shape"] for each in found}["encoder.1.conv2"] == "64 × 14 × 14"
+
+
+def test_the_page_has_the_parameter_total(make_run):
+    run = make_run(SMALL, GREY)
+    total = sum(p.numel() for p in build.autoencoder(SMALL, GREY).parameters())
+    assert f"{total:,}" in page_of(run).text
+
+
+@pytest.mark.parametrize("spec", [GREY, COLOUR, TABLE], ids=["grey", "colour", "table"])
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_the_command_line_gives_the_settings_and_the_data_back(make_run, spec, name):
+    config = RECIPES[name].config.with_settings(
+        {"latent_dim": 5, "learning_rate": 1e-5, "holdout": 0.25, "epochs": 7}
+    )
+    words = shlex.split(report.command_line(make_run(config, spec)))
+    assert words[:2] == ["enfold", "fit"]
+    options = words.index("--recipe")
+    assert tuple(words[2:options]) == spec.sources
+    pairs = list(zip(words[options::2], words[options + 1 :: 2], strict=True))
+    settings = parse_settings([value for option, value in pairs if option == "--set"])
+    assert RECIPES[dict(pairs)["--recipe"]].config.with_settings(settings) == config
+    assert dict(pairs).get("--label", "") == spec.label
+    assert dict(pairs).get("--image-shape") == {COLOUR: "3x4x6"}.get(spec)
+
+
+def test_a_recipe_as_it_is_needs_no_settings(make_run):
+    run = make_run(RECIPES["notebook"].config, GREY)
+    assert report.command_line(run) == "enfold fit mnist --recipe notebook"
+
+
+def test_data_from_an_array_are_repeated_in_python(make_run):
+    run = make_run(replace(SMALL, latent_dim=8, epochs=3), replace(GREY, sources=("array",)))
+    assert report.command_line(run) == "enfold.fit(data, recipe='default', latent_dim=8, epochs=3)"
+    assert html.escape("enfold.fit(data", quote=False) in page_of(run).text
+
+
+def test_changed_settings_are_marked(make_run):
+    text = report.write_report(make_run(replace(SMALL, latent_dim=8), GREY)).read_text("utf-8")
+    assert re.findall(r'class="changed"><th>(\w+)</th>', text) == ["latent_dim"]

@@ -1,0 +1,162 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import enfold
+from enfold import InputError
+from enfold.data.split import held_out_rows
+from enfold.model import encode_means
+from enfold.run import FORMAT
+
+
+@pytest.fixture
+def copy(digits_run, tmp_path):
+    return shutil.copytree(digits_run.folder, tmp_path / "run")
+
+
+def test_a_run_folder_holds_everything(digits_run):
+    names = {str(path.relative_to(digits_run.folder)) for path in digits_run.folder.rglob("*") if path.is_file()}
+    pictures = ("samples", "curves", "latent", "manifold", "reconstructions", "generated")
+    assert names == {
+        "config.toml",
+        "spec.json",
+        "run.json",
+        "split.json",
+        "model.safetensors",
+        "history.jsonl",
+        "metrics.json",
+        "report.html",
+        *(f"figures/{name}.png" for name in pictures),
+    }
+
+
+def test_the_figures_have_what_they_must(digits_run):
+    metrics = digits_run.metrics
+    names = {"negative_elbo", "distortion", "rate", "active_units", "reconstruction_mse", "knn_accuracy"}
+    assert names | {"rows", "train_seconds", "images_per_second"} == set(metrics)
+    assert metrics["rows"] == 200
+    assert 0 < metrics["rate"] < metrics["distortion"] < 64 * np.log(2)
+    assert [each["epoch"] for each in digits_run.history] == list(range(1, 21))
+    last = digits_run.history[-1]
+    assert last["held_out_distortion"] == pytest.approx(metrics["distortion"], rel=0.02)
+
+
+def test_the_held_out_rows_are_stored(digits_run):
+    rows, held_out = digits_run.split
+    assert rows == 1797
+    np.testing.assert_array_equal(held_out, held_out_rows(1797, 200, 0))
+
+
+def test_a_reopened_run_takes_raw_input_and_gives_identical_results(digits_run, digits):
+    """What is saved is the model itself: the figures computed anew equal those of the fit to the last bit."""
+    reopened = enfold.open(digits_run.folder, device="cpu")
+    again = enfold.metrics.evaluate(reopened.model, reopened.config, *split(reopened, digits))
+    assert {name: digits_run.metrics[name] for name in again} == again
+    raw = digits.x[:50]
+    np.testing.assert_array_equal(encode_means(reopened.model, raw), encode_means(digits_run.model, raw))
+    assert reopened.model.encode(raw).mean.shape == (50, 2)
+
+
+def split(run, data):
+    _, held_out = run.split
+    return data[held_out], data[np.setdiff1d(np.arange(len(data)), held_out)]
+
+
+def test_the_same_settings_give_the_same_run(tmp_path):
+    settings = {"epochs": 2, "width": 32, "device": "cpu"}
+    weights = []
+    for name in "ab":
+        enfold.fit("digits", out=tmp_path / name, **settings)
+        weights.append((tmp_path / name / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+
+
+def test_a_table_is_fitted_from_raw_columns_to_pictures(tmp_path):
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 2 * np.pi, 400)
+    x = np.column_stack([1000 + 100 * np.cos(angle), 0.01 * np.sin(angle), rng.normal(size=400)])
+    run = enfold.fit(x, out=tmp_path / "run", epochs=100, latent_dim=2, device="cpu")
+    assert run.spec.columns[0].offset == pytest.approx(1000, abs=15)
+    rebuilt = run.model.reconstruct(x.astype(np.float32)).detach().numpy()
+    assert np.corrcoef(rebuilt[:, 0], x[:, 0])[0, 1] > 0.9
+    assert (run.folder / "figures" / "manifold.png").exists()
+
+
+@pytest.mark.parametrize("latent_dim", [1, 5])
+def test_other_latent_dimensions_are_drawn_too(tmp_path, latent_dim):
+    run = enfold.fit("digits", out=tmp_path / "run", epochs=1, latent_dim=latent_dim, width=16, device="cpu")
+    assert len(list((run.folder / "figures").glob("*.png"))) == 6
+
+
+def test_a_folder_that_exists_is_not_touched(tmp_path):
+    (tmp_path / "precious").write_text("work")
+    with pytest.raises(InputError, match="exists already"):
+        enfold.fit("digits", out=tmp_path, epochs=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+def damage_missing(folder):
+    (folder / "model.safetensors").unlink()
+
+
+def damage_truncated(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def damage_garbage(folder):
+    (folder / "model.safetensors").write_bytes(b"not weights at all")
+
+
+def damage_foreign(folder):
+    weights = load_file(folder / "model.safetensors")
+    name = sorted(weights)[0]
+    save_file({**weights, name: torch.zeros(3)}, folder / "model.safetensors")
+
+
+def damage_other_names(folder):
+    save_file({"weight": torch.zeros(3)}, folder / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_missing, "is missing"),
+        (damage_truncated, "damaged"),
+        (damage_garbage, "damaged"),
+        (damage_foreign, "another model's weights"),
+        (damage_other_names, "another model's weights"),
+    ],
+)
+def test_damaged_weights_are_refused(copy, damage, message):
+    damage(copy)
+    with pytest.raises(InputError, match=message):
+        _ = enfold.open(copy).model
+
+
+def test_a_run_of_a_newer_version_is_refused(copy):
+    values = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({**values, "format": FORMAT + 1, "enfold": "9.0"}))
+    with pytest.raises(InputError, match=r"enfold 9\.0.*Upgrade"):
+        enfold.open(copy)
+
+
+@pytest.mark.parametrize("name", ["run.json", "spec.json", "config.toml"])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[1, 2]", b"null"])
+def test_damaged_descriptions_are_refused(copy, name, content):
+    (copy / name).write_bytes(content)
+    if name == "config.toml" and content == b"":
+        return  # an empty TOML file is valid: all settings have their defaults
+    with pytest.raises(InputError):
+        _ = enfold.open(copy).model
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no run folder"):
+        enfold.open(tmp_path)
+    with pytest.raises(InputError, match="no folder"):
+        enfold.open(tmp_path / "nowhere")

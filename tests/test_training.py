@@ -1,0 +1,163 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.neighbors import KNeighborsClassifier
+
+from enfold import Config, InputError, build, train
+from enfold.data.arrays import from_array
+from enfold.devices import autocast_dtype
+from enfold.metrics import evaluate
+from enfold.metrics.embedding import knn_accuracy
+from enfold.metrics.likelihood import active_units, log_likelihood_bounds, negative_elbo, reconstruction_mse
+from enfold.model import decode_means, encode_means
+from enfold.training import epochs_for, mean_losses
+
+QUICK = Config(width=64, depth=1, epochs=3, batch_size=100)
+
+
+def fitted(data, config, disturb=False):
+    model = build.autoencoder(config, data.spec)
+    for _ in train(model, data.x, config):
+        if disturb:
+            torch.manual_seed(np.random.default_rng().integers(2**31))
+            torch.rand(3)
+    return model
+
+
+def same(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def test_the_same_seed_gives_the_same_weights_whatever_happens_between(digits):
+    assert same(fitted(digits, QUICK), fitted(digits, QUICK, disturb=True))
+
+
+def test_another_seed_gives_other_weights(digits):
+    assert not same(fitted(digits, QUICK), fitted(digits, QUICK.with_settings({"seed": 1})))
+
+
+def test_training_leaves_the_callers_random_state_alone(digits):
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    fitted(digits, QUICK)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_progress_counts_every_step_and_ends_every_epoch(digits):
+    model = build.autoencoder(QUICK, digits.spec)
+    items = list(train(model, digits.x, QUICK, held_out=digits.x[:100]))
+    ends = [item for item in items if item.ends_epoch]
+    assert [end.epoch for end in ends] == [1, 2, 3]
+    assert [end.step for end in ends] == [18, 36, 54]
+    assert ends[-1].step == ends[-1].steps
+    assert all(end.held_out is not None for end in ends)
+    assert ends[-1].held_out.loss < ends[0].held_out.loss
+
+
+def test_the_map_learns_the_classes_without_seeing_them(digits):
+    """5-nn accuracy in two dimensions: near chance for random weights' loss of detail, well above after training."""
+    config = Config(epochs=60)
+    seen, unseen = digits[:1400], digits[1400:]
+    before = evaluate(build.autoencoder(config, digits.spec), config, unseen, seen)
+    after = evaluate(fitted(seen, config), config, unseen, seen)
+    assert after["knn_accuracy"] > before["knn_accuracy"] + 0.1
+    assert after["negative_elbo"] < before["negative_elbo"] - 5
+
+
+def test_the_losses_are_means_over_rows(digits):
+    model = fitted(digits, QUICK)
+    with torch.inference_mode(), torch.random.fork_rng():
+        torch.manual_seed(0)
+        terms = build.objective(QUICK)(model, torch.from_numpy(digits.x[:50]))
+    losses = mean_losses(model, build.objective(QUICK), digits.x[:50])
+    assert losses.rate == pytest.approx(terms.rate.mean().item(), rel=1e-5)
+    assert losses.distortion == pytest.approx(terms.distortion.mean().item(), rel=1e-5)
+    assert losses.loss == pytest.approx(losses.distortion + losses.rate, rel=1e-5)
+
+
+def test_beta_weighs_the_rate(digits):
+    plain, weighed = (build.objective(QUICK.with_settings({"beta": beta})) for beta in (1.0, 4.0))
+    model = fitted(digits, QUICK)
+    a, b = mean_losses(model, plain, digits.x[:50]), mean_losses(model, weighed, digits.x[:50])
+    assert b.loss - a.loss == pytest.approx(3 * a.rate, rel=1e-4)
+
+
+def test_a_large_beta_empties_the_latent_space(digits):
+    """With β far above one, telling nothing is cheapest: the rate goes to zero."""
+    model = fitted(digits, QUICK.with_settings({"beta": 1000.0, "epochs": 20}))
+    assert mean_losses(model, build.objective(QUICK), digits.x).rate < 0.05
+    assert active_units(encode_means(model, digits.x)) == 0
+
+
+def test_the_plain_autoencoder_has_no_rate(digits):
+    losses = mean_losses(
+        fitted(digits, QUICK), build.objective(QUICK.with_settings({"objective": "autoencoder"})), digits.x
+    )
+    assert losses.rate == 0
+    assert losses.loss == losses.distortion
+
+
+@pytest.mark.parametrize("objective", ["elbo", "autoencoder", "notebook"])
+@pytest.mark.parametrize("network", ["mlp", "notebook"])
+def test_every_objective_gives_every_parameter_a_gradient(digits, objective, network):
+    config = QUICK.with_settings({"objective": objective, "network": network})
+    model = build.autoencoder(config, digits.spec)
+    build.objective(config)(model, torch.from_numpy(digits.x[:8])).loss.mean().backward()
+    without = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    noise = [name for name, _ in model.named_parameters() if "raw_sigma" in name]
+    assert without == (noise if objective == "autoencoder" else [])
+
+
+def test_a_loss_that_is_not_finite_ends_the_training_with_the_remedy():
+    x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    model = build.autoencoder(QUICK, from_array(x).spec)
+    x[7, 1] = np.inf
+    with pytest.raises(InputError, match="Lower the learning rate"):
+        list(train(model, x, QUICK))
+
+
+@pytest.mark.parametrize(("n", "epochs"), [(10, 300), (10_000_000, 1), (65_000, 20)])
+def test_epochs_suit_the_size_of_the_data(n, epochs):
+    assert epochs_for(Config(), n) == epochs
+    assert epochs_for(Config(epochs=5), n) == 5
+
+
+def test_precision_is_float32_unless_there_is_better():
+    cpu = torch.device("cpu")
+    assert autocast_dtype(cpu, "float32") is None
+    assert autocast_dtype(cpu, "bfloat16") is torch.bfloat16
+    assert autocast_dtype(cpu, "auto") in (None, torch.bfloat16)
+    with pytest.raises(InputError, match="precision"):
+        autocast_dtype(cpu, "float16")
+
+
+def test_bfloat16_learns_as_float32_does(digits):
+    """Half precision multiplies with 8 bits of mantissa; the held-out loss stays within two per cent."""
+    held_out, losses = digits.x[1400:], []
+    for precision in ("float32", "bfloat16"):
+        config = Config(precision=precision, epochs=40)
+        model = fitted(digits[:1400], config)
+        losses.append(mean_losses(model, build.objective(config), held_out).loss)
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+def test_the_metrics_are_what_their_names_say(digits):
+    model = fitted(digits, QUICK)
+    x = digits.x[:200]
+    means = encode_means(model, x)
+    figures = negative_elbo(model, x)
+    assert figures["negative_elbo"] == pytest.approx(figures["distortion"] + figures["rate"], rel=1e-6)
+    assert -log_likelihood_bounds(model, x).mean() == pytest.approx(figures["negative_elbo"], rel=0.01)
+    error = (decode_means(model, means) - x) / 16
+    assert reconstruction_mse(model, x, means) == pytest.approx(np.mean(error**2), rel=1e-5)
+    classifier = KNeighborsClassifier(5).fit(means[:100], digits.labels[:100])
+    expected = classifier.score(means[100:], digits.labels[100:200])
+    assert knn_accuracy(means[:100], digits.labels[:100], means[100:], digits.labels[100:200]) == expected
+
+
+def test_a_bound_does_not_depend_on_the_rows_beside_it(digits):
+    model = fitted(digits, QUICK)
+    together = log_likelihood_bounds(model, digits.x[:20])
+    alone = np.concatenate([log_likelihood_bounds(model, digits.x[i : i + 1]) for i in range(20)])
+    np.testing.assert_allclose(together, alone, rtol=1e-5)
