@@ -1,10 +1,11 @@
 # make demo   sets everything up, fits the default model on the bundled digits and says where the report is
 # make test   sets everything up and runs the tests
 # make check  format, lint, types and architecture
+# make quality  measures the recipes on held-out digits, about fifteen minutes → benchmarks/QUALITY.md
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format clean
+.PHONY: demo test check quality format clean
 
 demo: .venv/.installed
 	$(BIN)/enfold fit
@@ -17,6 +18,9 @@ check: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/python -m pytest tests/test_architecture.py
+
+quality: .venv/.installed
+	$(BIN)/python benchmarks/quality.py
 
 format: .venv/.installed-dev
 	$(BIN)/ruff format .

@@ -3,8 +3,11 @@ import struct
 
 import numpy as np
 import pytest
+import torch
 
 import enfold
+
+torch.set_num_threads(1)  # the tests run side by side, and threads of several processes only hinder each other
 
 
 @pytest.fixture(scope="session")

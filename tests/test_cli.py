@@ -96,7 +96,7 @@ def test_fit_reads_a_kaggle_pair_the_notebooks_way(json_of, tmp_path, digits, wr
     found = json_of("fit", train, test, *settings)
     assert found["metrics"]["rows"] == 50
     assert found["metrics"]["notebook_loss"] > 0
-    assert len(found["mistakes"]) == 4
+    assert len(found["metrics"]["mistakes"]) == 4
 
 
 def test_encode_decode_and_encode_again(json_of, run, digits, digits_run, tmp_path):
@@ -183,7 +183,12 @@ def test_recipes_and_devices_are_shown(json_of, enfold):
         (["fit", "digits", "--latent-dim", "0"], "at least 1"),
         (["fit", "digits", "--holdout", "5000"], "5,000 of 1,797"),
         (["fit", "digits", "--device", "gpu"], "device"),
-        (["fit", "digits", "--set", "network=resnet"], "network"),
+        (["fit", "digits", "--set", "network=resnet"], "no network named 'resnet'"),
+        (["fit", "digits", "--set", "objective=elb"], "did you mean 'elbo'"),
+        (["fit", "digits", "--set", "optimizer=sgd"], "no optimizer named 'sgd'"),
+        (["fit", "digits", "--set", "schedule=cosin"], "did you mean 'cosine'"),
+        (["fit", "digits", "--set", "likelihood=gauss"], "no likelihood named 'gauss'"),
+        (["fit", "digits", "--set", "precision=half"], "'auto', 'float32' or 'bfloat16'"),
         (["fit", "digits", "--image-shape", "28"], "28x28"),
         (["fit", "digts"], "'digits'"),
         (["encode", "{run}", "digits", "-o", "z.xlsx"], ".csv"),

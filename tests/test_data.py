@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.datasets import load_digits
 
 import enfold
-from enfold import Spec
+from enfold import InputError, Spec
 from enfold.data import load_like
 from enfold.data.bundled import MNIST
 from enfold.data.dataset import class_labels
@@ -135,6 +135,17 @@ def test_other_columns_make_a_table_in_raw_units(tmp_path):
     np.testing.assert_array_equal(data.x, np.array([[5.1, 3.5], [6.2, -2.9]], np.float32))
     assert [column.name for column in data.spec.columns] == ["length", "width"]
     assert data.spec.kind == "real"
+
+
+def test_a_tables_columns_are_found_by_name_when_a_model_reads_it_again(tmp_path):
+    (tmp_path / "a.csv").write_text("length,width\n1,2\n")
+    (tmp_path / "b.csv").write_text("width,class,length\n20,x,10\n")
+    (tmp_path / "c.csv").write_text("length,height\n1,2\n")
+    spec = enfold.load(tmp_path / "a.csv").spec
+    assert load_like(spec, tmp_path / "b.csv").x.tolist() == [[10, 20]]
+    assert load_like(spec, np.array([[3.0, 4.0]])).x.tolist() == [[3, 4]]
+    with pytest.raises(InputError, match="'height' is in one of them alone"):
+        load_like(spec, tmp_path / "c.csv")
 
 
 def test_npy_and_npz_files_and_arrays_are_read_alike(tmp_path, images):

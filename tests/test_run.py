@@ -37,7 +37,7 @@ def test_a_run_folder_holds_everything(digits_run):
 def test_the_figures_have_what_they_must(digits_run):
     metrics = digits_run.metrics
     names = {"negative_elbo", "distortion", "rate", "active_units", "reconstruction_mse", "knn_accuracy"}
-    assert names | {"rows", "train_seconds", "images_per_second"} == set(metrics)
+    assert names | {"rows", "train_seconds", "images_per_second", "mistakes"} == set(metrics)
     assert metrics["rows"] == 200
     assert 0 < metrics["rate"] < metrics["distortion"] < 64 * np.log(2)
     assert [each["epoch"] for each in digits_run.history] == list(range(1, 21))

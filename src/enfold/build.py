@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from enfold import objectives
 from enfold.config import Config
+from enfold.devices import seeded
 from enfold.errors import InputError, unknown
 from enfold.model import Autoencoder
 from enfold.nets.heads import BernoulliPixels, DiagonalNormal, Normalise, NormalValues, at_most_one
@@ -30,8 +31,7 @@ def autoencoder(config: Config, spec: Spec) -> Autoencoder:
     Raises:
         InputError: A name is unknown, or the network does not fit the data.
     """
-    with torch.random.fork_rng([]):
-        torch.manual_seed(config.seed)
+    with seeded(config.seed):
         encoder_net, features, decoder_net = _named(NETWORKS, config.network, "network")(config, spec)
         encoder = nn.Sequential(Normalise(spec), encoder_net, _posterior(config, features))
     decoder = nn.Sequential(decoder_net, likelihood(config.likelihood, spec))

@@ -1,5 +1,7 @@
 """Where to compute: the devices at hand, and the precision that suits each."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -65,6 +67,14 @@ def autocast_dtype(device: torch.device, precision: str) -> torch.dtype | None:
     name = "cuda:0" if str(device) == "cuda" else str(device)
     has = any(found.bfloat16 for found in devices() if found.name == name)
     return torch.bfloat16 if precision == "bfloat16" or (precision == "auto" and has) else None
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Draw torch's random numbers from a seed inside, and put the caller's random state back afterwards."""
+    with torch.random.fork_rng([device] if device is not None and device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def _cpu_has_bfloat16() -> bool:

@@ -15,6 +15,7 @@ from enfold.devices import choose_device
 from enfold.errors import InputError
 from enfold.files import write_json
 from enfold.metrics import evaluate
+from enfold.recipes import mistakes
 from enfold.recipes import recipe as named_recipe
 from enfold.run import Run, create_run, record, save_weights
 from enfold.training import Progress, train
@@ -58,16 +59,18 @@ def fit(
     seen, unseen = data[training_rows(len(data), held_out)], data[held_out]
     spec = data.spec.standardised(seen.x)
     model = build.autoencoder(config, spec).to(choose_device(device))
+    training = train(model, seen.x, config, held_out=unseen.x)
     run = Run(Path(out) if out else _new_folder(spec.sources[0], recipe), config, spec, device)
     create_run(run, len(data), held_out)
 
     last = None
-    for last in watch(train(model, seen.x, config, held_out=unseen.x)):
+    for last in watch(training):
         if last.ends_epoch:
             record(run, last)
     assert last is not None, "training yields at least the end of an epoch"
     save_weights(run, model)
-    write_json(run.folder / "metrics.json", {**evaluate(model, config, unseen, seen), **_cost(last, len(seen))})
+    metrics = {**evaluate(model, config, unseen, seen), **_cost(last, len(seen)), "mistakes": mistakes(config)}
+    write_json(run.folder / "metrics.json", metrics)
     report.draw(run, model, unseen, seen, shown=_shown(data, seen, chosen.shown_rows))
     report.write_report(run)
     return run

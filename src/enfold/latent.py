@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from enfold.devices import seeded
 from enfold.model import Autoencoder, decode_means
 
 GRID_SIDE = 20
@@ -61,6 +62,5 @@ def manifold(model: Autoencoder, axes: Sequence[int] = (0, 1), side: int = GRID_
 
 def prior_samples(model: Autoencoder, n: int, seed: int = 0) -> np.ndarray:
     """Return `n` latent vectors drawn from the prior, (n, latent_dim) float32; the same for the same seed."""
-    with torch.random.fork_rng([]), torch.inference_mode():
-        torch.manual_seed(seed)
+    with seeded(seed, model.device), torch.inference_mode():
         return model.prior().sample((n,)).cpu().numpy()

@@ -134,7 +134,7 @@ def command_line(run: Run) -> str:
         channels, height, width = run.spec.shape
         words += ["--image-shape", f"{height}x{width}" if channels == 1 else f"{channels}x{height}x{width}"]
     for name, value in changes.items():
-        words += ["--set", f"{name}={_text(value, ',')}"]
+        words += ["--set", f"{name}={_text(value)}"]
     return shlex.join(words)
 
 
@@ -182,8 +182,7 @@ def _key_figures(run: Run, metrics: Mapping[str, Any], epochs: int) -> list[dict
 def _settings(config: Config) -> list[dict[str, Any]]:
     changes = config.changes(_origin(config).config)
     return [
-        {**each, "value": _text(each["value"], ", "), "is_changed": each["name"] in changes}
-        for each in describe(config)
+        {**each, "value": _text(each["value"]), "is_changed": each["name"] in changes} for each in describe(config)
     ]
 
 
@@ -205,9 +204,7 @@ def _origin(config: Config) -> Recipe:
     return RECIPES.get(config.recipe, RECIPES["default"])
 
 
-def _text(value: Any, comma: str) -> str:
-    if isinstance(value, tuple):
-        return comma.join(map(str, value))
+def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 

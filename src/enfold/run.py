@@ -73,8 +73,12 @@ class Run:
     @property
     def split(self) -> tuple[int, np.ndarray]:
         """How many rows the data had, and the numbers of those that were held out, counted from 0."""
-        found = read_json(self.folder / "split.json")
-        return found["rows"], np.array(found["held_out"], dtype=np.int64)
+        path = self.folder / "split.json"
+        found = read_json(path)
+        try:
+            return int(found["rows"]), np.array(found["held_out"], dtype=np.int64)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path} is damaged ({error!r}). Restore it or fit again.") from error
 
 
 def create_run(run: Run, rows: int, held_out: np.ndarray) -> None:

@@ -141,9 +141,10 @@ class Spec:
             columns = tuple(Column(**column) for column in values["columns"])
             lists = {name: tuple(values[name]) for name in ("shape", "classes", "sources")}
             spec = Spec(**{**values, **lists, "columns": columns})
-            assert all(column.kind in get_args(Kind) and column.scale > 0 for column in columns)
-            assert all(isinstance(length, int) and length > 0 for length in spec.shape)
-            assert len(columns) in (1, spec.size)
-        except (AssertionError, KeyError, TypeError) as error:
+            if not all(column.kind in get_args(Kind) and column.scale > 0 for column in columns):
+                raise ValueError("a column's kind or scale")
+            if min(spec.shape) < 1 or spec.dtype not in ("uint8", "float32") or len(columns) not in (1, spec.size):
+                raise ValueError("the shape, the type or the number of columns")
+        except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"The spec is damaged ({error!r}). Restore spec.json or fit again.") from error
         return spec

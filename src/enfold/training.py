@@ -11,12 +11,13 @@ import torch
 
 from enfold import build
 from enfold.config import Config
-from enfold.devices import autocast_dtype
+from enfold.devices import autocast_dtype, seeded
 from enfold.errors import InputError
 from enfold.model import Autoencoder, chunks, evaluating
 from enfold.objectives import Terms
 
 T = TypeVar("T")
+Step = Callable[[torch.Tensor, float], Terms]  # a batch of raw examples, the share of training that is done
 
 SECONDS_BETWEEN_REPORTS = 0.2
 AUTO_EXAMPLES = 1_300_000  # what epochs="auto" aims at in all
@@ -79,7 +80,8 @@ def train(
     Raises:
         InputError: The loss became NaN or infinite, or a name in the settings is unknown.
     """
-    return _with_own_randomness(_train(model, x, config, held_out), config.seed, model.device)
+    step = _stepper(model, config)
+    return _with_own_randomness(_train(model, x, config, held_out, step), config.seed, model.device)
 
 
 def mean_losses(model: Autoencoder, objective: build.Objective, x: np.ndarray) -> Losses:
@@ -96,13 +98,12 @@ def terms_of_rows(model: Autoencoder, objective: build.Objective, x: np.ndarray,
         x: Raw examples, (n, *shape).
         draws: How often to draw z for each row; the terms are the means.
     """
-    found, devices = [], [model.device] if model.device.type == "cuda" else []
-    with evaluating(model), torch.random.fork_rng(devices):
-        torch.manual_seed(EVALUATION_SEED)
+    found = []
+    with evaluating(model), seeded(EVALUATION_SEED, model.device):
         for part in chunks(x):
             batch = torch.from_numpy(part).to(model.device)
             terms = torch.stack([torch.stack(objective(model, batch)) for _ in range(draws)])  # (draws, 3, B)
-            found.append(terms.double().mean(0).cpu().numpy())
+            found.append(terms.cpu().double().mean(0).numpy())
     return np.concatenate(found, axis=1)
 
 
@@ -114,8 +115,9 @@ def epochs_for(config: Config, n: int) -> int:
     return min(max(round(AUTO_EXAMPLES / n), fewest), most)
 
 
-def _train(model: Autoencoder, x: np.ndarray, config: Config, held_out: np.ndarray | None) -> Iterator[Progress]:
-    objective, step = build.objective(config), _stepper(model, config)
+def _train(
+    model: Autoencoder, x: np.ndarray, config: Config, held_out: np.ndarray | None, step: Step
+) -> Iterator[Progress]:
     examples, epochs = torch.from_numpy(x), epochs_for(config, len(x))
     batches = math.ceil(len(x) / config.batch_size)
     steps = epochs * batches
@@ -123,22 +125,23 @@ def _train(model: Autoencoder, x: np.ndarray, config: Config, held_out: np.ndarr
     for epoch in range(1, epochs + 1):
         meter = _Meter(model.device)
         for rows in torch.randperm(len(x)).split(config.batch_size):
-            meter.add(step(objective, examples[rows].to(model.device, non_blocking=True), taken / steps))
+            meter.add(step(examples[rows].to(model.device, non_blocking=True), taken / steps))
             taken += 1
             if meter.is_due() and taken % batches:
                 yield Progress(epoch, epochs, taken, steps, time.perf_counter() - began, meter.speed, meter.means())
         speed, means = meter.speed, meter.means()
-        after = None if held_out is None else mean_losses(model, objective, held_out)
+        after = None if held_out is None else mean_losses(model, build.objective(config), held_out)
         yield Progress(epoch, epochs, taken, steps, time.perf_counter() - began, speed, means, after)
 
 
-def _stepper(model: Autoencoder, config: Config) -> Callable[[build.Objective, torch.Tensor, float], Terms]:
+def _stepper(model: Autoencoder, config: Config) -> Step:
     """Return the function that takes one step on a batch, at a share of training that is done."""
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer, schedule = build.optimizer(config, parameters), build.schedule(config)
+    objective, optimizer = build.objective(config), build.optimizer(config, parameters)
+    schedule = build.schedule(config)
     dtype = autocast_dtype(model.device, config.precision)
 
-    def step(objective: build.Objective, batch: torch.Tensor, done: float) -> Terms:
+    def step(batch: torch.Tensor, done: float) -> Terms:
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * schedule(done)
         with torch.autocast(model.device.type, dtype, enabled=dtype is not None):

@@ -208,17 +208,12 @@ def _unseen_and_known(run: "Run", source: tuple[str, ...]) -> tuple["Dataset", "
 
 
 def _values(run: "Run") -> dict[str, Any]:
-    from enfold.recipes import mistakes
-
-    found = {"run": str(run.folder), "report": str(run.folder / "report.html"), "metrics": run.metrics}
-    return {**found, "mistakes": list(mistakes(run.config))}
+    return {"run": str(run.folder), "report": str(run.folder / "report.html"), "metrics": run.metrics}
 
 
 def _overview(run: "Run") -> str:
-    from enfold.recipes import mistakes
-
     title = f"{' + '.join(run.spec.sources)} · {run.config.recipe} · {run.folder}"
-    wrong = [f"- {each}" for each in mistakes(run.config)]
+    wrong = [f"- {each}" for each in run.metrics["mistakes"]]
     return "\n".join(
         [title, "", _figures(run.metrics, run), *(["", "Known to be wrong here:", *wrong] if wrong else [])]
     )

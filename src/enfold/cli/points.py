@@ -194,13 +194,14 @@ def _read_vectors(path: Path, latent_dim: int) -> "np.ndarray":
         raise InputError(f"Expected latent vectors in a .csv or .npy file, got '{path}'.")
     found = load(path)
     names = [column.name for column in found.spec.columns]
-    keep = [i for i, name in enumerate(names) if AXIS.fullmatch(name)] if path.suffix == ".csv" else range(len(names))
-    if len(keep) != latent_dim or len(found.spec.shape) != 1:
+    axes = [name for name in names if AXIS.fullmatch(name)] if path.suffix == ".csv" else names
+    if len(axes) != latent_dim or len(found.spec.shape) != 1:
         raise InputError(
-            f"{path} has {len(keep)} latent columns, but the run has {latent_dim} latent dimensions. "
+            f"{path} has {len(axes)} latent columns, but the run has {latent_dim} latent dimensions. "
             f"Give columns z0 to z{latent_dim - 1}, as `enfold encode` writes them."
         )
-    return np.ascontiguousarray(found.x[:, list(keep)])
+    ordered = sorted(axes, key=lambda name: int(name.lstrip("z"))) if path.suffix == ".csv" else axes
+    return np.ascontiguousarray(found.x[:, [names.index(name) for name in ordered]])
 
 
 def _in_raw_type(x: "np.ndarray", spec: "Spec") -> "np.ndarray":

@@ -10,8 +10,9 @@ from enfold.training import Losses, Progress
 
 
 def watch(items: Iterator[Progress]) -> Iterator[Progress]:
-    """Yield the items and show each on standard error as it passes."""
+    """Yield the items and show each on standard error as it passes: −ELBO = distortion + rate, nats per example."""
     console = Console(stderr=True)
+    console.print("−ELBO = distortion + rate, in nats per example", style="dim")
     return _with_bar(items, console) if console.is_terminal else _with_lines(items, console)
 
 
@@ -23,7 +24,7 @@ def _with_bar(items: Iterator[Progress], console: Console) -> Iterator[Progress]
         for item in items:
             if item.held_out is not None:
                 held_out = f" · held out {_figures(item.held_out)}"
-            figures = f"{item.examples_per_second:,.0f}/s · {_figures(item.train)}{held_out}"
+            figures = f"{item.examples_per_second:,.0f}/s · training {_figures(item.train)}{held_out}"
             epoch = f"epoch {item.epoch}/{item.epochs}"
             bars.update(task, description=epoch, completed=item.step, total=item.steps, figures=figures)
             yield item
@@ -35,11 +36,10 @@ def _with_lines(items: Iterator[Progress], console: Console) -> Iterator[Progres
             remaining = item.seconds / item.step * (item.steps - item.step)
             held_out = f" · held out {_figures(item.held_out)}" if item.held_out else ""
             line = f"epoch {item.epoch}/{item.epochs} · {item.examples_per_second:,.0f}/s · {remaining:.0f} s left"
-            console.print(f"{line} · {_figures(item.train)}{held_out}", highlight=False, soft_wrap=True)
+            console.print(f"{line} · training {_figures(item.train)}{held_out}", highlight=False, soft_wrap=True)
         yield item
 
 
 def _figures(losses: Losses) -> str:
-    """Return the losses in a few characters: the sum of distortion and rate is the negative ELBO, in nats."""
-    total = losses.distortion + losses.rate
-    return f"{total:.1f} = {losses.distortion:.1f} + {losses.rate:.1f}"
+    """Return the negative ELBO, the distortion and the rate, in nats per example."""
+    return f"−ELBO {losses.distortion + losses.rate:.1f} = {losses.distortion:.1f} + {losses.rate:.1f}"

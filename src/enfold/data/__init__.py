@@ -6,6 +6,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from enfold.data.arrays import from_array, read_array
 from enfold.data.bundled import BUNDLED
 from enfold.data.dataset import Dataset, join, renumbered
@@ -61,9 +63,10 @@ def load_like(spec: Spec, *sources: Any) -> Dataset:
     """
     shape = spec.shape if spec.is_image else None
     data = join([part for source in sources for part in _read(source, spec.label or None, shape)])
+    x = spec.fit(data.x if spec.is_image or data.spec.is_image else _in_order(data, spec))
     classes = (*spec.classes, *(name for name in data.spec.classes if name not in spec.classes))
     fitting = replace(spec, classes=classes, sources=data.spec.sources)
-    return Dataset(spec.fit(data.x), renumbered(data, classes), fitting)
+    return Dataset(x, renumbered(data, classes), fitting)
 
 
 def _read(source: Any, labels: Any, image_shape: Sequence[int] | None) -> list[Dataset]:
@@ -80,6 +83,20 @@ def _read(source: Any, labels: Any, image_shape: Sequence[int] | None) -> list[D
             raise InputError(f"The folder {path} holds no data files. Known are {FORMATS}.")
         return [_read_file(file, labels, image_shape) for file in files]
     return [_read_file(path, labels, image_shape)]
+
+
+def _in_order(table: Dataset, spec: Spec) -> np.ndarray:
+    """Return a table's values with the columns in the spec's order, by name; arrays have no names and keep theirs."""
+    names, expected = ([column.name for column in each.columns] for each in (table.spec, spec))
+    if "array" in (*table.spec.sources, *spec.sources) or len(names) != len(expected):
+        return table.x
+    differing = sorted(set(names) ^ set(expected))
+    if differing:
+        raise InputError(
+            f"{table.spec.sources[0]} has other columns than the model was fitted to, which were "
+            f"{', '.join(expected[:6])}, …; '{differing[0]}' is in one of them alone. Rename or drop columns."
+        )
+    return table.x[:, [names.index(name) for name in expected]]
 
 
 def _named(name: str) -> Dataset:

@@ -46,7 +46,7 @@ def log_likelihood_bounds(model: Autoencoder, x: np.ndarray) -> np.ndarray:
             q = model.encode(batch)
             draws = (q.mean + q.stddev * each for each in noise.to(model.device))
             fit = torch.stack([model.decode(z).log_prob(batch) for z in draws]).mean(0)
-            bounds.append((fit - kl_divergence(q, model.prior())).double().cpu().numpy())
+            bounds.append((fit - kl_divergence(q, model.prior())).cpu().double().numpy())
     return np.concatenate(bounds)
 
 
