@@ -1,3 +1,7 @@
+import os
+
+os.environ.setdefault("SCIPY_ARRAY_API", "1")  # before SciPy is imported; scikit-learn checks array inputs only then
+
 import gzip
 import struct
 

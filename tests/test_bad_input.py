@@ -87,6 +87,15 @@ CASES = {
     "pixels above 255": ("a.npy", npy(np.full((2, 3, 3), 300)), "pixels from 300 to 300"),
     "negative pixels": ("a.npy", npy(np.full((2, 3, 3), -0.5)), "pixels from -0.5"),
     "unequal labels": ("a.npz", npz(x=np.zeros((3, 2)), y=np.zeros(4)), "labels of shape (4,)"),
+    "cut gzipped CSV": ("a.csv.gz", gzip.compress(f"{HEADER}\n".encode() + b"1,2,3,4,5\n" * 99)[:-9], "be read as"),
+    "a pixel of 5,000 digits": ("a.csv", f"{HEADER}\n1,2,{'9' * 5000},4,5\n".encode(), "expected a whole number"),
+    "a trillion numbers in npy": (
+        "a.npy",
+        npy(np.zeros((9, 9))).replace(b"(9, 9)", b"(10**6, 10**6)"),
+        "read safely",
+    ),
+    "garbled npy header": ("a.npy", npy(np.zeros((9, 9))).replace(b"(9, 9)", b"(9, (9"), "read safely"),
+    "infinite labels": ("a.npz", npz(x=np.zeros((3, 2)), y=np.array([0, 1, np.inf])), "infinite"),
     "unknown kind": ("a.docx", b"text", "no kind known here"),
 }
 

@@ -52,7 +52,7 @@ def test_settings_are_read_as_toml_or_as_bare_words(text, expected):
         ({"latent_dim": 0}, "'latent_dim' must be at least 1, got 0"),
         ({"latent_dim": 2.5}, "a whole number"),
         ({"latent_dim": True}, "a whole number"),
-        ({"beta": "much"}, "a number"),
+        ({"beta": "much"}, "a finite number"),
         ({"beta": float("nan")}, "finite"),
         ({"learning_rate": 0}, "above 0"),
         ({"width": 0}, "at least 1"),

@@ -15,7 +15,7 @@ import enfold
 from enfold import InputError, Spec
 from enfold.data import load_like
 from enfold.data.bundled import MNIST
-from enfold.data.dataset import class_labels
+from enfold.data.dataset import class_labels, class_name
 from enfold.data.idx import read_idx_array
 
 
@@ -109,7 +109,7 @@ def test_the_label_column_may_be_named_and_missing_from_some_files(tmp_path, ima
     frame = pd.DataFrame(images.reshape(7, 16), columns=[f"pixel{i}" for i in range(16)])
     frame.to_csv(tmp_path / "test.csv", index=False)
     frame.assign(kind=LABELS).to_csv(tmp_path / "train.csv", index=False)
-    data = enfold.load(tmp_path / "train.csv", tmp_path / "test.csv", labels="kind")
+    data = enfold.load(tmp_path / "train.csv", tmp_path / "test.csv", label="kind")
     np.testing.assert_array_equal(data.labels, [*LABELS, *[np.nan] * 7])
 
 
@@ -146,6 +146,44 @@ def test_a_tables_columns_are_found_by_name_when_a_model_reads_it_again(tmp_path
     assert load_like(spec, np.array([[3.0, 4.0]])).x.tolist() == [[3, 4]]
     with pytest.raises(InputError, match="'height' is in one of them alone"):
         load_like(spec, tmp_path / "c.csv")
+
+
+def test_pixels_are_put_in_the_order_of_their_numbers(tmp_path):
+    (tmp_path / "a.csv").write_text("pixel10,pixel0,pixel2,pixel1\n10,0,2,1\n")
+    assert enfold.load(tmp_path / "a.csv").x.ravel().tolist() == [0, 1, 2, 10]
+
+
+def test_blank_lines_carriage_returns_and_spaces_in_the_header_are_no_matter(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbflabel, pixel0\r\n1,2\r\n\r\n3,4\r\n\r\n")
+    data = enfold.load(tmp_path / "a.csv")
+    assert data.x.ravel().tolist() == [2, 4]
+    assert data.labels.tolist() == [1, 3]
+
+
+def test_columns_named_by_years_are_a_table(tmp_path):
+    (tmp_path / "a.csv").write_text("land,1990,1991\n1,2.5,3\n4,5,6\n")
+    assert not enfold.load(tmp_path / "a.csv").spec.is_image
+
+
+def test_images_of_another_shape_are_not_bent_into_the_models(digits):
+    with pytest.raises(InputError, match="1 × 4 × 16, expected 1 × 8 × 8"):
+        load_like(digits.spec, np.zeros((3, 4, 16), np.uint8))
+    assert load_like(digits.spec, np.zeros((3, 64), np.uint8)).x.shape == (3, 1, 8, 8)
+
+
+def test_labels_are_given_for_one_array_only(tmp_path, images):
+    np.save(tmp_path / "a.npy", images)
+    assert enfold.load(images, labels=list("abcabca")).spec.classes == ("a", "b", "c")
+    for sources in ([tmp_path / "a.npy"], [images, images]):
+        with pytest.raises(InputError, match="single array"):
+            enfold.load(*sources, labels=LABELS)
+
+
+def test_numbers_as_labels_stay_numbers_beside_a_run_with_names(tmp_path):
+    (tmp_path / "a.csv").write_text("pixel0,label\n1,dog\n3,cat\n")
+    (tmp_path / "b.csv").write_text("pixel0,label\n1,7\n3,123456789\n")
+    data = load_like(enfold.load(tmp_path / "a.csv").spec, tmp_path / "b.csv")
+    assert [class_name(label, data.spec) for label in data.labels] == ["7", "123456789"]
 
 
 def test_npy_and_npz_files_and_arrays_are_read_alike(tmp_path, images):
@@ -197,7 +235,7 @@ def test_folders_are_read_file_by_file_in_order(tmp_path, images, write_idx):
     [
         ([0, 1, 1, np.nan], [0, 1]),
         ([0.5, 1, 2, 3], None),
-        (range(21), None),
+        (range(51), None),
         ([np.nan], None),
     ],
 )

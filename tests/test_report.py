@@ -61,7 +61,8 @@ def make_run(tmp_path):
     def make(config, spec, **metrics):
         run = Run(tmp_path / "run", config, spec, "cpu")
         create_run(run, 200, np.arange(20))
-        (run.folder / "metrics.json").write_text(json.dumps({**METRICS, **metrics}))
+        known = {"mistakes": recipes.mistakes(config)}
+        (run.folder / "metrics.json").write_text(json.dumps({**METRICS, **known, **metrics}))
         (run.folder / "history.jsonl").write_text(json.dumps(EPOCH) + "\n")
         return run
 
@@ -95,6 +96,16 @@ def test_any_run_gets_its_six_pictures_and_a_page(make_run, spec, latent_dim):
     page = page_of(run)
     assert page.tags.count("img") == 6
     assert "is not in the run folder" not in page.text
+
+
+def test_a_plain_autoencoder_shows_nothing_that_a_prior_would_have_to_give(make_run):
+    config = replace(SMALL, objective="autoencoder")
+    run, data = make_run(config, GREY, negative_elbo=None, rate=None), dataset(GREY)
+    report.draw(run, build.autoencoder(config, GREY), data, data)
+    assert not (run.folder / "figures" / "generated.png").exists()
+    page = page_of(run)
+    assert page.tags.count("img") == 4
+    assert "negative ELBO" not in page.text
 
 
 def test_the_samples_are_those_that_are_to_be_shown(make_run):
@@ -156,8 +167,9 @@ def test_a_notebook_run_says_what_is_wrong_with_it_as_long_as_its_objective_is_t
     assert "0.1789" in page.text
     mended = Run(tmp_path / "mended", replace(notebook, objective="elbo"), GREY, "cpu")
     create_run(mended, 200, np.arange(20))
-    for name in ("metrics.json", "history.jsonl"):
-        (mended.folder / name).write_bytes((tmp_path / "run" / name).read_bytes())
+    values = {**METRICS, "mistakes": recipes.mistakes(mended.config)}
+    (mended.folder / "metrics.json").write_text(json.dumps(values))
+    (mended.folder / "history.jsonl").write_text(json.dumps(EPOCH) + "\n")
     assert "known to be wrong" not in page_of(mended).text
 
 

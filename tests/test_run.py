@@ -122,6 +122,12 @@ def damage_other_names(folder):
     save_file({"weight": torch.zeros(3)}, folder / "model.safetensors")
 
 
+def damage_nan(folder):
+    weights = load_file(folder / "model.safetensors")
+    name = sorted(weights)[0]
+    save_file({**weights, name: torch.full_like(weights[name], torch.nan)}, folder / "model.safetensors")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -130,6 +136,7 @@ def damage_other_names(folder):
         (damage_garbage, "damaged"),
         (damage_foreign, "another model's weights"),
         (damage_other_names, "another model's weights"),
+        (damage_nan, "NaN or infinity"),
     ],
 )
 def test_damaged_weights_are_refused(copy, damage, message):
@@ -145,14 +152,47 @@ def test_a_run_of_a_newer_version_is_refused(copy):
         enfold.open(copy)
 
 
-@pytest.mark.parametrize("name", ["run.json", "spec.json", "config.toml"])
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[1, 2]", b"null"])
+@pytest.mark.parametrize("name", ["run.json", "spec.json", "config.toml", "metrics.json", "split.json"])
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe\x00", b"[1, 2]", b"null"])
 def test_damaged_descriptions_are_refused(copy, name, content):
     (copy / name).write_bytes(content)
-    if name == "config.toml" and content == b"":
-        return  # an empty TOML file is valid: all settings have their defaults
-    with pytest.raises(InputError):
-        _ = enfold.open(copy).model
+    with pytest.raises(InputError, match=name.replace(".", r"\.") + "|TOML|setting"):
+        read_all(enfold.open(copy))
+
+
+def read_all(run):
+    return run.model, run.metrics, run.history, run.split, run.environment
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("run.json", {"format": "1"}),
+        ("spec.json", {"shape": [1, 8.5, 8]}),
+        ("spec.json", {"shape": [8, 8]}),
+        ("spec.json", {"dtype": "float16"}),
+        ("spec.json", {"sources": []}),
+        ("spec.json", {"classes": [1]}),
+        ("spec.json", {"columns": [{"name": "pixel", "kind": "intensity", "offset": None, "scale": 16}]}),
+        ("spec.json", {"columns": [{"name": "pixel", "kind": "intensity", "offset": 0, "scale": 0}]}),
+        ("metrics.json", {"negative_elbo": "low"}),
+        ("metrics.json", {"mistakes": None}),
+        ("split.json", {"held_out": [5000]}),
+        ("split.json", {"held_out": []}),
+        ("split.json", {"held_out": [[1]]}),
+    ],
+)
+def test_descriptions_with_a_wrong_value_are_refused(copy, name, change):
+    values = json.loads((copy / name).read_text())
+    (copy / name).write_text(json.dumps({**values, **change}))
+    with pytest.raises(InputError, match="damaged"):
+        read_all(enfold.open(copy))
+
+
+def test_a_torn_last_line_of_the_history_is_no_epoch(copy, digits_run):
+    path = copy / "history.jsonl"
+    path.write_bytes(path.read_bytes()[:-20])
+    assert enfold.open(copy).history == digits_run.history[:-1]
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

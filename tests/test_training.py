@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -83,11 +85,36 @@ def test_beta_weighs_the_rate(digits):
     assert b.loss - a.loss == pytest.approx(3 * a.rate, rel=1e-4)
 
 
+def test_a_single_step_trains(digits):
+    """The warm-up begins above zero, so that even one step moves every layer."""
+    config = QUICK.with_settings({"epochs": 1, "batch_size": 2000})
+    before, after = build.autoencoder(config, digits.spec), fitted(digits, config)
+    assert not any(torch.equal(x, y) for x, y in zip(before.parameters(), after.parameters(), strict=True))
+
+
 def test_a_large_beta_empties_the_latent_space(digits):
     """With β far above one, telling nothing is cheapest: the rate goes to zero."""
     model = fitted(digits, QUICK.with_settings({"beta": 1000.0, "epochs": 20}))
     assert mean_losses(model, build.objective(QUICK), digits.x).rate < 0.05
     assert active_units(encode_means(model, digits.x)) == 0
+
+
+def test_a_plain_autoencoder_is_not_credited_with_a_bound(digits):
+    config = QUICK.with_settings({"objective": "autoencoder"})
+    figures = evaluate(fitted(digits, config), config, digits[:50], digits)
+    assert figures["negative_elbo"] is None
+    assert figures["rate"] is None
+    assert figures["distortion"] > 0
+
+
+def test_labels_of_another_kind_have_no_accuracy(digits):
+    """Numbers are not compared with the positions of names, nor classes with other numbers."""
+    model = build.autoencoder(QUICK, digits.spec)
+    named = replace(digits, spec=replace(digits.spec, classes=tuple("abcdefghij")))
+    measured = replace(digits, labels=digits.labels + 0.5)
+    assert evaluate(model, QUICK, digits, digits)["knn_accuracy"] > 0
+    assert evaluate(model, QUICK, named, digits)["knn_accuracy"] is None
+    assert evaluate(model, QUICK, measured, digits)["knn_accuracy"] is None
 
 
 def test_the_plain_autoencoder_has_no_rate(digits):

@@ -9,10 +9,15 @@ import tomli_w
 
 from enfold.errors import InputError, unknown
 
+LARGEST_NUMBER = 1e300
+LARGEST_SEED = 2**32 - 1  # of NumPy's legacy generator, which draws the split
 
-def setting(default: Any, help: str, *, low: float | None = None, above: float | None = None) -> Any:
-    """Return a dataclass field with what it means and the lowest value that it takes, or the bound it must exceed."""
-    return field(default=default, metadata={"help": help, "low": low, "above": above})
+
+def setting(
+    default: Any, help: str, *, low: float | None = None, above: float | None = None, high: float | None = None
+) -> Any:
+    """Return a dataclass field with what it means, its lowest and highest value, or the bound that it must exceed."""
+    return field(default=default, metadata={"help": help, "low": low, "above": above, "high": high})
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Config:
     epochs: int | Literal["auto"] = setting("auto", "passes over the data; auto: by its size", low=1)
     precision: str = setting("auto", "of training: float32, bfloat16; auto: bfloat16 where the hardware has it")
     holdout: float = setting(0.1, "rows held out: a share below 1, or a count", above=0.0)
-    seed: int = setting(0, "of the split, the weights and the training", low=0)
+    seed: int = setting(0, "of the split, the weights and the training", low=0, high=LARGEST_SEED)
 
     def __post_init__(self):
         hints = get_type_hints(type(self))
@@ -118,23 +123,23 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
     if hint not in (int, float, str):
         integer, words = get_args(hint)
         return value if value in get_args(words) else _typed(name, value, integer)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_NUMBER
     if hint is float and is_number:
         return float(value)
     if hint is int and is_number and value == int(value):
         return int(value)
     if hint is str and isinstance(value, str):
         return value
-    kinds = {int: "a whole number", float: "a number", str: "a word"}
+    kinds = {int: "a whole number", float: "a finite number", str: "a word"}
     raise InputError(f"The setting '{name}' must be {kinds[hint]}, got {value!r}.")
 
 
 def _check_range(name: str, value: Any, bounds: Mapping[str, Any]) -> None:
     if isinstance(value, str):
         return
-    low, above = bounds["low"], bounds["above"]
-    if not abs(value) < float("inf"):
-        raise InputError(f"The setting '{name}' must be finite, got {value}.")
+    low, above, high = bounds["low"], bounds["above"], bounds["high"]
+    if high is not None and value > high:
+        raise InputError(f"The setting '{name}' must be at most {high}, got {value}.")
     if low is not None and value < low:
         raise InputError(f"The setting '{name}' must be at least {low:g}, got {value}.")
     if above is not None and value <= above:

@@ -8,6 +8,8 @@ import torch
 
 from enfold.errors import InputError, unknown
 
+CUDA_BFLOAT16 = (8, 0)  # the first compute capability, Ampere's, that multiplies bfloat16 in hardware
+
 
 @dataclass(frozen=True)
 class Device:
@@ -27,7 +29,7 @@ class Device:
 def devices() -> list[Device]:
     """Return the devices at hand, the fastest kind first."""
     found = [
-        Device(f"cuda:{i}", torch.cuda.get_device_name(i), torch.cuda.is_bf16_supported())
+        Device(f"cuda:{i}", torch.cuda.get_device_name(i), torch.cuda.get_device_capability(i) >= CUDA_BFLOAT16)
         for i in range(torch.cuda.device_count())
     ]
     if torch.backends.mps.is_available():
@@ -72,9 +74,32 @@ def autocast_dtype(device: torch.device, precision: str) -> torch.dtype | None:
 @contextmanager
 def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """Draw torch's random numbers from a seed inside, and put the caller's random state back afterwards."""
-    with torch.random.fork_rng([device] if device is not None and device.type == "cuda" else []):
-        torch.manual_seed(seed)
+    outside = random_state(device)
+    torch.manual_seed(seed)
+    try:
         yield
+    finally:
+        set_random_state(outside, device)
+
+
+def random_state(device: torch.device | None = None) -> list[torch.Tensor]:
+    """Return torch's random state, of the processor and of the device."""
+    state = [torch.get_rng_state()]
+    if device is not None and device.type == "cuda":
+        state.append(torch.cuda.get_rng_state(device))
+    elif device is not None and device.type == "mps":
+        state.append(torch.mps.get_rng_state())
+    return state
+
+
+def set_random_state(state: list[torch.Tensor], device: torch.device | None = None) -> None:
+    """Put a random state back that `random_state` gave."""
+    torch.set_rng_state(state[0])
+    for other in state[1:]:
+        if device is not None and device.type == "cuda":
+            torch.cuda.set_rng_state(other, device)
+        else:
+            torch.mps.set_rng_state(other)
 
 
 def _cpu_has_bfloat16() -> bool:

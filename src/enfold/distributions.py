@@ -29,11 +29,6 @@ class IntensityBernoulli(Distribution):
         self.logits, self.scale = logits, scale
         super().__init__(logits.shape, validate_args=False)
 
-    @constraints.dependent_property
-    def support(self):
-        """Intensities in 0…scale."""
-        return constraints.interval(0, self.scale)
-
     @property
     def mean(self) -> Tensor:
         """The expected intensity, in raw units."""
@@ -44,10 +39,6 @@ class IntensityBernoulli(Distribution):
         """The variance of the binary pixel, in squared raw units."""
         probability = torch.sigmoid(self.logits)
         return probability * (1 - probability) * self.scale**2
-
-    def expand(self, batch_shape, _instance=None) -> "IntensityBernoulli":
-        """Return the same distribution with its batch dimensions expanded."""
-        return IntensityBernoulli(self.logits.expand(batch_shape), self.scale)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-probability of each value, in nats, with the shape of `logits`."""

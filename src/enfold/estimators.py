@@ -13,7 +13,7 @@ from enfold.data.arrays import from_array
 from enfold.devices import choose_device
 from enfold.errors import InputError
 from enfold.latent import prior_samples
-from enfold.metrics.likelihood import log_likelihood_bounds
+from enfold.metrics.likelihood import log_likelihood_bounds, reconstruction_mse
 from enfold.model import decode_means, encode_means
 from enfold.recipes import recipe
 from enfold.training import train
@@ -64,14 +64,14 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         check_is_fitted(self)
         z = np.asarray(X, np.float32)
-        if z.ndim != 2 or z.shape[1] != self.n_components:
-            raise InputError(f"Expected latent vectors of shape (n, {self.n_components}), got shape {z.shape}.")
+        if z.ndim != 2 or z.shape[1] != self.model_.latent_dim:
+            raise InputError(f"Expected latent vectors of shape (n, {self.model_.latent_dim}), got shape {z.shape}.")
         return decode_means(self.model_, z).reshape(-1, *self.shape_)
 
     def _examples(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         rows, _ = _rows(X)
-        return self.model_.spec.fit(np.asarray(validate_data(self, rows, reset=False)))
+        return self.model_.spec.conform(np.asarray(validate_data(self, rows, reset=False)))
 
     def _settings(self, **given: Any) -> dict[str, Any]:
         """Return the settings that were given, with the names that `Config` has."""
@@ -81,7 +81,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     @property
     def _n_features_out(self) -> int:
-        return self.n_components
+        return self.model_.latent_dim
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -135,6 +135,11 @@ class AE(_Estimator):
         self.image_shape = image_shape
         self.device = device
         self.random_state = random_state
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return minus the mean squared error of the reconstructions, in squared units of each column's scale."""
+        x = self._examples(X)
+        return -reconstruction_mse(self.model_, x, encode_means(self.model_, x))
 
     def _config(self) -> Config:
         given = self._settings(epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate)
@@ -218,7 +223,10 @@ class VAE(_Estimator):
         given = self._settings(
             beta=self.beta, epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate
         )
-        return recipe(self.recipe).config.with_settings(given)
+        config = recipe(self.recipe).config.with_settings(given)
+        if config.objective == "autoencoder":
+            raise InputError("The recipe 'autoencoder' has no prior to sample from and no bound. Use enfold.AE.")
+        return config
 
 
 def _rows(X: Any) -> tuple[Any, tuple[int, ...] | None]:

@@ -1,5 +1,6 @@
 """Files that are written whole or not at all."""
 
+import errno
 import json
 import os
 import tempfile
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from enfold.errors import InputError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write(path: str | Path, content: bytes | str) -> Path:
@@ -32,9 +35,8 @@ def write(path: str | Path, content: bytes | str) -> Path:
     except OSError as error:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
-        raise InputError(
-            f"Cannot write {path}: {error.strerror}. Free some space or choose another place."
-        ) from error
+        remedy = "Free some space" if error.errno in FULL else "Choose another place"
+        raise InputError(f"Cannot write {path}: {error.strerror}. {remedy}.") from error
     return path
 
 

@@ -1,6 +1,7 @@
 """From data to a finished run: split, build, train, evaluate, draw, report."""
 
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -19,8 +20,6 @@ from enfold.recipes import mistakes
 from enfold.recipes import recipe as named_recipe
 from enfold.run import Run, create_run, record, save_weights
 from enfold.training import Progress, train
-
-SAMPLES = 64
 
 Watch = Callable[[Iterator[Progress]], Iterable[Progress]]
 
@@ -63,15 +62,12 @@ def fit(
     run = Run(Path(out) if out else _new_folder(spec.sources[0], recipe), config, spec, device)
     create_run(run, len(data), held_out)
 
-    last = None
-    for last in watch(training):
-        if last.ends_epoch:
-            record(run, last)
-    assert last is not None, "training yields at least the end of an epoch"
+    last = _recorded(run, watch(training))
     save_weights(run, model)
     metrics = {**evaluate(model, config, unseen, seen), **_cost(last, len(seen)), "mistakes": mistakes(config)}
     write_json(run.folder / "metrics.json", metrics)
-    report.draw(run, model, unseen, seen, shown=_shown(data, seen, chosen.shown_rows))
+    rows = chosen.shown_rows
+    report.draw(run, model, unseen, seen, shown=data[np.array(rows)] if rows and max(rows) < len(data) else None)
     report.write_report(run)
     return run
 
@@ -82,6 +78,8 @@ def split_again(run: Run) -> tuple[Dataset, Dataset]:
     Raises:
         InputError: A source is gone, or has other rows than it had.
     """
+    if "array" in run.spec.sources:
+        raise InputError("The run was fitted to an array, which cannot be read again. Name the data to evaluate on.")
     data = load_like(run.spec, *run.spec.sources)
     rows, held_out = run.split
     if len(data) != rows:
@@ -92,13 +90,23 @@ def split_again(run: Run) -> tuple[Dataset, Dataset]:
     return data[held_out], data[training_rows(len(data), held_out)]
 
 
+def _recorded(run: Run, items: Iterable[Progress]) -> Progress:
+    """Record every epoch in the run's history, and return the last progress."""
+    last = None
+    try:
+        for last in items:
+            if last.ends_epoch:
+                record(run, last)
+    except InputError:  # no weights were saved yet, so nothing finished is lost
+        shutil.rmtree(run.folder)
+        raise
+    assert last is not None, "training yields at least the end of an epoch"
+    return last
+
+
 def _cost(last: Progress, rows: int) -> dict[str, float]:
     """Return what the training took; the evaluations after each epoch are part of it."""
     return {"train_seconds": last.seconds, "images_per_second": last.epochs * rows / last.seconds}
-
-
-def _shown(data: Dataset, seen: Dataset, rows: tuple[int, ...]) -> Dataset:
-    return data[np.array(rows)] if rows and max(rows) < len(data) else seen[:SAMPLES]
 
 
 def _new_folder(source: str, recipe: str) -> Path:

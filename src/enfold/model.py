@@ -32,11 +32,11 @@ class Autoencoder(nn.Module):
 
     def encode(self, x: Tensor | np.ndarray) -> Distribution:
         """Return q(z|x) for raw examples x, (B, *shape)."""
-        return self.encoder(torch.as_tensor(x, device=self.device))
+        return self.encoder(self._here(x))
 
     def decode(self, z: Tensor | np.ndarray) -> Distribution:
         """Return p(x|z) for latent vectors z, (B, latent_dim)."""
-        return self.decoder(torch.as_tensor(z, dtype=torch.float32, device=self.device))
+        return self.decoder(self._here(z).float())
 
     def reconstruct(self, x: Tensor | np.ndarray) -> Tensor:
         """Return the mean of p(x|z) at the mean of q(z|x), (B, *shape), in raw units."""
@@ -45,6 +45,10 @@ class Autoencoder(nn.Module):
     def sample(self, n: int) -> Tensor:
         """Return the means of p(x|z) at `n` draws from the prior, (n, *shape), in raw units."""
         return self.decode(self.prior().sample((n,))).mean
+
+    def _here(self, x: Tensor | np.ndarray) -> Tensor:
+        x = torch.as_tensor(np.ascontiguousarray(x) if isinstance(x, np.ndarray) else x)
+        return x.to(self.device, torch.float32 if x.is_floating_point() else x.dtype)
 
     @property
     def latent_dim(self) -> int:

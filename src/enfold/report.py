@@ -18,7 +18,7 @@ from enfold.data.bundled import BUNDLED
 from enfold.data.dataset import Dataset
 from enfold.files import write
 from enfold.model import Autoencoder, decode_means, encode_means, evaluating
-from enfold.recipes import RECIPES, Recipe, mistakes
+from enfold.recipes import RECIPES, Recipe
 from enfold.run import Run
 
 PICTURES = ("latent", "manifold", "reconstructions", "generated", "curves", "samples")
@@ -81,15 +81,17 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
     means = encode_means(model, held_out.x)
     axes = latent.shown_axes(means)
     rebuilt = decode_means(model, means[:REBUILT])
-    generated = decode_means(model, latent.prior_samples(model, SAMPLES))
-    for name, figure in {
+    pictures = {
         "samples": plots.samples(shown.x, shown.labels, spec),
         "curves": plots.curves(run.history),
         "latent": plots.latent_map(means, held_out.labels, spec, axes),
-        "manifold": plots.manifold(latent.manifold(model, axes), spec),
         "reconstructions": plots.reconstructions(held_out.x[:REBUILT], rebuilt, spec),
-        "generated": plots.generated(generated, spec),
-    }.items():
+    }
+    if run.config.objective != "autoencoder":  # which has no prior to walk through or to draw from
+        generated = decode_means(model, latent.prior_samples(model, SAMPLES))
+        pictures["manifold"] = plots.manifold(latent.manifold(model, axes), spec)
+        pictures["generated"] = plots.generated(generated, spec)
+    for name, figure in pictures.items():
         write(_picture(run, name), plots.png(figure))
 
 
@@ -110,7 +112,7 @@ def write_report(run: Run) -> Path:
         metrics=metrics,
         summary=_origin(run.config).summary,
         key_figures=_key_figures(run, metrics, len(history)),
-        mistakes=mistakes(run.config),
+        mistakes=metrics["mistakes"],
         pictures={name: _data_uri(_picture(run, name)) for name in PICTURES},
         settings=_settings(run.config),
         layers=layers(build.autoencoder(run.config, run.spec)),

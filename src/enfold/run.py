@@ -13,13 +13,14 @@ import torch
 
 from enfold import __version__, build
 from enfold.config import Config
-from enfold.devices import choose_device
+from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError
 from enfold.files import read_json, write, write_json
 from enfold.model import Autoencoder
 from enfold.spec import Spec
 from enfold.training import Progress
 
+FIGURES = ["rows", "negative_elbo", "distortion", "rate", "active_units", "reconstruction_mse", "knn_accuracy"]
 FORMAT = 1  # of the folder; a higher one was written by a newer enfold
 
 
@@ -54,7 +55,12 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """The figures on the held-out rows."""
-        return read_json(self.folder / "metrics.json")
+        path = self.folder / "metrics.json"
+        found = read_json(path)
+        wrong = [name for name in FIGURES if not isinstance(found.get(name, ""), int | float | None)]
+        if wrong or not isinstance(found.get("mistakes"), list):
+            raise InputError(f"{path} is damaged: '{(*wrong, 'mistakes')[0]}' is not as it must be. Fit again.")
+        return found
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -66,7 +72,8 @@ class Run:
         """One dictionary for each epoch, as in `history.jsonl`."""
         path = self.folder / "history.jsonl"
         try:
-            return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+            lines = path.read_text("utf-8").splitlines(keepends=True)
+            return [json.loads(line) for line in lines if line.endswith("\n")]  # a torn last line is no epoch
         except (OSError, ValueError) as error:
             raise InputError(f"{path} is missing or damaged ({error}). Restore it or fit again.") from error
 
@@ -76,8 +83,11 @@ class Run:
         path = self.folder / "split.json"
         found = read_json(path)
         try:
-            return int(found["rows"]), np.array(found["held_out"], dtype=np.int64)
-        except (KeyError, TypeError, ValueError) as error:
+            rows, held_out = int(found["rows"]), np.array(found["held_out"], dtype=np.int64)
+            if held_out.ndim != 1 or not 0 <= held_out.min() <= held_out.max() < rows:
+                raise ValueError("row numbers")
+            return rows, held_out
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{path} is damaged ({error!r}). Restore it or fit again.") from error
 
 
@@ -93,12 +103,17 @@ def create_run(run: Run, rows: int, held_out: np.ndarray) -> None:
         InputError: The folder exists already, or cannot be written.
     """
     folder = run.folder
-    if folder.exists():
-        raise InputError(f"{folder} exists already. Choose another folder with --out, or move that one away.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+    except FileExistsError as error:
+        raise InputError(f"{folder} exists already. Choose another with --out, or move that one away.") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"The folder {folder} cannot be made ({error}). Choose another with --out.") from error
     write(folder / "config.toml", run.config.to_toml())
     write_json(folder / "spec.json", run.spec.to_dict())
     write_json(folder / "split.json", {"rows": rows, "held_out": held_out.tolist()})
-    write_json(folder / "run.json", _environment(run.device))
+    write_json(folder / "run.json", _environment(run))
 
 
 def open_run(folder: str | Path, device: str = "auto") -> Run:
@@ -116,7 +131,9 @@ def open_run(folder: str | Path, device: str = "auto") -> Run:
         what = "is no run folder: it has no config.toml" if folder.is_dir() else "is no folder"
         raise InputError(f"{folder} {what}. Give the folder that `enfold fit` made.")
     written_by = read_json(folder / "run.json")
-    if written_by.get("format", 0) > FORMAT:
+    if not isinstance(written_by.get("format"), int):
+        raise InputError(f"{folder / 'run.json'} is damaged: it names no format. Restore it or fit again.")
+    if written_by["format"] > FORMAT:
         raise InputError(
             f"{folder} was written by enfold {written_by.get('enfold')}, in format {written_by['format']}; this is "
             f"enfold {__version__}, which reads up to format {FORMAT}. Upgrade enfold: pip install --upgrade enfold."
@@ -134,8 +151,12 @@ def record(run: Run, progress: Progress) -> None:
     values |= {f"train_{name}": value for name, value in progress.train._asdict().items()}
     if progress.held_out is not None:
         values |= {f"held_out_{name}": value for name, value in progress.held_out._asdict().items()}
-    with (run.folder / "history.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(values) + "\n")
+    path = run.folder / "history.jsonl"
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+    except OSError as error:
+        raise InputError(f"Cannot write {path} ({error.strerror}). Free some space and fit again.") from error
 
 
 def save_weights(run: Run, model: Autoencoder) -> None:
@@ -152,20 +173,24 @@ def _load_weights(model: Autoencoder, path: Path) -> None:
         raise InputError(f"{path} is missing: the fit was not finished, or the file was lost. Fit again.") from error
     except Exception as error:  # safetensors raises its own type for damage, and KeyError for unknown types
         raise InputError(f"{path} is damaged or no safetensors file ({error}). Restore it or fit again.") from error
-    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in weights.items()}
+    if not all(bool(torch.isfinite(value).all()) for value in weights.values() if value.is_floating_point()):
+        raise InputError(f"{path} is damaged: it holds NaN or infinity. Restore it or fit again.")
+    expected = {name: (value.dtype, *value.shape) for name, value in model.state_dict().items()}
+    found = {name: (value.dtype, *value.shape) for name, value in weights.items()}
     if found != expected:
         differing = sorted(name for name in expected | found if expected.get(name) != found.get(name))
         raise InputError(
-            f"{path} holds another model's weights: '{differing[0]}' has shape {found.get(differing[0], 'none')}, "
-            f"expected {expected.get(differing[0], 'none')}. Restore the file that belongs to this run."
+            f"{path} holds another model's weights: '{differing[0]}' is {found.get(differing[0], 'not there')}, "
+            f"expected {expected.get(differing[0], 'none of that name')}. Restore the file that belongs to this run."
         )
     model.load_state_dict(weights)
 
 
-def _environment(device: str) -> dict[str, Any]:
+def _environment(run: Run) -> dict[str, Any]:
     import sklearn
 
+    device = choose_device(run.device)
+    precision = autocast_dtype(device, run.config.precision) or torch.float32
     return {
         "format": FORMAT,
         "enfold": __version__,
@@ -174,6 +199,7 @@ def _environment(device: str) -> dict[str, Any]:
         "scikit-learn": sklearn.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "device": str(choose_device(device)),
+        "device": str(device),
+        "precision": str(precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),
     }

@@ -105,7 +105,7 @@ class Spec:
         ]
         return replace(self, columns=tuple(columns))
 
-    def fit(self, x: np.ndarray) -> np.ndarray:
+    def conform(self, x: np.ndarray) -> np.ndarray:
         """Return `x` as (n, *shape) of this spec's type, from any array of that many values a row.
 
         Raises:
@@ -130,6 +130,21 @@ class Spec:
         """Return plain values for JSON."""
         return asdict(self)
 
+    def _check(self) -> None:
+        """Raise ValueError for a value that no reader makes."""
+        names = (*self.sources, *self.classes, self.label, *(each.name for each in self.columns))
+        checks = {
+            "shape": len(self.shape) in (1, 3) and all(isinstance(n, int) and n > 0 for n in self.shape),
+            "type": self.dtype in ("uint8", "float32"),
+            "columns": len(self.columns) in (1, self.size),
+            "kinds": all(each.kind in get_args(Kind) for each in self.columns),
+            "scales": all(0 < each.scale < np.inf and np.isfinite(each.offset) for each in self.columns),
+            "names": bool(self.sources) and all(isinstance(name, str) for name in names),
+        }
+        for what, is_fine in checks.items():
+            if not is_fine:
+                raise ValueError(f"its {what}")
+
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "Spec":
         """Return the spec that `to_dict` gave.
@@ -141,10 +156,7 @@ class Spec:
             columns = tuple(Column(**column) for column in values["columns"])
             lists = {name: tuple(values[name]) for name in ("shape", "classes", "sources")}
             spec = Spec(**{**values, **lists, "columns": columns})
-            if not all(column.kind in get_args(Kind) and column.scale > 0 for column in columns):
-                raise ValueError("a column's kind or scale")
-            if min(spec.shape) < 1 or spec.dtype not in ("uint8", "float32") or len(columns) not in (1, spec.size):
-                raise ValueError("the shape, the type or the number of columns")
+            spec._check()
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"The spec is damaged ({error!r}). Restore spec.json or fit again.") from error
         return spec

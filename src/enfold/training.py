@@ -11,7 +11,7 @@ import torch
 
 from enfold import build
 from enfold.config import Config
-from enfold.devices import autocast_dtype, seeded
+from enfold.devices import autocast_dtype, random_state, seeded, set_random_state
 from enfold.errors import InputError
 from enfold.model import Autoencoder, chunks, evaluating
 from enfold.objectives import Terms
@@ -81,7 +81,9 @@ def train(
         InputError: The loss became NaN or infinite, or a name in the settings is unknown.
     """
     step = _stepper(model, config)
-    return _with_own_randomness(_train(model, x, config, held_out, step), config.seed, model.device)
+    # not the stream from which the weights were drawn
+    seed = int(np.random.SeedSequence(config.seed, spawn_key=(1,)).generate_state(1)[0])
+    return _with_own_randomness(_train(model, x, config, held_out, step), seed, model.device)
 
 
 def mean_losses(model: Autoencoder, objective: build.Objective, x: np.ndarray) -> Losses:
@@ -118,18 +120,19 @@ def epochs_for(config: Config, n: int) -> int:
 def _train(
     model: Autoencoder, x: np.ndarray, config: Config, held_out: np.ndarray | None, step: Step
 ) -> Iterator[Progress]:
-    examples, epochs = torch.from_numpy(x), epochs_for(config, len(x))
+    examples, epochs = torch.from_numpy(np.ascontiguousarray(x)), epochs_for(config, len(x))
     batches = math.ceil(len(x) / config.batch_size)
     steps = epochs * batches
     taken, began = 0, time.perf_counter()
     for epoch in range(1, epochs + 1):
         meter = _Meter(model.device)
         for rows in torch.randperm(len(x)).split(config.batch_size):
-            meter.add(step(examples[rows].to(model.device, non_blocking=True), taken / steps))
+            meter.add(step(examples[rows].to(model.device, non_blocking=True), (taken + 0.5) / steps))
             taken += 1
             if meter.is_due() and taken % batches:
-                yield Progress(epoch, epochs, taken, steps, time.perf_counter() - began, meter.speed, meter.means())
-        speed, means = meter.speed, meter.means()
+                means, speed = meter.means(), meter.speed
+                yield Progress(epoch, epochs, taken, steps, time.perf_counter() - began, speed, means)
+        means, speed = meter.means(), meter.speed  # the means wait for the device, so that the speed is true
         after = None if held_out is None else mean_losses(model, build.objective(config), held_out)
         yield Progress(epoch, epochs, taken, steps, time.perf_counter() - began, speed, means, after)
 
@@ -186,19 +189,17 @@ class _Meter:
 
 
 def _with_own_randomness(items: Iterator[T], seed: int, device: torch.device) -> Iterator[T]:
-    """Yield the items, with torch's random state seeded for them alone and the caller's put back at every yield."""
-    devices = [device] if device.type == "cuda" else []
-    state: list[torch.Tensor] = []
+    """Yield the items, drawn with a random state of their own; the caller's is put back at every yield."""
+    with seeded(seed, device):
+        own = random_state(device)
     while True:
-        with torch.random.fork_rng(devices):
-            if state:
-                torch.set_rng_state(state[0])
-                for on_device in state[1:]:
-                    torch.cuda.set_rng_state(on_device, device)
-            else:
-                torch.manual_seed(seed)
+        outside = random_state(device)
+        set_random_state(own, device)
+        try:
             item = next(items, None)
-            state = [torch.get_rng_state(), *(torch.cuda.get_rng_state(d) for d in devices)]
+        finally:
+            own = random_state(device)
+            set_random_state(outside, device)
         if item is None:
             return
         yield item

@@ -29,13 +29,22 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
     except (CycloptsError, InputError) as error:
-        print(f"enfold: {error}", file=sys.stderr)
-        return 2
+        return _fail(error)
     except KeyboardInterrupt:
         print("enfold: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader, such as head, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (OSError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "alloc" not in str(error):  # torch has no type of its own for it
+            raise
+        return _fail(error)
     return 0
+
+
+def _fail(error: Exception) -> int:
+    print(f"enfold: {error or 'there is not enough memory'}", file=sys.stderr)
+    return 2

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from enfold.cli import app
-from enfold.cli.output import Json, say, table
+from enfold.cli.output import Device, Json, RunFolder, Whole, say, table
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,15 +23,15 @@ Settings = Annotated[list[str] | None, Parameter(name="--set", negative="", allo
 def fit(
     *source: str,
     recipe: str = "default",
-    latent_dim: int | None = None,
-    epochs: int | None = None,
+    latent_dim: Whole | None = None,
+    epochs: Whole | None = None,
     holdout: float | None = None,
-    seed: int | None = None,
+    seed: Whole | None = None,
     label: str | None = None,
     image_shape: str | None = None,
     out: Path | None = None,
     set: Settings = None,
-    device: str = "auto",
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Fit a model to data, and write a run folder with the model, its figures, its pictures and a report.
@@ -44,13 +44,14 @@ def fit(
     recipe
         The settings to start from; `enfold recipes` shows them.
     latent_dim
-        How many latent dimensions.
+        How many latent dimensions; without it, the recipe's.
     epochs
-        Passes over the data.
+        Passes over the data; without it, the recipe's.
     holdout
-        Rows to hold out of training for the figures: a share such as 0.1, or a count such as 5000.
+        Rows to hold out of training for the figures: a share such as 0.1, or a count such as 5000; without
+        it, the recipe's.
     seed
-        Seed of the split, the weights and the training.
+        Seed of the split, the weights and the training; without it, the recipe's.
     label
         The label column of a CSV file, where it is not called label, class, target or y.
     image_shape
@@ -59,8 +60,6 @@ def fit(
         The folder to make; without it, a new one in runs/.
     set
         Any setting, as in --set beta=0.5; may be repeated.
-    device
-        auto, cpu, cuda, cuda:1, mps.
     """
     from enfold.cli.terminal import watch
     from enfold.config import parse_settings
@@ -69,20 +68,16 @@ def fit(
 
     given = {"latent_dim": latent_dim, "epochs": epochs, "holdout": holdout, "seed": seed}
     settings = {**parse_settings(set or []), **{name: value for name, value in given.items() if value is not None}}
-    data = load(*source, labels=label, image_shape=_shape(image_shape))
+    if "recipe" in settings:
+        raise InputError("Choose the recipe with --recipe, as in --recipe notebook.")
+    data = load(*source, label=label, image_shape=_shape(image_shape))
     run = fit_run(data, recipe=recipe, out=out, device=device, watch=watch, **settings)
     say(json, _values(run), f"{_overview(run)}\n\nReport: {run.folder / 'report.html'}")
 
 
 @app.command
-def report(run: Path, *, json: Json = False) -> None:
-    """Write a run's report anew from what is in its folder, and say where it is.
-
-    Parameters
-    ----------
-    run
-        A run folder.
-    """
+def report(run: RunFolder, /, *, json: Json = False) -> None:
+    """Write a run's report anew from what is in its folder, and say where it is."""
     from enfold.report import write_report
     from enfold.run import open_run
 
@@ -91,14 +86,8 @@ def report(run: Path, *, json: Json = False) -> None:
 
 
 @app.command
-def summary(run: Path, *, json: Json = False) -> None:
-    """Show a run's figures, its layers with their parameters, and what is known to be wrong with it.
-
-    Parameters
-    ----------
-    run
-        A run folder.
-    """
+def summary(run: RunFolder, /, *, json: Json = False) -> None:
+    """Show a run's figures, its layers with their parameters, and what is known to be wrong with it."""
     from enfold.report import layers
     from enfold.run import open_run
 
@@ -111,26 +100,27 @@ def summary(run: Path, *, json: Json = False) -> None:
 
 
 @app.command
-def evaluate(run: Path, *source: str, device: str = "auto", json: Json = False) -> None:
+def evaluate(
+    run: RunFolder, /, *source: str, label: str | None = None, device: Device = "auto", json: Json = False
+) -> None:
     """Show how good a model is on new data, or without a source, on the rows held out when it was fitted.
 
     Parameters
     ----------
-    run
-        A run folder.
     source
         Files, folders or data sets by name, with examples of the run's kind.
-    device
-        auto, cpu, cuda, cuda:1, mps.
+    label
+        The label column of a CSV file, where it has neither the run's name nor a usual one.
     """
     from enfold.metrics import evaluate as evaluate_model
     from enfold.run import open_run
 
     opened = open_run(run, device)
-    rows, known = _unseen_and_known(opened, source)
+    rows, known = _unseen_and_known(opened, source, label)
     metrics = evaluate_model(opened.model, opened.config, rows, known)
     note = "" if known else "\n(no 5-nn accuracy: the data that the run was fitted to cannot be read any more)"
-    say(json, metrics, _figures(metrics, opened) + note)
+    where = "in the source" if source else "held out"
+    say(json, metrics, f"{metrics['rows']:,} rows {where}\n{_figures(metrics, opened)}{note}")
 
 
 @app.command
@@ -151,10 +141,10 @@ def data(*source: str, label: str | None = None, image_shape: str | None = None,
     from enfold.data import load
     from enfold.data.dataset import class_labels, class_name
 
-    read = load(*source, labels=label, image_shape=_shape(image_shape))
+    read = load(*source, label=label, image_shape=_shape(image_shape))
     values: dict[str, Any] = {"rows": len(read), "shape": list(read.spec.shape), "type": read.spec.dtype}
     values |= {"minimum": float(read.x.min()), "maximum": float(read.x.max())}
-    values |= {"unlabelled": int((~read.labelled).sum())}
+    values |= {"label": read.spec.label or None, "unlabelled": int((~read.labelled).sum())}
     classes = class_labels(read.labels)
     if classes is not None:
         values["classes"] = {class_name(label, read.spec): int(np.sum(read.labels == label)) for label in classes}
@@ -162,6 +152,7 @@ def data(*source: str, label: str | None = None, image_shape: str | None = None,
         f"{len(read):,} {read.spec}",
         f"values from {values['minimum']:g} to {values['maximum']:g}, {read.spec.dtype}",
     ]
+    lines += [f"labels in the column '{read.spec.label}'"] if read.spec.label else []
     lines.append(f"{values['unlabelled']:,} rows without a label")
     lines += [f"  {name}: {count:,}" for name, count in values.get("classes", {}).items()]
     say(json, values, "\n".join(lines))
@@ -193,14 +184,14 @@ def devices(*, json: Json = False) -> None:
     say(json, {"devices": [asdict(each) for each in found]}, table(["device", "what it is", "trains in"], rows))
 
 
-def _unseen_and_known(run: "Run", source: tuple[str, ...]) -> tuple["Dataset", "Dataset | None"]:
+def _unseen_and_known(run: "Run", source: tuple[str, ...], label: str | None) -> tuple["Dataset", "Dataset | None"]:
     """Return the rows to evaluate on, and those that the model was fitted to, if they can still be read."""
     from enfold.data import load_like
     from enfold.fitting import split_again
 
     if not source:
         return split_again(run)
-    rows = load_like(run.spec, *source)
+    rows = load_like(run.spec, *source, label=label)
     try:
         return rows, split_again(run)[1]
     except InputError:
@@ -220,8 +211,12 @@ def _overview(run: "Run") -> str:
 
 
 def _figures(metrics: dict[str, Any], run: "Run") -> str:
-    nats = "{negative_elbo:.2f} nats = {distortion:.2f} distortion + {rate:.2f} rate".format(**metrics)
-    lines = [["negative ELBO", nats, f"on {metrics['rows']:,} rows not trained on"]]
+    lines = []
+    if metrics["negative_elbo"] is None:
+        lines.append(["distortion", f"{metrics['distortion']:.2f} nats", ""])
+    else:
+        parts = "= {distortion:.2f} distortion + {rate:.2f} rate".format(**metrics)
+        lines.append(["negative ELBO", f"{metrics['negative_elbo']:.2f} nats", parts])
     if metrics.get("notebook_loss") is not None:
         lines.append(["notebook's loss", f"{metrics['notebook_loss']:.4f}", ""])
     if metrics["knn_accuracy"] is not None:
@@ -238,6 +233,6 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
     parts = text.lower().replace("×", "x").split("x")
-    if not all(part.strip().isdigit() for part in parts) or len(parts) not in (2, 3):
+    if not all(part.strip().isdecimal() for part in parts) or len(parts) not in (2, 3):
         raise InputError(f"Expected --image-shape as in 28x28 (height x width) or 3x32x32, got '{text}'.")
     return tuple(int(part) for part in parts)

@@ -1,12 +1,23 @@
-"""What the commands print and write."""
+"""What the commands have in common: the kinds of their arguments, and what they print."""
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
-Json = Annotated[bool, Parameter(negative="", help="Print one JSON object on standard output, and nothing else.")]
+
+def _whole(type_: type, tokens: Sequence[Token]) -> int:
+    return int(tokens[0].value)  # strictly: 2.7 is refused rather than rounded
+
+
+Json = Annotated[
+    bool, Parameter(negative="", show_default=False, help="Print one JSON object on standard output, nothing else.")
+]
+Whole = Annotated[int, Parameter(converter=_whole)]
+RunFolder = Annotated[Path, Parameter(name="RUN", help="A run folder, as `enfold fit` makes it.")]
+Device = Annotated[str, Parameter(help="auto, cpu, cuda, cuda:1, mps.")]
 
 
 def say(as_json: bool, values: dict[str, Any], text: str) -> None:

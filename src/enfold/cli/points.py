@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from enfold.cli import app
-from enfold.cli.output import Json, say
+from enfold.cli.output import Device, Json, RunFolder, Whole, say
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,19 +21,19 @@ AXIS = re.compile(r"z\d+")
 
 
 @app.command
-def encode(run: Path, *source: str, out: Out, device: str = "auto", json: Json = False) -> None:
+def encode(
+    run: RunFolder, /, *source: str, label: str | None = None, out: Out, device: Device = "auto", json: Json = False
+) -> None:
     """Write the latent vectors of data: for each row its number, the posterior's mean, and the label if it has one.
 
     Parameters
     ----------
-    run
-        A run folder.
     source
         Files, folders or data sets by name, with examples of the run's kind, in raw units.
+    label
+        The label column of a CSV file, where it has neither the run's name nor a usual one.
     out
         A .csv file with columns row, z0, z1, …, label; or a .npy file with the vectors alone.
-    device
-        auto, cpu, cuda, cuda:1, mps.
     """
     from enfold.data import load_like
     from enfold.model import encode_means
@@ -41,26 +41,22 @@ def encode(run: Path, *source: str, out: Out, device: str = "auto", json: Json =
 
     _check_suffix(out, ".csv", ".npy")
     opened = open_run(run, device)
-    data = load_like(opened.spec, *_required(source))
+    data = load_like(opened.spec, *_required(source), label=label)
     z = encode_means(opened.model, data.x)
     _write_vectors(out, z, _label_texts(data))
     say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} latent vectors: {out}")
 
 
 @app.command
-def decode(run: Path, vectors: Path, *, out: Out, device: str = "auto", json: Json = False) -> None:
+def decode(run: RunFolder, vectors: Path, /, *, out: Out, device: Device = "auto", json: Json = False) -> None:
     """Write the examples that latent vectors stand for, in the data's own units.
 
     Parameters
     ----------
-    run
-        A run folder.
     vectors
         A .csv file with columns z0, z1, …, as `enfold encode` writes it, or a .npy file.
     out
         A .npz file (array x), a .npy file, or for images a .png sheet.
-    device
-        auto, cpu, cuda, cuda:1, mps.
     """
     from enfold.model import decode_means
     from enfold.run import open_run
@@ -74,36 +70,34 @@ def decode(run: Path, vectors: Path, *, out: Out, device: str = "auto", json: Js
 
 @app.command
 def sample(
-    run: Path,
+    run: RunFolder,
+    /,
     *,
-    n: Annotated[int, Parameter(name=["--number", "-n"])] = 64,
+    n: Annotated[Whole, Parameter(name=["--number", "-n"])] = 64,
     out: Out,
-    seed: int = 0,
-    device: str = "auto",
+    seed: Whole = 0,
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Write new examples, decoded from draws from the prior.
 
     Parameters
     ----------
-    run
-        A run folder.
     n
         How many.
     out
         For images a .png sheet; or a .npz file (array x) or a .npy file.
     seed
         Another seed gives other examples.
-    device
-        auto, cpu, cuda, cuda:1, mps.
     """
+    from enfold.config import LARGEST_SEED
     from enfold.latent import prior_samples
     from enfold.model import decode_means
     from enfold.run import open_run
 
     _check_suffix(out, ".npz", ".npy", ".png")
-    if n < 1:
-        raise InputError(f"The number of samples must be at least 1, got {n}.")
+    if n < 1 or not 0 <= seed <= LARGEST_SEED:
+        raise InputError(f"Expected at least 1 sample and a seed from 0 to {LARGEST_SEED}, got {n} and {seed}.")
     opened = open_run(run, device)
     _write_examples(out, decode_means(opened.model, prior_samples(opened.model, n, seed)), opened.spec)
     say(json, {"out": str(out), "rows": n}, f"{n:,} new examples: {out}")
@@ -111,27 +105,27 @@ def sample(
 
 @app.command
 def reconstruct(
-    run: Path,
+    run: RunFolder,
+    /,
     *source: str,
-    n: Annotated[int, Parameter(name=["--number", "-n"])] = 16,
+    label: str | None = None,
+    n: Annotated[Whole, Parameter(name=["--number", "-n"])] = 16,
     out: Out,
-    device: str = "auto",
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Write examples beside what the model makes of them.
 
     Parameters
     ----------
-    run
-        A run folder.
     source
         Files, folders or data sets by name, with examples of the run's kind, in raw units.
+    label
+        The label column of a CSV file, where it has neither the run's name nor a usual one.
     n
         How many columns a .png sheet has: the first rows of the source, originals above reconstructions.
     out
         For images a .png sheet; or a .npz file with x and reconstruction for all rows.
-    device
-        auto, cpu, cuda, cuda:1, mps.
     """
     import numpy as np
 
@@ -143,10 +137,10 @@ def reconstruct(
     if n < 1:
         raise InputError(f"The number of columns must be at least 1, got {n}.")
     opened = open_run(run, device)
-    x = load_like(opened.spec, *_required(source)).x
-    x = x[:n] if out.suffix == ".png" else x
+    x = load_like(opened.spec, *_required(source), label=label).x
+    x = x[:n] if out.suffix.lower() == ".png" else x
     rebuilt = _in_raw_type(decode_means(opened.model, encode_means(opened.model, x)), opened.spec)
-    if out.suffix == ".png":
+    if out.suffix.lower() == ".png":
         _write_sheet(out, np.concatenate([x, rebuilt]), opened.spec, columns=len(x))
     else:
         _write_arrays(out, x=x, reconstruction=rebuilt)
@@ -160,7 +154,7 @@ def _required(source: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _check_suffix(path: Path, *known: str) -> None:
-    if path.suffix not in known:
+    if path.suffix.lower() not in known:
         raise InputError(f"Cannot tell what to write into '{path}'. Let its name end in {' or '.join(known)}.")
 
 
@@ -177,7 +171,7 @@ def _write_vectors(path: Path, z: "np.ndarray", labels: list[str] | None) -> Non
 
     from enfold.files import write
 
-    if path.suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         _write_arrays(path, x=z)
         return
     columns: dict[str, Any] = {"row": range(len(z)), **{f"z{i}": z[:, i] for i in range(z.shape[1])}}
@@ -190,17 +184,17 @@ def _read_vectors(path: Path, latent_dim: int) -> "np.ndarray":
 
     from enfold.data import load
 
-    if path.suffix not in (".csv", ".npy"):
+    if path.suffix.lower() not in (".csv", ".npy"):
         raise InputError(f"Expected latent vectors in a .csv or .npy file, got '{path}'.")
     found = load(path)
     names = [column.name for column in found.spec.columns]
-    axes = [name for name in names if AXIS.fullmatch(name)] if path.suffix == ".csv" else names
+    axes = [name for name in names if AXIS.fullmatch(name)] if path.suffix.lower() == ".csv" else names
     if len(axes) != latent_dim or len(found.spec.shape) != 1:
         raise InputError(
             f"{path} has {len(axes)} latent columns, but the run has {latent_dim} latent dimensions. "
             f"Give columns z0 to z{latent_dim - 1}, as `enfold encode` writes them."
         )
-    ordered = sorted(axes, key=lambda name: int(name.lstrip("z"))) if path.suffix == ".csv" else axes
+    ordered = sorted(axes, key=lambda name: int(name.lstrip("z"))) if path.suffix.lower() == ".csv" else axes
     return np.ascontiguousarray(found.x[:, [names.index(name) for name in ordered]])
 
 
@@ -211,7 +205,7 @@ def _in_raw_type(x: "np.ndarray", spec: "Spec") -> "np.ndarray":
 
 
 def _write_examples(path: Path, x: "np.ndarray", spec: "Spec") -> None:
-    if path.suffix == ".png":
+    if path.suffix.lower() == ".png":
         _write_sheet(path, x, spec)
     else:
         _write_arrays(path, x=_in_raw_type(x, spec))
@@ -236,7 +230,7 @@ def _write_arrays(path: Path, **arrays: Any) -> None:
     from enfold.files import write
 
     buffer = io.BytesIO()
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         np.savez_compressed(buffer, **arrays)
     else:
         np.save(buffer, arrays["x"])

@@ -19,7 +19,9 @@ from enfold.spec import Spec
 FORMATS = ".csv, .csv.gz, .npy, .npz, and IDX files (…-ubyte, .idx, with or without .gz)"
 
 
-def load(*sources: Any, labels: Any = None, image_shape: Sequence[int] | None = None) -> Dataset:
+def load(
+    *sources: Any, label: str | None = None, labels: Any = None, image_shape: Sequence[int] | None = None
+) -> Dataset:
     """Return the data set in the sources, joined in order.
 
     A source is a file (CSV with a header, IDX or IDX.gz, .npy, .npz), a folder of such files, a name ("mnist",
@@ -27,8 +29,9 @@ def load(*sources: Any, labels: Any = None, image_shape: Sequence[int] | None = 
 
     Args:
         *sources: What to read; without any, "mnist".
-        labels: For CSV files the label column's name, if it is none of label, class, target, y; a file without
-            such a column is unlabelled. For one array, its labels, (n,).
+        label: The label column's name in CSV files, if it is none of label, class, target, y. A file without such a
+            column is unlabelled.
+        labels: The labels of a single array, (n,): numbers, NaN where missing, or names.
         image_shape: (height, width) or (channels, height, width), where rows are flattened images that are not
             square.
 
@@ -43,46 +46,56 @@ def load(*sources: Any, labels: Any = None, image_shape: Sequence[int] | None = 
         >>> data.x.shape, data.x.dtype
         ((1797, 1, 8, 8), dtype('uint8'))
     """
-    parts = [part for source in sources or ("mnist",) for part in _read(source, labels, image_shape)]
-    if isinstance(labels, str) and not any(part.spec.label == labels for part in parts):
-        raise InputError(f"No source has a column named '{labels}'. Check the label column's name in the header.")
+    if labels is not None:
+        if len(sources) != 1 or isinstance(sources[0], str | Path | Dataset):
+            raise InputError("Labels can be given for a single array. Files have theirs in a column or beside them.")
+        return from_array(sources[0], labels=labels, image_shape=image_shape)
+    parts = [part for source in sources or ("mnist",) for part in _read(source, label, image_shape)]
+    if label is not None and not any(part.spec.label == label for part in parts):
+        raise InputError(f"No source has a column named '{label}'. Check the label column's name in the header.")
     return join(parts)
 
 
-def load_like(spec: Spec, *sources: Any) -> Dataset:
+def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
     """Return the data set in the sources as examples that `spec` describes, for a model that was made for it.
 
-    Class names that the spec does not have yet come after those that it has.
+    Class names that the spec does not have yet come after those that it has; labels that are numbers stay numbers.
 
     Args:
         spec: The model's.
         *sources: As for `load`.
+        label: The label column's name, if it is neither the one that the spec has nor a usual one.
 
     Raises:
         InputError: A source cannot be read or its examples do not fit the spec.
     """
     shape = spec.shape if spec.is_image else None
-    data = join([part for source in sources for part in _read(source, spec.label or None, shape)])
-    x = spec.fit(data.x if spec.is_image or data.spec.is_image else _in_order(data, spec))
-    classes = (*spec.classes, *(name for name in data.spec.classes if name not in spec.classes))
+    data = join([part for source in sources for part in _read(source, label or spec.label or None, shape)])
+    x = spec.conform(data.x if spec.is_image or data.spec.is_image else _in_order(data, spec))
+    new = [name for name in data.spec.classes if name not in spec.classes]
+    classes = (*spec.classes, *new) if data.spec.classes else ()
     fitting = replace(spec, classes=classes, sources=data.spec.sources)
     return Dataset(x, renumbered(data, classes), fitting)
 
 
-def _read(source: Any, labels: Any, image_shape: Sequence[int] | None) -> list[Dataset]:
+def _read(source: Any, label: str | None, image_shape: Sequence[int] | None) -> list[Dataset]:
     if isinstance(source, Dataset):
         return [source]
     if not isinstance(source, str | Path):
-        return [from_array(source, labels=None if isinstance(labels, str) else labels, image_shape=image_shape)]
+        return [from_array(source, image_shape=image_shape)]
+    if not str(source).strip():
+        raise InputError("A source is empty. Name a file, a folder, or a data set such as mnist.")
     path = Path(source)
+    if path.is_symlink() and not path.exists():
+        raise InputError(f"{path} is a link to {path.readlink()}, which does not exist. Mend the link.")
     if not path.exists():
         return [_named(str(source))]
     if path.is_dir():
         files = [file for file in sorted(path.iterdir()) if file.is_file() and _is_examples(file)]
         if not files:
             raise InputError(f"The folder {path} holds no data files. Known are {FORMATS}.")
-        return [_read_file(file, labels, image_shape) for file in files]
-    return [_read_file(path, labels, image_shape)]
+        return [_read_file(file, label, image_shape) for file in files]
+    return [_read_file(path, label, image_shape)]
 
 
 def _in_order(table: Dataset, spec: Spec) -> np.ndarray:
@@ -110,12 +123,12 @@ def _named(name: str) -> Dataset:
     raise InputError(f"There is no file, folder or data set '{name}'.{hint} Data sets by name: {', '.join(BUNDLED)}.")
 
 
-def _read_file(path: Path, labels: Any, image_shape: Sequence[int] | None) -> Dataset:
+def _read_file(path: Path, label: str | None, image_shape: Sequence[int] | None) -> Dataset:
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty. Give a file with at least one example.")
     if _is_csv(path):
-        return read_csv(path, label=labels, image_shape=image_shape)
-    if path.suffix in (".npy", ".npz"):
+        return read_csv(path, label=label, image_shape=image_shape)
+    if path.suffix.lower() in (".npy", ".npz"):
         return read_array(path, image_shape=image_shape)
     if _is_idx(path):
         return read_idx(path)
@@ -132,7 +145,7 @@ def _is_idx(path: Path) -> bool:
 
 def _is_examples(path: Path) -> bool:
     is_labels = _is_idx(path) and "labels" in path.name and "idx1" in path.name
-    return not is_labels and (_is_csv(path) or _is_idx(path) or path.suffix in (".npy", ".npz"))
+    return not is_labels and (_is_csv(path) or _is_idx(path) or path.suffix.lower() in (".npy", ".npz"))
 
 
 __all__ = ["Dataset", "load", "load_like"]

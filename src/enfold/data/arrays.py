@@ -1,6 +1,5 @@
 """Arrays, in Python or in `.npy` and `.npz` files."""
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from enfold.spec import Column, Spec
 
 EXAMPLES = ("x", "X", "images", "data", "arr_0")
 LABELS = ("y", "labels", "label", "target")
+CHANNELS = (1, 3, 4)  # grey, colour, colour with opacity
 
 
 def from_array(
@@ -54,10 +54,12 @@ def read_array(path: Path, *, image_shape: Sequence[int] | None = None) -> Datas
         InputError: The file is damaged, holds Python objects, or holds no examples.
     """
     try:
-        with path.open("rb") as file:
-            content = np.load(file, allow_pickle=False)
-            arrays = dict(content) if isinstance(content, np.lib.npyio.NpzFile) else {EXAMPLES[0]: content}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        if path.suffix.lower() == ".npy":  # mapped first, so that a header cannot claim more than the file holds
+            arrays = {EXAMPLES[0]: np.array(np.load(path, mmap_mode="r", allow_pickle=False))}
+        else:
+            with path.open("rb") as file:
+                arrays = dict(np.load(file, allow_pickle=False))
+    except Exception as error:  # NumPy raises errors of many kinds for damaged files
         raise InputError(
             f"{path} is no array file that can be read safely ({error}). Write it anew with numpy.save or "
             "numpy.savez from an array of numbers; files with Python objects are refused, as they can run code."
@@ -83,12 +85,18 @@ def encode_labels(labels: Any, n: int, source: str) -> tuple[np.ndarray, tuple[s
     values = np.asarray(labels)
     if values.shape != (n,):
         raise InputError(f"{source} has {n} examples but labels of shape {values.shape}. Give one label for each.")
-    if values.dtype.kind in "biuf":
+    if values.dtype.kind in "biufc":
+        if values.dtype.kind == "c" or np.isinf(values).any():
+            raise InputError(
+                f"{source} has labels that are infinite or complex. Give numbers or names, NaN if missing."
+            )
         return values.astype(np.float64), ()
     names = ["" if value is None or value != value else str(value).strip() for value in values.tolist()]
     try:
-        return np.array([float(name) if name else np.nan for name in names]), ()
-    except ValueError:
+        return encode_labels(np.array([float(name) if name else np.nan for name in names]), n, source)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
         classes = tuple(sorted(set(names) - {""}))
         position = {name: float(i) for i, name in enumerate(classes)}
         return np.array([position.get(name, np.nan) for name in names]), classes
@@ -111,12 +119,18 @@ def _real(x: Any, source: str) -> np.ndarray:
 
 
 def _as_images(array: np.ndarray, image_shape: Sequence[int] | None, source: str) -> np.ndarray:
+    if array.ndim == 2:
+        return array.reshape(len(array), *image_shape_of(array.shape[1], image_shape, source))
     if array.ndim == 3:
         array = array[:, None]  # (n, 1, H, W)
-    elif array.ndim == 4 and array.shape[3] in (1, 3) and array.shape[1] not in (1, 3):
+    elif array.shape[3] in CHANNELS and array.shape[1] not in CHANNELS:
         array = np.ascontiguousarray(array.transpose(0, 3, 1, 2))  # (n, C, H, W)
-    shape = array.shape[1:] if image_shape is None and array.ndim == 4 else image_shape
-    return array.reshape(len(array), *image_shape_of(int(np.prod(array.shape[1:])), shape, source))
+    if image_shape is not None and array.shape[1:] != _with_channels(image_shape):
+        raise InputError(
+            f"{source} has images of shape {_text(array.shape[1:])}, expected {_text(_with_channels(image_shape))}. "
+            "Give images of that shape."
+        )
+    return array
 
 
 def image_shape_of(size: int, image_shape: Sequence[int] | None, source: str) -> tuple[int, int, int]:
@@ -126,17 +140,22 @@ def image_shape_of(size: int, image_shape: Sequence[int] | None, source: str) ->
         InputError: The values do not fill the shape.
     """
     side = round(size**0.5)
-    shape = tuple(image_shape) if image_shape is not None else (side, side)
-    shape = (1, *shape) if len(shape) == 2 else shape
+    shape = _with_channels(image_shape if image_shape is not None else (side, side))
     if len(shape) != 3 or int(np.prod(shape)) != size or min(shape) < 1:
-        fault = (
-            "make no square image" if image_shape is None else f"do not fill the shape {' × '.join(map(str, shape))}"
-        )
+        fault = "make no square image" if image_shape is None else f"do not fill the shape {_text(shape)}"
         raise InputError(
             f"{source} has {size} pixels in each row, which {fault}. Check that no column is missing or too many, or "
             "give the images' shape: --image-shape 28x28 (height x width) or 3x32x32, image_shape=(28, 28) in Python."
         )
     return shape
+
+
+def _with_channels(shape: Sequence[int]) -> tuple[int, ...]:
+    return (1, *shape) if len(shape) == 2 else tuple(shape)
+
+
+def _text(shape: Sequence[int]) -> str:
+    return " × ".join(map(str, shape))
 
 
 def _pixels(array: np.ndarray, source: str) -> tuple[np.ndarray, Column]:
@@ -146,7 +165,8 @@ def _pixels(array: np.ndarray, source: str) -> tuple[np.ndarray, Column]:
         return array.astype(np.uint8), Column("pixel", "intensity", scale=1.0)
     whole = array.dtype.kind in "iu" or (high > 1 and bool(np.all(array == np.rint(array))))
     if low >= 0 and whole and high <= 255:
-        return array.astype(np.uint8, copy=False), Column("pixel", "intensity", scale=255.0)
+        # integers that are only 0 and 1 are binary pixels
+        return array.astype(np.uint8, copy=False), Column("pixel", "intensity", scale=255.0 if high > 1 else 1.0)
     if low >= 0 and high <= 1:
         return array.astype(np.float32, copy=False), Column("pixel", "intensity", scale=1.0)
     raise InputError(

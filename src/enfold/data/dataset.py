@@ -71,7 +71,7 @@ def renumbered(part: Dataset, classes: tuple[str, ...]) -> np.ndarray:
     return labels
 
 
-def class_labels(labels: np.ndarray, at_most: int = 20) -> np.ndarray | None:
+def class_labels(labels: np.ndarray, at_most: int = 50) -> np.ndarray | None:
     """Return the distinct labels in order if they are classes, or None if they are numbers or missing.
 
     Labels are taken for classes if they are whole numbers and there are at most `at_most` of them.
@@ -83,7 +83,9 @@ def class_labels(labels: np.ndarray, at_most: int = 20) -> np.ndarray | None:
 
 def class_name(label: float, spec: Spec) -> str:
     """Return what to call a class: its name, or its number."""
-    return spec.classes[int(label)] if spec.classes else f"{label:g}"
+    if spec.classes:
+        return spec.classes[int(label)]
+    return str(int(label)) if label == int(label) else str(label)
 
 
 def _united_classes(parts: Sequence[Dataset]) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def read_idx_array(path: Path) -> np.ndarray:
     Raises:
         InputError: The magic number is another, or the file holds fewer bytes than its header claims.
     """
-    compressed = path.suffix == ".gz"
+    compressed = path.suffix.lower() == ".gz"
     try:
         with gzip.open(path) if compressed else path.open("rb") as file:
             shape = _header(file.read(4), file, path)
@@ -60,7 +60,7 @@ def read_idx_array(path: Path) -> np.ndarray:
         raise InputError(
             f"{path} claims {expected:,} values of shape {shape} but holds {kind}. Fetch the file again."
         )
-    return np.frombuffer(content, np.uint8).reshape(shape)
+    return np.frombuffer(content, np.uint8).reshape(shape).copy()  # bytes are read-only, and torch warns of that
 
 
 def labels_beside(path: Path) -> Path | None:

@@ -18,13 +18,13 @@ def held_out_rows(n: int, holdout: float, seed: int) -> np.ndarray:
     Raises:
         InputError: No row would be held out, or none would be left to train on.
     """
-    count = round(holdout * n) if holdout < 1 else int(holdout)
-    if not 1 <= count < n:
+    count = round(holdout * n) if holdout < 1 else holdout
+    if n < 2 or count != int(count) or not 1 <= count < n:
         raise InputError(
-            f"A holdout of {holdout:g} asks for {count:,} of {n:,} rows. It must take at least one row and leave "
-            "at least one; choose a smaller count or a share such as 0.1, as with --holdout 0.1."
+            f"A holdout of {holdout:g} asks for {count:,g} of {n:,} rows. It must be a whole number that takes at "
+            f"least one row and leaves one. {f'Try --holdout {max(1, n // 10)}' if n > 1 else 'Give more rows'}."
         )
-    return np.random.RandomState(seed).choice(n, size=count, replace=False)
+    return np.random.RandomState(seed).choice(n, size=int(count), replace=False)
 
 
 def training_rows(n: int, held_out: np.ndarray) -> np.ndarray:

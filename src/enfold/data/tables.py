@@ -15,15 +15,17 @@ from enfold.data.dataset import Dataset
 from enfold.errors import InputError
 from enfold.spec import Column, Spec
 
+LONGEST_PIXEL = 20  # digits; leading zeros are fine, and int() is slow for very long texts
 LABEL_NAMES = ("label", "class", "target", "y")
-PIXEL_NAME = re.compile(r"(pixel|px|p)?[ _-]?\d+(x\d+)?", re.IGNORECASE)
+PIXEL_NAME = re.compile(r"(pixel|px)[ _-]?\d+|\d+x\d+", re.IGNORECASE)
 
 
 def read_csv(path: Path, *, label: str | None = None, image_shape: Sequence[int] | None = None) -> Dataset:
     """Return the data set in a CSV file with a header, plain or gzipped.
 
-    Columns named like pixels (`pixel0`, `px_1`, `1x1`, `7`) make a square grey image, or one of `image_shape`, and
-    hold whole numbers in 0…255. Any other columns make a table of real numbers.
+    Columns named like pixels (`pixel0`, `px_1`, `1x1`) or simply counted (`0`, `1`, …) make a square grey image, or
+    one of `image_shape`, in the order of their numbers; they hold whole numbers in 0…255. Any other columns make a
+    table of real numbers.
 
     Args:
         path: The file.
@@ -39,8 +41,7 @@ def read_csv(path: Path, *, label: str | None = None, image_shape: Sequence[int]
     features = [name for name in names if name != label_column]
     if not features:
         raise InputError(f"{path} has no columns beside the label. Give a file with at least one.")
-    has_pixels = image_shape is not None or any(PIXEL_NAME.fullmatch(name) for name in features)
-    if has_pixels:
+    if image_shape is not None or _are_positions(features) or any(PIXEL_NAME.fullmatch(name) for name in features):
         return _pixels(path, names, label_column, image_shape)
     frame = _parse(path, names, label_column, pl.Float64)
     with np.errstate(over="ignore"):
@@ -54,12 +55,11 @@ def read_csv(path: Path, *, label: str | None = None, image_shape: Sequence[int]
 
 def _pixels(path: Path, names: list[str], label_column: str | None, image_shape: Sequence[int] | None) -> Dataset:
     features = [name for name in names if name != label_column]
-    if image_shape is None:
-        other = [name for name in features if not PIXEL_NAME.fullmatch(name)]
-        if other:
-            raise InputError(
-                f"{path} has pixel columns and the column '{other[0]}'. Drop it, or name it with --label."
-            )
+    other = [] if _are_positions(features) else [name for name in features if not PIXEL_NAME.fullmatch(name)]
+    if not other:
+        features.sort(key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
+    elif image_shape is None:
+        raise InputError(f"{path} has pixel columns and the column '{other[0]}'. Drop it, or name it with --label.")
     shape = image_shape_of(len(features), image_shape, str(path))
     frame = _parse(path, names, label_column, pl.UInt8)
     x = _values(frame, features, np.uint8).reshape(-1, *shape)
@@ -69,11 +69,10 @@ def _pixels(path: Path, names: list[str], label_column: str | None, image_shape:
 
 
 def _header(path: Path) -> list[str]:
-    names = next(_rows(path), [])
+    names = [name.strip() for name in next(_rows(path), [])]
     if not any(names):
         raise InputError(f"{path} is empty. Give a CSV file with a header and at least one row.")
-    positions = [str(i) for i in range(len(names))], [str(i) for i in range(1, len(names) + 1)]
-    if all(_is_number(name) for name in names) and names not in positions:
+    if all(_is_number(name) for name in names) and not _are_positions(names):
         raise InputError(
             f"{path} seems to have no header: its first row holds only numbers. "
             "Add one, such as label,pixel0,pixel1,…"
@@ -85,8 +84,8 @@ def _header(path: Path) -> list[str]:
 
 
 def _label_column(names: list[str], label: str | None, path: Path) -> str | None:
-    if label is not None:
-        return label if label in names else None
+    if label in names:
+        return label
     found = [name for name in names if name.lower() in LABEL_NAMES]
     if len(found) > 1:
         raise InputError(
@@ -99,13 +98,17 @@ def _parse(path: Path, names: list[str], label: str | None, dtype: type[pl.DataT
     schema = {name: pl.String if name == label else dtype for name in names}
     pixels = dtype is pl.UInt8
     try:
-        frame = pl.read_csv(path, schema=schema)
-    except pl.exceptions.PolarsError:
+        frame = pl.read_csv(path, has_header=False, skip_rows=1, schema=schema)
+    except (pl.exceptions.PolarsError, OSError):
         _explain(path, names, label, pixels=pixels)
     if frame.is_empty():
         raise InputError(f"{path} has a header but no rows. Give at least one.")
     if any(frame[name].null_count() for name in names if name != label):
-        _explain(path, names, label, pixels=pixels)
+        empty = frame.select(pl.all_horizontal(pl.all().is_null()).sum()).item()
+        frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
+        missing = any(frame[name].null_count() for name in names if name != label)
+        if missing or empty != sum(not row for row in _rows(path)):  # blank lines are no rows
+            _explain(path, names, label, pixels=pixels)
     return frame
 
 
@@ -124,12 +127,12 @@ def _explain(path: Path, names: list[str], label: str | None, *, pixels: bool) -
     rows = _rows(path)
     next(rows)
     for line, row in enumerate(rows, start=2):
-        if len(row) != len(names):
+        if row and len(row) != len(names):
             raise InputError(
                 f"{path}, line {line}: {len(row)} cells, but the header names {len(names)} columns. "
                 "Mend or drop the line."
             )
-        for name, cell in zip(names, row, strict=True):
+        for name, cell in zip(names, row, strict=False):
             if name != label and not _is_fine(cell, pixels):
                 expected = "a whole number from 0 to 255" if pixels else "a finite number"
                 raise InputError(
@@ -140,8 +143,13 @@ def _explain(path: Path, names: list[str], label: str | None, *, pixels: bool) -
 
 def _is_fine(cell: str, pixels: bool) -> bool:
     if pixels:
-        return cell.isascii() and cell.isdigit() and int(cell) <= 255
+        return cell.isascii() and cell.isdigit() and len(cell) <= LONGEST_PIXEL and int(cell) <= 255
     return _is_number(cell) and abs(float(cell)) <= float(np.finfo(np.float32).max)
+
+
+def _are_positions(names: list[str]) -> bool:
+    """Return whether the names count the columns from 0 or 1 on, in any order."""
+    return set(names) in ({str(i) for i in range(len(names))}, {str(i + 1) for i in range(len(names))})
 
 
 def _is_number(cell: str) -> bool:

@@ -25,12 +25,12 @@ def evaluate(model: Autoencoder, config: Config, data: Dataset, known: Dataset |
         known: Training rows, for the nearest neighbours; the first 20,000 labelled ones are used.
 
     Returns:
-        `rows`; `negative_elbo`, `distortion` and `rate` in nats per example; `active_units`;
-        `reconstruction_mse`; `knn_accuracy`, None without classes; and for the notebook's objective
-        `notebook_loss`.
+        `rows`; `negative_elbo`, `distortion` and `rate` in nats per example, of which a plain autoencoder has only
+        the distortion; `active_units`; `reconstruction_mse`; `knn_accuracy`, None without classes; and for the
+        notebook's objective `notebook_loss`.
     """
     means = encode_means(model, data.x)
-    figures: dict[str, Any] = {"rows": len(data), **negative_elbo(model, data.x)}
+    figures: dict[str, Any] = {"rows": len(data), **_bound(model, config, data.x)}
     figures["active_units"] = active_units(means)
     figures["reconstruction_mse"] = reconstruction_mse(model, data.x, means)
     figures["knn_accuracy"] = _knn_accuracy(model, means, data, known) if known is not None else None
@@ -39,8 +39,16 @@ def evaluate(model: Autoencoder, config: Config, data: Dataset, known: Dataset |
     return figures
 
 
+def _bound(model: Autoencoder, config: Config, x: np.ndarray) -> dict[str, float | None]:
+    if config.objective == "autoencoder":  # its posterior has no width that means anything
+        distortion = mean_losses(model, build.objective(config), x).distortion
+        return {"negative_elbo": None, "distortion": distortion, "rate": None}
+    return {**negative_elbo(model, x)}
+
+
 def _knn_accuracy(model: Autoencoder, means: np.ndarray, data: Dataset, known: Dataset) -> float | None:
     reference, test = known[np.flatnonzero(known.labelled)[:KNN_ROWS]], data.labelled
-    if not test.any() or class_labels(reference.labels) is None:
+    are_classes = class_labels(reference.labels) is not None and class_labels(data.labels) is not None
+    if not are_classes or bool(known.spec.classes) != bool(data.spec.classes):
         return None
     return knn_accuracy(encode_means(model, reference.x), reference.labels, means[test], data.labels[test])
