@@ -203,11 +203,10 @@ def _values(run: "Run") -> dict[str, Any]:
 
 
 def _overview(run: "Run") -> str:
-    title = f"{' + '.join(run.spec.sources)} · {run.config.recipe} · {run.folder}"
-    wrong = [f"- {each}" for each in run.metrics["mistakes"]]
-    return "\n".join(
-        [title, "", _figures(run.metrics, run), *(["", "Known to be wrong here:", *wrong] if wrong else [])]
-    )
+    metrics = run.metrics
+    title = f"{' + '.join(run.spec.sources)} · {run.config.recipe} · {run.folder} · {metrics['rows']:,} rows held out"
+    wrong = [f"- {each}" for each in metrics["mistakes"]]
+    return "\n".join([title, "", _figures(metrics, run), *(["", "Known to be wrong here:", *wrong] if wrong else [])])
 
 
 def _figures(metrics: dict[str, Any], run: "Run") -> str:
