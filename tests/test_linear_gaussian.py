@@ -45,8 +45,8 @@ def exact_log_likelihood(model, data):
     """Integrated over z: x ~ N(b, W Wᵀ + σ² I)."""
     layer, head = model.decoder
     covariance = layer.weight @ layer.weight.T + head.log_sigma.exp() ** 2 * torch.eye(D)
-    x = (torch.from_numpy(data) - head.offset) / head.scale
-    return (MultivariateNormal(layer.bias, covariance).log_prob(x).mean() - D * head.scale.log()).item()
+    x = (torch.from_numpy(data) - head.units.offset) / head.units.scale
+    return (MultivariateNormal(layer.bias, covariance).log_prob(x).mean() - D * head.units.scale.log()).item()
 
 
 def test_it_reaches_the_likelihood_of_probabilistic_pca(model, data):

@@ -9,11 +9,12 @@ from torch.distributions import Independent, Normal
 from enfold.distributions import IntensityBernoulli
 from enfold.spec import Spec
 
+SMALLEST_LOG_SIGMA = -7.0  # of a standardised column: a density may not grow without bound on constant columns
 INITIAL_LOG_SIGMA = -1.0  # of a standardised column; from 0 on, the rate costs more than it gains and z dies out
 
 
 class Normalise(nn.Module):
-    """Raw values → `(x - offset) / scale` in float32, as the spec says."""
+    """Raw values → `(x - offset) / scale` in float32, as the spec says; and back."""
 
     offset: Tensor
     scale: Tensor
@@ -26,6 +27,10 @@ class Normalise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (B, *shape), any type → (B, *shape), float32
         """Return the values as the network sees them."""
         return (x.float() - self.offset) / self.scale
+
+    def inverse(self, h: Tensor) -> Tensor:  # (B, *shape) → (B, *shape)
+        """Return the raw values that the network's values stand for."""
+        return h * self.scale + self.offset
 
 
 def at_most_one(raw: Tensor) -> Tensor:
@@ -77,18 +82,14 @@ class NormalValues(nn.Module):
     "Simple and effective VAE training with calibrated decoders").
     """
 
-    offset: Tensor
-    scale: Tensor
-
     def __init__(self, spec: Spec):
         super().__init__()
-        self.register_buffer("offset", torch.from_numpy(spec.offset), persistent=False)
-        self.register_buffer("scale", torch.from_numpy(spec.scale), persistent=False)
+        self.units = Normalise(spec)
         self.log_sigma = nn.Parameter(torch.full((len(spec.columns),), INITIAL_LOG_SIGMA))
         self.dims = len(spec.shape)
 
     def forward(self, h: Tensor) -> Independent:  # (B, *shape) → over (*shape,)
         """Return the distribution."""
-        mean = h.float() * self.scale + self.offset
-        sigma = (self.log_sigma.clamp(min=-7).exp() * self.scale).expand_as(mean)
+        mean = self.units.inverse(h.float())
+        sigma = (self.log_sigma.clamp(min=SMALLEST_LOG_SIGMA).exp() * self.units.scale).expand_as(mean)
         return Independent(Normal(mean, sigma, validate_args=False), self.dims, validate_args=False)
