@@ -183,6 +183,14 @@ def test_the_metrics_are_what_their_names_say(digits):
     assert knn_accuracy(means[:100], digits.labels[:100], means[100:], digits.labels[100:200]) == expected
 
 
+def test_rows_on_which_the_model_breaks_down_are_told_of():
+    x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    data = from_array(x)
+    broken = replace(data, x=np.where(np.arange(3) == 1, np.float32(np.inf), x))
+    with pytest.raises(InputError, match="NaN or infinity on these rows"):
+        evaluate(build.autoencoder(QUICK, data.spec), QUICK, broken)
+
+
 def test_a_bound_does_not_depend_on_the_rows_beside_it(digits):
     model = fitted(digits, QUICK)
     together = log_likelihood_bounds(model, digits.x[:20])

@@ -7,6 +7,7 @@ import numpy as np
 from enfold import build
 from enfold.config import Config
 from enfold.data.dataset import Dataset, class_labels
+from enfold.errors import InputError
 from enfold.metrics.embedding import knn_accuracy
 from enfold.metrics.likelihood import active_units, negative_elbo, reconstruction_mse
 from enfold.model import Autoencoder, encode_means
@@ -28,6 +29,9 @@ def evaluate(model: Autoencoder, config: Config, data: Dataset, known: Dataset |
         `rows`; `negative_elbo`, `distortion` and `rate` in nats per example, of which a plain autoencoder has only
         the distortion; `active_units`; `reconstruction_mse`; `knn_accuracy`, None without classes; and for the
         notebook's objective `notebook_loss`.
+
+    Raises:
+        InputError: The bound is not finite on these rows.
     """
     means = encode_means(model, data.x)
     figures: dict[str, Any] = {"rows": len(data), **_bound(model, config, data.x)}
@@ -43,7 +47,13 @@ def _bound(model: Autoencoder, config: Config, x: np.ndarray) -> dict[str, float
     if config.objective == "autoencoder":  # its posterior has no width that means anything
         distortion = mean_losses(model, build.objective(config), x).distortion
         return {"negative_elbo": None, "distortion": distortion, "rate": None}
-    return {**negative_elbo(model, x)}
+    bound = negative_elbo(model, x)
+    if not np.isfinite(list(bound.values())).all():
+        raise InputError(
+            "The model gives NaN or infinity on these rows, though not on those that it was trained on. Check them "
+            "for values far out of range, or fit again with a lower learning rate."
+        )
+    return {**bound}
 
 
 def _knn_accuracy(model: Autoencoder, means: np.ndarray, data: Dataset, known: Dataset) -> float | None:
