@@ -72,4 +72,6 @@ def notebook(model: Autoencoder, x: Tensor) -> Terms:
     distortion = -model.decode(q.rsample()).log_prob(x)
     s = q.stddev.log()
     penalty = -NOTEBOOK_WEIGHT * (1 + s - q.mean.square() - s.exp()).mean(-1)
-    return Terms(distortion / model.spec.size + penalty, distortion, kl_divergence(q, model.prior()))
+    with torch.no_grad():  # it is reported alone
+        rate = kl_divergence(q, model.prior())
+    return Terms(distortion / model.spec.size + penalty, distortion, rate)

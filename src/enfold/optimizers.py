@@ -31,11 +31,16 @@ class KerasRMSprop(Optimizer):
         """Take one step along the gradients."""
         assert closure is None, "KerasRMSprop takes no closure"
         for group in self.param_groups:
-            for w in group["params"]:
-                if w.grad is None:
-                    continue
-                if w not in self.state:
-                    self.state[w]["square"] = torch.zeros_like(w)
-                square = self.state[w]["square"]
-                square.mul_(group["rho"]).addcmul_(w.grad, w.grad, value=1 - group["rho"])
-                w.addcdiv_(w.grad, (square + group["epsilon"]).sqrt_(), value=-group["lr"])
+            weights = [w for w in group["params"] if w.grad is not None]
+            gradients = [w.grad for w in weights]
+            squares = [self._square(w) for w in weights]
+            torch._foreach_mul_(squares, group["rho"])
+            torch._foreach_addcmul_(squares, gradients, gradients, 1 - group["rho"])
+            roots = torch._foreach_add(squares, group["epsilon"])
+            torch._foreach_sqrt_(roots)
+            torch._foreach_addcdiv_(weights, gradients, roots, -group["lr"])
+
+    def _square(self, w: Tensor) -> Tensor:
+        if "square" not in self.state[w]:
+            self.state[w]["square"] = torch.zeros_like(w)
+        return self.state[w]["square"]

@@ -43,7 +43,6 @@ RECIPES = {
             schedule="constant",
             batch_size=16,
             epochs=10,
-            precision="float32",
             holdout=5000,
             seed=555,
         ),
