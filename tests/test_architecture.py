@@ -23,7 +23,9 @@ LEVELS = [
     "config",
     "recipes",
     "build",
+    "state",
     "training",
+    "checkpoints",
     "run",
     "metrics",
     "latent",
@@ -49,6 +51,7 @@ PUBLIC = [
     "fit",
     "load",
     "open",
+    "resume",
     "train",
 ]
 FILES = {path.relative_to(SOURCE): ast.parse(path.read_text("utf-8")) for path in SOURCE.rglob("*.py")}

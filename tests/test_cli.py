@@ -22,6 +22,7 @@ COMMANDS = [
     "recipes",
     "reconstruct",
     "report",
+    "resume",
     "sample",
     "summary",
 ]
@@ -196,7 +197,10 @@ def test_recipes_and_devices_are_shown(json_of, enfold):
         (["fit", "digits", "--seed", "5000000000"], "at most 4294967295"),
         (["fit", "digits", "--set", "width=inf"], "a whole number"),
         (["fit", "digits", "--set", "recipe=notebook"], "--recipe"),
-        (["fit", "digits", "--set", "learning_rate=1e30", "--epochs", "3", "--out", "run"], "Lower the"),
+        (
+            ["fit", "digits", "--set", "learning_rate=1e30", "--epochs", "3", "--out", "run"],
+            "lower the learning rate",
+        ),
         (["fit", "digits", "--label", "kind"], "'kind'"),
         (["fit", ""], "source is empty"),
         (["fit", "digts"], "'digits'"),

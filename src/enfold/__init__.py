@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from enfold.data import Dataset, load
     from enfold.errors import InputError
     from enfold.estimators import AE, VAE
-    from enfold.fitting import fit
+    from enfold.fitting import fit, resume
     from enfold.model import Autoencoder
     from enfold.objectives import Terms
     from enfold.recipes import RECIPES
@@ -40,6 +40,7 @@ _HOMES = {  # so that importing enfold costs nothing until a name is used
     "fit": "fitting",
     "load": "data",
     "open": "run",
+    "resume": "fitting",
     "train": "training",
 }
 
@@ -59,6 +60,7 @@ __all__ = [  # noqa: RUF022 - the order is classes, then functions
     "fit",
     "load",
     "open",
+    "resume",
     "train",
 ]
 

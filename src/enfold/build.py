@@ -6,7 +6,7 @@ from math import cos, pi
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from enfold import objectives
 from enfold.config import Config
@@ -16,13 +16,12 @@ from enfold.model import Autoencoder
 from enfold.nets.heads import BernoulliPixels, DiagonalNormal, Normalise, NormalValues, at_most_one
 from enfold.nets.mlp import mlp_decoder, mlp_encoder
 from enfold.nets.notebook import FEATURES, NotebookDecoder, NotebookEncoder, glorot
-from enfold.objectives import Terms
+from enfold.objectives import Objective
 from enfold.optimizers import KerasRMSprop
 from enfold.priors import StandardNormal
 from enfold.spec import Spec
 
-Objective = Callable[[Autoencoder, Tensor], Terms]
-WARM_UP = 0.1  # of all steps
+ONE_CYCLE_RISE, ONE_CYCLE_START = 0.3, 0.04  # of all steps; of the highest rate
 
 
 def autoencoder(config: Config, spec: Spec) -> Autoencoder:
@@ -70,7 +69,7 @@ def optimizer(config: Config, parameters: Iterable[nn.Parameter]) -> torch.optim
 
 def schedule(config: Config) -> Callable[[float], float]:
     """Return the factor of the learning rate as a function of the share of training that is done, in 0…1."""
-    return _named(SCHEDULES, config.schedule, "schedule")
+    return partial(_named(SCHEDULES, config.schedule, "schedule"), warm_up=config.warm_up)
 
 
 def _mlp(config: Config, spec: Spec) -> tuple[nn.Module, int, nn.Module]:
@@ -89,15 +88,27 @@ def _posterior(config: Config, features: int) -> nn.Module:
     return head
 
 
-def _cosine(done: float) -> float:
+def _cosine(done: float, warm_up: float) -> float:
     """Rise linearly over the warm-up, then fall as half a cosine to zero (Loshchilov & Hutter 2017)."""
-    if done < WARM_UP:
-        return done / WARM_UP
-    return 0.5 + 0.5 * cos(pi * (done - WARM_UP) / (1 - WARM_UP))
+    if done < warm_up:
+        return done / warm_up
+    return _half_cosine((done - warm_up) / (1 - warm_up))
 
 
-def _constant(done: float) -> float:
+def _one_cycle(done: float, warm_up: float) -> float:
+    """Rise as half a cosine from a 25th of the rate over 30 %, then fall to zero (Smith & Topin 2018)."""
+    if done < ONE_CYCLE_RISE:
+        return 1 - (1 - ONE_CYCLE_START) * _half_cosine(done / ONE_CYCLE_RISE)
+    return _half_cosine((done - ONE_CYCLE_RISE) / (1 - ONE_CYCLE_RISE))
+
+
+def _constant(done: float, warm_up: float) -> float:
+    """Stay at the rate from the first step on."""
     return 1.0
+
+
+def _half_cosine(done: float) -> float:
+    return 0.5 + 0.5 * cos(pi * done)
 
 
 def _named(table: Mapping[str, Any], name: str, what: str) -> Any:
@@ -109,4 +120,4 @@ def _named(table: Mapping[str, Any], name: str, what: str) -> Any:
 NETWORKS = {"mlp": _mlp, "notebook": _notebook}
 LIKELIHOODS = {"bernoulli": BernoulliPixels, "normal": NormalValues}
 OPTIMIZERS = {"adam": partial(torch.optim.Adam, fused=True), "rmsprop": KerasRMSprop}
-SCHEDULES = {"cosine": _cosine, "constant": _constant}
+SCHEDULES = {"cosine": _cosine, "one_cycle": _one_cycle, "constant": _constant}

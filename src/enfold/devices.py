@@ -72,34 +72,39 @@ def autocast_dtype(device: torch.device, precision: str) -> torch.dtype | None:
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """Draw torch's random numbers from a seed inside, and put the caller's random state back afterwards."""
-    outside = random_state(device)
-    torch.manual_seed(seed)
+def same_random_state(device: torch.device | None = None) -> Iterator[None]:
+    """Put torch's random state, of the processor and of the device, back afterwards."""
+    generators = [torch.default_generator, *_generators(device)]
+    outside = [generator.get_state() for generator in generators]
     try:
         yield
     finally:
-        set_random_state(outside, device)
+        for generator, state in zip(generators, outside, strict=True):
+            generator.set_state(state)
 
 
-def random_state(device: torch.device | None = None) -> list[torch.Tensor]:
-    """Return torch's random state, of the processor and of the device."""
-    state = [torch.get_rng_state()]
-    if device is not None and device.type == "cuda":
-        state.append(torch.cuda.get_rng_state(device))
-    elif device is not None and device.type == "mps":
-        state.append(torch.mps.get_rng_state())
-    return state
+@contextmanager
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Draw torch's random numbers from a seed inside, and put the caller's random state back afterwards."""
+    with same_random_state(device):
+        reseed(seed, device)
+        yield
 
 
-def set_random_state(state: list[torch.Tensor], device: torch.device | None = None) -> None:
-    """Put a random state back that `random_state` gave."""
-    torch.set_rng_state(state[0])
-    for other in state[1:]:
-        if device is not None and device.type == "cuda":
-            torch.cuda.set_rng_state(other, device)
-        else:
-            torch.mps.set_rng_state(other)
+def reseed(seed: int, device: torch.device | None = None) -> None:
+    """Draw torch's random numbers, of the processor and of the device, from a seed from here on."""
+    for generator in (torch.default_generator, *_generators(device)):
+        generator.manual_seed(seed)
+
+
+def _generators(device: torch.device | None) -> tuple[torch.Generator, ...]:
+    if device is None or device.type == "cpu":
+        return ()
+    if device.type == "cuda":
+        torch.cuda.init()
+        index = torch.cuda.current_device() if device.index is None else device.index
+        return (torch.cuda.default_generators[index],)
+    return (torch.mps._get_default_mps_generator(),)
 
 
 def _cpu_has_bfloat16() -> bool:

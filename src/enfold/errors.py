@@ -17,3 +17,15 @@ def unknown(what: str, given: str, known: Iterable[str]) -> InputError:
     near = get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else "."
     return InputError(f"There is no {what} named '{given}'{hint} Known: {', '.join(names)}.")
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked for an end; what was done is saved.
+
+    Attributes:
+        signal: Its number.
+    """
+
+    def __init__(self, message: str, signal: int):
+        super().__init__(message)
+        self.signal = signal

@@ -2,26 +2,35 @@
 
 import re
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from enfold import build, report
+from enfold import report
+from enfold.checkpoints import load_checkpoint, save_checkpoint
+from enfold.config import Config
 from enfold.data import Dataset, load, load_like
 from enfold.data.split import held_out_rows, training_rows
-from enfold.devices import choose_device
-from enfold.errors import InputError
+from enfold.errors import InputError, Interrupted
 from enfold.files import write_json
 from enfold.metrics import evaluate
-from enfold.recipes import mistakes
+from enfold.recipes import RECIPES, mistakes
 from enfold.recipes import recipe as named_recipe
-from enfold.run import Run, create_run, record, save_weights
-from enfold.training import Progress, train
+from enfold.run import Run, create_run, only_process, open_run, record, rewrite_history, save_weights
+from enfold.state import Diverged, State
+from enfold.training import Progress, steps_in_epoch, train
 
 Watch = Callable[[Iterator[Progress]], Iterable[Progress]]
+
+SECONDS_BETWEEN_CHECKPOINTS = 180.0
+MOST_TIME_SAVING = 0.05  # of all, where epochs are so short that saving each would cost more
 
 
 def fit(
@@ -51,25 +60,46 @@ def fit(
         >>> run.metrics["negative_elbo"]  # doctest: +SKIP
         24.1
     """
-    chosen = named_recipe(recipe)
-    config = chosen.config.with_settings(settings)
+    config = named_recipe(recipe).config.with_settings(settings)
     data = load(data)
     held_out = held_out_rows(len(data), config.holdout, config.seed)
-    seen, unseen = data[training_rows(len(data), held_out)], data[held_out]
-    spec = data.spec.standardised(seen.x)
-    model = build.autoencoder(config, spec).to(choose_device(device))
-    training = train(model, seen.x, config, held_out=unseen.x)
+    parts = _parts(data, held_out)
+    spec = data.spec.standardised(parts[0].x)
     run = Run(Path(out) if out else _new_folder(spec.sources[0], recipe), config, spec, device)
+    state = State(run.untrained(), config)
+    training = train(state.model, parts[0].x, config, held_out=parts[1].x, state=state)
     create_run(run, len(data), held_out)
+    with only_process(run):
+        _train(run, state, watch(training))
+        return _conclude(run, data, parts, state)
 
-    last = _recorded(run, watch(training))
-    save_weights(run, model)
-    metrics = {**evaluate(model, config, unseen, seen), **_cost(last, len(seen)), "mistakes": mistakes(config)}
-    write_json(run.folder / "metrics.json", metrics)
-    rows = chosen.shown_rows
-    report.draw(run, model, unseen, seen, shown=data[np.array(rows)] if rows and max(rows) < len(data) else None)
-    report.write_report(run)
-    return run
+
+def resume(folder: str | Path, *, data: Any = None, device: str = "auto", watch: Watch = iter) -> Run:
+    """Finish a fit that was interrupted, as if it had never been: the weights are the same, to the last bit.
+
+    That holds on the same machine, with as many threads. A fit that is finished is left as it is.
+
+    Args:
+        folder: The run folder.
+        data: What was fitted, if it was an array; files and data sets are read again.
+        device: Where to train; "auto" is where the fit began.
+        watch: As for `fit`.
+
+    Raises:
+        InputError: The folder, its checkpoints or the data are not as they were, or another process is at work there.
+    """
+    run = open_run(folder, device)
+    if device == "auto":
+        run = replace(run, device=run.environment["device"])
+    with only_process(run):
+        if run.is_finished:
+            return run
+        state = State(run.untrained(), run.config)
+        rewrite_history(run, load_checkpoint(run.folder, state))
+        data = _again(run, data)
+        parts = _parts(data, run.split[1])
+        _train(run, state, watch(train(state.model, parts[0].x, run.config, held_out=parts[1].x, state=state)))
+        return _conclude(run, data, parts, state)
 
 
 def split_again(run: Run) -> tuple[Dataset, Dataset]:
@@ -78,35 +108,115 @@ def split_again(run: Run) -> tuple[Dataset, Dataset]:
     Raises:
         InputError: A source is gone, or has other rows than it had.
     """
-    if "array" in run.spec.sources:
-        raise InputError("The run was fitted to an array, which cannot be read again. Name the data to evaluate on.")
-    data = load_like(run.spec, *run.spec.sources)
-    rows, held_out = run.split
-    if len(data) != rows:
+    seen, unseen = _parts(_again(run), run.split[1])
+    return unseen, seen
+
+
+def _again(run: Run, data: Any = None) -> Dataset:
+    """Return the data that was fitted, read again unless it is given."""
+    if data is None and "array" in run.spec.sources:
         raise InputError(
-            f"{' and '.join(run.spec.sources)} had {rows:,} rows when the run was fitted, and now {len(data):,}. "
+            "The run was fitted to an array, which cannot be read again. Name the data to evaluate on, or give it to "
+            "enfold.resume as data=…"
+        )
+    found = load_like(run.spec, *run.spec.sources) if data is None else load_like(run.spec, data)
+    rows, _ = run.split
+    if len(found) != rows:
+        raise InputError(
+            f"{' and '.join(run.spec.sources)} had {rows:,} rows when the run was fitted, and now {len(found):,}. "
             "Restore the data, or name other data to evaluate on."
         )
-    return data[held_out], data[training_rows(len(data), held_out)]
+    return found
 
 
-def _recorded(run: Run, items: Iterable[Progress]) -> Progress:
-    """Record every epoch in the run's history, and return the last progress."""
-    last = None
+def _parts(data: Dataset, held_out: np.ndarray) -> tuple[Dataset, Dataset]:
+    """Return the rows to train on and those held out."""
+    return data[training_rows(len(data), held_out)], data[held_out]
+
+
+def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
+    """Iterate over a training to its end; record every epoch, and save the state after epochs, minutes and signals.
+
+    Raises:
+        Interrupted: A signal came; the state is saved.
+        InputError: The disk is full, or the training failed; what was reached is saved.
+    """
+    clock = _Clock()
     try:
-        for last in items:
-            if last.ends_epoch:
-                record(run, last)
-    except InputError:  # no weights were saved yet, so nothing finished is lost
-        shutil.rmtree(run.folder)
-        raise
-    assert last is not None, "training yields at least the end of an epoch"
-    return last
+        with caught_signals() as signals:
+            for progress in items:
+                if progress.ends_epoch:
+                    record(run, progress)
+                if (signals or clock.is_due(progress)) and state.is_finite():
+                    clock.time(lambda: save_checkpoint(run.folder, state, run.history.to_dicts()))
+                if signals:
+                    where = f"after step {progress.step:,} of {progress.steps:,}"
+                    raise Interrupted(f"stopped {where}. Go on with: enfold resume {run.folder}", signals[0])
+    except Diverged as error:
+        if state.counters.best is None:  # nothing was learned that could be lost
+            shutil.rmtree(run.folder)
+            raise
+        save_weights(run, state.model)
+        raise InputError(f"{error} The best model so far is in {run.folder}.") from error
+    except InputError as error:
+        raise InputError(f"{error} Then go on with: enfold resume {run.folder}") from error
 
 
-def _cost(last: Progress, rows: int) -> dict[str, float]:
-    """Return what the training took; the evaluations after each epoch are part of it."""
-    return {"train_seconds": last.seconds, "images_per_second": last.epochs * rows / last.seconds}
+def _conclude(run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State) -> Run:
+    """Write what a run folder has of the trained model."""
+    seen, unseen = parts
+    save_weights(run, state.model)
+    figures = evaluate(state.model, run.config, unseen, seen)
+    metrics = {**figures, **_cost(state, run.config, len(seen)), "mistakes": mistakes(run.config)}
+    write_json(run.folder / "metrics.json", metrics)
+    rows = RECIPES[run.config.recipe].shown_rows if run.config.recipe in RECIPES else ()
+    shown = data[np.array(rows)] if rows and max(rows) < len(data) else None
+    report.draw(run, state.model, unseen, seen, shown=shown)
+    report.write_report(run)
+    return run
+
+
+def _cost(state: State, config: Config, rows: int) -> dict[str, float]:
+    """Return what the training took; the evaluations after each epoch and the checkpoints are part of it."""
+    seconds, epochs = state.counters.seconds, state.counters.step / steps_in_epoch(config, rows)
+    return {"train_seconds": seconds, "images_per_second": epochs * rows / seconds}
+
+
+class _Clock:
+    """Says when to save: at an epoch's end and every few minutes, but never for much of the time."""
+
+    def __init__(self):
+        self.last, self.took = time.monotonic(), 0.0
+
+    def is_due(self, progress: Progress) -> bool:
+        since = time.monotonic() - self.last
+        is_cheap = since > self.took / MOST_TIME_SAVING or progress.step == progress.steps
+        return (progress.ends_epoch and is_cheap) or since > SECONDS_BETWEEN_CHECKPOINTS
+
+    def time(self, save: Callable[[], Any]) -> None:
+        began = time.monotonic()
+        save()
+        self.last = time.monotonic()
+        self.took = self.last - began
+
+
+@contextmanager
+def caught_signals() -> Iterator[list[int]]:
+    """Collect the first SIGINT or SIGTERM instead of dying of it; a second one is not caught."""
+    caught, before = [], {}
+
+    def catch(number: int, frame: Any) -> None:
+        caught.append(number)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    if threading.current_thread() is threading.main_thread():  # Python has signals nowhere else
+        before = {each: signal.signal(each, catch) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _new_folder(source: str, recipe: str) -> Path:

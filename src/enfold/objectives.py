@@ -3,15 +3,19 @@
 Every term is per example and in nats; the mean over the batch is taken by whoever trains or evaluates.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import kl_divergence
 
-from enfold.model import Autoencoder
+from enfold.devices import seeded
+from enfold.model import Autoencoder, chunks, evaluating
 
 NOTEBOOK_WEIGHT = 5e-4  # the notebook's factor of the mean over latent dimensions
+EVALUATION_SEED = 0  # the same noise at every evaluation, so that epochs can be compared
 
 
 class Terms(NamedTuple):
@@ -26,6 +30,17 @@ class Terms(NamedTuple):
     loss: Tensor
     distortion: Tensor
     rate: Tensor
+
+
+class Losses(NamedTuple):
+    """Means of the terms over examples: the loss, and the distortion and the rate in nats per example."""
+
+    loss: float
+    distortion: float
+    rate: float
+
+
+Objective = Callable[[Autoencoder, Tensor], Terms]
 
 
 def elbo(model: Autoencoder, x: Tensor, *, beta: float = 1.0) -> Terms:
@@ -75,3 +90,26 @@ def notebook(model: Autoencoder, x: Tensor) -> Terms:
     with torch.no_grad():  # it is reported alone
         rate = kl_divergence(q, model.prior())
     return Terms(distortion / model.spec.size + penalty, distortion, rate)
+
+
+def mean_losses(model: Autoencoder, objective: Objective, x: np.ndarray) -> Losses:
+    """Return the mean terms over all rows; see `terms_of_rows`."""
+    return Losses(*terms_of_rows(model, objective, x).mean(1).tolist())
+
+
+def terms_of_rows(model: Autoencoder, objective: Objective, x: np.ndarray, draws: int = 1) -> np.ndarray:
+    """Return each row's loss, distortion and rate, (3, n) float64, in float32 and with the same noise at every call.
+
+    Args:
+        model: The model.
+        objective: Says the terms.
+        x: Raw examples, (n, *shape).
+        draws: How often to draw z for each row; the terms are the means.
+    """
+    found = []
+    with evaluating(model), seeded(EVALUATION_SEED, model.device):
+        for part in chunks(x):
+            batch = torch.from_numpy(part).to(model.device)
+            terms = torch.stack([torch.stack(objective(model, batch)) for _ in range(draws)])  # (draws, 3, B)
+            found.append(terms.cpu().double().mean(0).numpy())
+    return np.concatenate(found, axis=1)

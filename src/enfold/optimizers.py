@@ -1,5 +1,7 @@
 """Only what torch.optim lacks."""
 
+# pyright: reportPrivateImportUsage=false
+
 from collections.abc import Iterable
 from typing import Any
 

@@ -83,7 +83,7 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
     rebuilt = decode_means(model, means[:REBUILT])
     pictures = {
         "samples": plots.samples(shown.x, shown.labels, spec),
-        "curves": plots.curves(run.history),
+        "curves": plots.curves(run.history.to_dicts()),
         "latent": plots.latent_map(means, held_out.labels, spec, axes),
         "reconstructions": plots.reconstructions(held_out.x[:REBUILT], rebuilt, spec),
     }
@@ -104,7 +104,7 @@ def write_report(run: Run) -> Path:
     Raises:
         InputError: A file of the run is missing or damaged, or the folder cannot be written to.
     """
-    metrics, history = run.metrics, run.history
+    metrics, history = run.metrics, run.history.to_dicts()
     page = _template().render(
         title=" + ".join(TITLES.get(source, Path(source).name) for source in run.spec.sources),
         config=run.config,

@@ -2,14 +2,17 @@
 
 import json
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors.torch
 import torch
+from filelock import FileLock, Timeout
 
 from enfold import __version__, build
 from enfold.config import Config
@@ -19,6 +22,9 @@ from enfold.files import read_json, write, write_json
 from enfold.model import Autoencoder
 from enfold.spec import Spec
 from enfold.training import Progress
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FIGURES = ["rows", "negative_elbo", "distortion", "rate", "active_units", "reconstruction_mse", "knn_accuracy"]
 FORMAT = 1  # of the folder; a higher one was written by a newer enfold
@@ -30,7 +36,7 @@ class Run:
 
     Attributes:
         folder: Holds `config.toml`, `spec.json`, `run.json`, `split.json`, `model.safetensors`, `history.jsonl`,
-            `metrics.json`, `figures/` and `report.html`.
+            `metrics.json`, `figures/`, `report.html` and `checkpoint/`.
         config: The settings.
         spec: What the data is.
         device: Where `model` is put; "auto" is the fastest at hand.
@@ -48,9 +54,18 @@ class Run:
         Raises:
             InputError: The weights are missing, damaged, or another model's.
         """
-        model = build.autoencoder(self.config, self.spec)
+        model = self.untrained()
         _load_weights(model, self.folder / "model.safetensors")
-        return model.to(choose_device(self.device)).eval()
+        return model.eval()
+
+    def untrained(self) -> Autoencoder:
+        """Return the model as it is before training."""
+        return build.autoencoder(self.config, self.spec).to(choose_device(self.device))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the fit has come to its end."""
+        return (self.folder / "metrics.json").exists() and (self.folder / "report.html").exists()
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -68,13 +83,16 @@ class Run:
         return read_json(self.folder / "run.json")
 
     @property
-    def history(self) -> list[dict[str, Any]]:
-        """One dictionary for each epoch, as in `history.jsonl`."""
+    def history(self) -> "pl.DataFrame":
+        """A row for each epoch, as in `history.jsonl`."""
+        import polars as pl
+
         path = self.folder / "history.jsonl"
         try:
             lines = path.read_text("utf-8").splitlines(keepends=True)
-            return [json.loads(line) for line in lines if line.endswith("\n")]  # a torn last line is no epoch
-        except (OSError, ValueError) as error:
+            whole = [json.loads(line) for line in lines if line.endswith("\n")]  # a torn last line is no epoch
+            return pl.DataFrame(whole, infer_schema_length=None)
+        except (OSError, ValueError, TypeError, pl.exceptions.PolarsError) as error:
             raise InputError(f"{path} is missing or damaged ({error}). Restore it or fit again.") from error
 
     @property
@@ -148,15 +166,41 @@ def open_run(folder: str | Path, device: str = "auto") -> Run:
 def record(run: Run, progress: Progress) -> None:
     """Append the end of an epoch to the history."""
     values = {"epoch": progress.epoch, "seconds": round(progress.seconds, 3)}
-    values |= {f"train_{name}": value for name, value in progress.train._asdict().items()}
-    if progress.held_out is not None:
-        values |= {f"held_out_{name}": value for name, value in progress.held_out._asdict().items()}
+    for part, losses in (("train", progress.train), ("held_out", progress.held_out)):
+        values |= {f"{part}_{name}": value for name, value in (losses._asdict() if losses else {}).items()}
     path = run.folder / "history.jsonl"
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
     except OSError as error:
-        raise InputError(f"Cannot write {path} ({error.strerror}). Free some space and fit again.") from error
+        raise InputError(f"Cannot write {path} ({error.strerror}). Free some space.") from error
+
+
+def rewrite_history(run: Run, history: list[dict[str, Any]]) -> None:
+    """Replace the history, as by what a checkpoint knew."""
+    write(run.folder / "history.jsonl", "".join(json.dumps(values) + "\n" for values in history))
+
+
+@contextmanager
+def only_process(run: Run) -> Iterator[None]:
+    """Be the only process that works on a run folder.
+
+    Raises:
+        InputError: Another one does.
+    """
+    lock = FileLock(run.folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(
+            f"Another process is at work on {run.folder}. Wait until it has ended, or choose another folder."
+        ) from error
+    except OSError as error:
+        raise InputError(f"Cannot write {run.folder / '.lock'} ({error.strerror}). Check the folder.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def save_weights(run: Run, model: Autoencoder) -> None:

@@ -4,33 +4,28 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from enfold import build
 from enfold.config import Config
-from enfold.devices import autocast_dtype, random_state, seeded, set_random_state
-from enfold.errors import InputError
-from enfold.model import Autoencoder, chunks, evaluating
-from enfold.objectives import Terms
+from enfold.devices import autocast_dtype, reseed, same_random_state
+from enfold.model import Autoencoder
+from enfold.objectives import Losses, Terms, mean_losses
+from enfold.state import Counters, Diverged, NotFinite, State
 
 T = TypeVar("T")
-Step = Callable[[torch.Tensor, float], Terms]  # a batch of raw examples, the share of training that is done
+Step = Callable[[torch.Tensor, float], Terms]  # a step's raw examples, the share of training that is done
 
 SECONDS_BETWEEN_REPORTS = 0.2
 AUTO_EXAMPLES = 1_300_000  # what epochs="auto" aims at in all
 AUTO_EPOCHS = (1, 300)  # and within which it stays
-EVALUATION_SEED = 0  # the same noise at every evaluation, so that epochs can be compared
-
-
-class Losses(NamedTuple):
-    """Means over examples: the loss that is minimised, the distortion and the rate in nats per example."""
-
-    loss: float
-    distortion: float
-    rate: float
+MOST_SETBACKS = 3
+SLOWDOWN = 0.25  # of the learning rate at each setback
+NOTHING = Losses(math.nan, math.nan, math.nan)  # the means of an epoch that was thrown away
+NOISE, ORDER = 1, 2  # streams of random numbers, apart from that of the initial weights
 
 
 @dataclass(frozen=True)
@@ -46,6 +41,8 @@ class Progress:
         examples_per_second: Over the epoch so far, without its evaluation.
         train: Means over the epoch so far.
         held_out: Means over the held-out rows, at the end of an epoch; otherwise None.
+        ends_epoch: Whether the pass over the data has just ended.
+        note: What people should know of, such as a lowered learning rate.
     """
 
     epoch: int
@@ -56,57 +53,36 @@ class Progress:
     examples_per_second: float
     train: Losses
     held_out: Losses | None = None
-
-    @property
-    def ends_epoch(self) -> bool:
-        """Whether the pass over the data has just ended."""
-        return self.step % (self.steps // self.epochs) == 0
+    ends_epoch: bool = False
+    note: str = ""
 
 
 def train(
-    model: Autoencoder, x: np.ndarray, config: Config, *, held_out: np.ndarray | None = None
+    model: Autoencoder,
+    x: np.ndarray,
+    config: Config,
+    *,
+    held_out: np.ndarray | None = None,
+    state: State | None = None,
 ) -> Iterator[Progress]:
     """Train the model in place, and yield the progress several times a second and at the end of every epoch.
 
     The same model, data, settings and seed give the same weights on the same machine, whatever is done between
-    the yields: the random numbers are drawn from a state of its own.
+    the yields, and however often training is interrupted at a yield and gone on with from its state.
 
     Args:
         model: What to train, on its device.
         x: Raw examples, (n, *shape); they stay as they are until their step.
         config: The objective, the optimizer, the schedule, and the rest.
         held_out: Raw examples to evaluate on after every epoch, (m, *shape).
+        state: Where to go on from; without it, from the beginning. It is up to date at every yield.
 
     Raises:
-        InputError: The loss became NaN or infinite, or a name in the settings is unknown.
+        InputError: The loss became NaN or infinite again and again, or a name in the settings is unknown.
     """
-    step = _stepper(model, config)
-    # not the stream from which the weights were drawn
-    seed = int(np.random.SeedSequence(config.seed, spawn_key=(1,)).generate_state(1)[0])
-    return _with_own_randomness(_train(model, x, config, held_out, step), seed, model.device)
-
-
-def mean_losses(model: Autoencoder, objective: build.Objective, x: np.ndarray) -> Losses:
-    """Return the mean terms over all rows; see `terms_of_rows`."""
-    return Losses(*terms_of_rows(model, objective, x).mean(1).tolist())
-
-
-def terms_of_rows(model: Autoencoder, objective: build.Objective, x: np.ndarray, draws: int = 1) -> np.ndarray:
-    """Return each row's loss, distortion and rate, (3, n) float64, in float32 and with the same noise at every call.
-
-    Args:
-        model: The model.
-        objective: Says the terms.
-        x: Raw examples, (n, *shape).
-        draws: How often to draw z for each row; the terms are the means.
-    """
-    found = []
-    with evaluating(model), seeded(EVALUATION_SEED, model.device):
-        for part in chunks(x):
-            batch = torch.from_numpy(part).to(model.device)
-            terms = torch.stack([torch.stack(objective(model, batch)) for _ in range(draws)])  # (draws, 3, B)
-            found.append(terms.cpu().double().mean(0).numpy())
-    return np.concatenate(found, axis=1)
+    state = state or State(model, config)
+    step = _stepper(state, config)
+    return _apart(_epochs(state, config, x, held_out, step), model.device)
 
 
 def epochs_for(config: Config, n: int) -> int:
@@ -117,89 +93,164 @@ def epochs_for(config: Config, n: int) -> int:
     return min(max(round(AUTO_EXAMPLES / n), fewest), most)
 
 
-def _train(
-    model: Autoencoder, x: np.ndarray, config: Config, held_out: np.ndarray | None, step: Step
+def steps_in_epoch(config: Config, n: int) -> int:
+    """Return how many steps a pass over `n` examples has."""
+    return math.ceil(n / (config.batch_size * config.accumulate))
+
+
+class _Plan:
+    """How long training takes, and in which steps."""
+
+    def __init__(self, config: Config, examples: int):
+        self.config, self.examples = config, examples
+        self.batches, self.epochs = steps_in_epoch(config, examples), epochs_for(config, examples)
+
+    def done(self, step: float, seconds: float) -> float:
+        """Return the share of training that is done."""
+        if self.config.minutes:
+            return min(seconds / (60 * self.config.minutes), 1.0)
+        return step / (self.epochs * self.batches)
+
+    def is_over(self, counters: Counters) -> bool:
+        """Return whether nothing is left to do, at the end of an epoch or of the time."""
+        gave_up = 0 < self.config.patience <= counters.stale
+        return gave_up or self.done(counters.step, counters.seconds) >= 1
+
+    def steps(self, counters: Counters) -> int:
+        """Return how many steps there will be in all, estimated by the speed so far if a time is given."""
+        if counters.finished:
+            return counters.step
+        if self.config.minutes:
+            return max(counters.step, round(counters.step / max(self.done(0, counters.seconds), 1e-9)))
+        return self.epochs * self.batches
+
+    def order(self, epoch: int) -> tuple[torch.Tensor, ...]:
+        """Return the rows of each step of an epoch."""
+        generator = torch.Generator().manual_seed(int(_stream(self.config.seed, ORDER, epoch).generate_state(1)[0]))
+        rows = torch.randperm(self.examples, generator=generator)
+        return rows.split(self.config.batch_size * self.config.accumulate)
+
+
+def _epochs(
+    state: State, config: Config, x: np.ndarray, held_out: np.ndarray | None, step: Step
 ) -> Iterator[Progress]:
-    examples, epochs = torch.from_numpy(np.ascontiguousarray(x)), epochs_for(config, len(x))
-    batches = math.ceil(len(x) / config.batch_size)
-    steps = epochs * batches
-    taken, began = 0, time.perf_counter()
-    for epoch in range(1, epochs + 1):
-        meter = _Meter(model.device)
-        for rows in torch.randperm(len(x)).split(config.batch_size):
-            meter.add(step(examples[rows].to(model.device, non_blocking=True), (taken + 0.5) / steps))
-            taken += 1
-            if meter.is_due() and taken % batches:
-                means, speed = meter.means(), meter.speed
-                yield Progress(epoch, epochs, taken, steps, time.perf_counter() - began, speed, means)
-        means, speed = meter.means(), meter.speed  # the means wait for the device, so that the speed is true
-        after = None if held_out is None else mean_losses(model, build.objective(config), held_out)
-        yield Progress(epoch, epochs, taken, steps, time.perf_counter() - began, speed, means, after)
+    plan, objective = _Plan(config, len(x)), build.objective(config)
+    examples = torch.from_numpy(np.ascontiguousarray(x))
+
+    def evaluate() -> Losses | None:
+        return None if held_out is None else mean_losses(state.learned, objective, held_out)
+
+    while not state.counters.finished:
+        good = state.snapshot()
+        try:
+            yield from _epoch(state, plan, step, examples, evaluate)
+        except NotFinite:
+            _set_back(state, *good, x)
+            yield _progress(state, plan, note="The loss was not finite: back, with a quarter of the learning rate.")
+    state.conclude(config.keep)
 
 
-def _stepper(model: Autoencoder, config: Config) -> Step:
-    """Return the function that takes one step on a batch, at a share of training that is done."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    objective, optimizer = build.objective(config), build.optimizer(config, parameters)
-    schedule = build.schedule(config)
+def _epoch(
+    state: State, plan: _Plan, step: Step, examples: torch.Tensor, evaluate: Callable[[], Losses | None]
+) -> Iterator[Progress]:
+    """Take the steps that the epoch still has, and evaluate."""
+    counters, speed = state.counters, _Speed(state.counters.seen)
+    epoch, first = divmod(counters.step, plan.batches)
+    if first == 0:
+        state.begin_epoch()
+    seeds = _stream(plan.config.seed, NOISE, epoch).generate_state(plan.batches)
+    for rows, seed in zip(plan.order(epoch)[first:], seeds[first:].tolist(), strict=True):
+        reseed(seed, state.model.device)
+        done = plan.done(counters.step + 0.5, state.tick())
+        state.add(step(examples[rows].to(state.model.device, non_blocking=True), done))
+        counters.step += 1
+        if speed.is_due() and counters.step % plan.batches:
+            yield _progress(state, plan, speed=speed.now(counters.seen), train=state.means())
+        if plan.config.minutes and plan.done(counters.step, state.tick()) >= 1:
+            break
+    found = {"train": state.means(), "speed": speed.now(counters.seen)}  # the means wait for the device
+    losses = evaluate()
+    state.end_epoch(losses)
+    state.tick()
+    counters.finished = plan.is_over(counters)
+    yield _progress(state, plan, held_out=losses, ends_epoch=True, **found)
+
+
+def _stepper(state: State, config: Config) -> Step:
+    """Return the function that takes one step, at a share of training that is done."""
+    model, optimizer, parameters = state.model, state.optimizer, state.parameters
+    objective, schedule = build.objective(config), build.schedule(config)
     dtype = autocast_dtype(model.device, config.precision)
 
-    def step(batch: torch.Tensor, done: float) -> Terms:
+    def step(examples: torch.Tensor, done: float) -> Terms:
         for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * schedule(done)
-        with torch.autocast(model.device.type, dtype, enabled=dtype is not None):
-            terms = objective(model, batch)
-        optimizer.zero_grad()
-        terms.loss.mean().backward()
+            group["lr"] = config.learning_rate * schedule(done) * SLOWDOWN**state.counters.setbacks
+        found = []
+        for batch in examples.split(config.batch_size):
+            with torch.autocast(model.device.type, dtype, enabled=dtype is not None):
+                found.append(objective(model, batch))
+            (found[-1].loss.sum() / len(examples)).backward()
+        if config.clip:
+            torch.nn.utils.clip_grad_norm_(parameters, config.clip)
         optimizer.step()
-        return terms
+        optimizer.zero_grad()
+        state.follow()
+        return found[0] if len(found) == 1 else Terms(*map(torch.cat, zip(*found, strict=True)))
 
     return step
 
 
-class _Meter:
-    """Sums of an epoch's terms, kept on the device and read only when a report is due."""
+def _set_back(state: State, tensors: dict[str, torch.Tensor], counters: dict, x: np.ndarray) -> None:
+    """Go back to a good state, to take smaller steps.
 
-    def __init__(self, device: torch.device):
-        self.total, self.seen = torch.zeros(3, device=device), 0
-        self.began = self.last_report = time.perf_counter()
+    Raises:
+        InputError: That has been tried often enough. The model is the best, or the last good one.
+    """
+    setbacks, step = state.counters.setbacks + 1, state.counters.step
+    state.restore(tensors, {**counters, "setbacks": setbacks})
+    if setbacks <= MOST_SETBACKS:
+        return
+    state.conclude("best")
+    raise Diverged(
+        f"The loss became NaN or infinite near step {step:,}, also with a {1 / SLOWDOWN**MOST_SETBACKS:.0f}th of the "
+        f"learning rate. The data's values go from {x.min():g} to {x.max():g}: check them for some far out of range. "
+        "Else lower the learning rate, as with --set learning_rate=0.0001, or limit the steps, with --set clip=1."
+    )
 
-    def add(self, terms: Terms) -> None:
-        self.total += torch.stack([term.detach().sum() for term in terms])
-        self.seen += len(terms.loss)
+
+def _progress(state: State, plan: _Plan, *, speed: float = 0.0, train: Losses = NOTHING, **more: Any) -> Progress:
+    seconds, step, steps = state.tick(), state.counters.step, plan.steps(state.counters)
+    epoch, epochs = (max(math.ceil(count / plan.batches), 1) for count in (step, steps))
+    return Progress(epoch, epochs, step, steps, seconds, speed, train, **more)
+
+
+class _Speed:
+    """The time since the epoch began or was gone on with."""
+
+    def __init__(self, seen: int):
+        self.seen, self.began, self.last = seen, time.perf_counter(), time.perf_counter()
 
     def is_due(self) -> bool:
+        """Return whether it is time to report again."""
         now = time.perf_counter()
-        due = now - self.last_report > SECONDS_BETWEEN_REPORTS
-        self.last_report = now if due else self.last_report
+        due = now - self.last > SECONDS_BETWEEN_REPORTS
+        self.last = now if due else self.last
         return due
 
-    @property
-    def speed(self) -> float:
-        return self.seen / (time.perf_counter() - self.began)
-
-    def means(self) -> Losses:
-        means = Losses(*(self.total / self.seen).tolist())
-        if not all(map(math.isfinite, means)):
-            raise InputError(
-                "The loss became NaN or infinite. Lower the learning rate, as with --set learning_rate=0.001, and "
-                "check the data for values far out of range."
-            )
-        return means
+    def now(self, seen: int) -> float:
+        """Return the examples per second."""
+        return (seen - self.seen) / (time.perf_counter() - self.began)
 
 
-def _with_own_randomness(items: Iterator[T], seed: int, device: torch.device) -> Iterator[T]:
-    """Yield the items, drawn with a random state of their own; the caller's is put back at every yield."""
-    with seeded(seed, device):
-        own = random_state(device)
+def _stream(seed: int, *key: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence(seed, spawn_key=key)
+
+
+def _apart(items: Iterator[T], device: torch.device) -> Iterator[T]:
+    """Yield the items; the caller's random state is as it was at every yield."""
     while True:
-        outside = random_state(device)
-        set_random_state(own, device)
-        try:
+        with same_random_state(device):
             item = next(items, None)
-        finally:
-            own = random_state(device)
-            set_random_state(outside, device)
         if item is None:
             return
         yield item

@@ -10,7 +10,7 @@ import sys
 from cyclopts import App, CycloptsError
 
 from enfold import __version__
-from enfold.errors import InputError
+from enfold.errors import InputError, Interrupted
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -24,7 +24,7 @@ app = App(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and return the exit status: 0, or 2 for anything the user can mend."""
+    """Run the command line and return the exit status: 0, 2 for what the user can mend, 130 or 143 for a signal."""
     from enfold.cli import commands, points  # noqa: F401 - importing them registers the commands
 
     try:
@@ -32,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
     except (CycloptsError, InputError) as error:
         return _fail(error)
+    except Interrupted as interruption:
+        print(f"enfold: {interruption}", file=sys.stderr)
+        return 128 + interruption.signal
     except KeyboardInterrupt:
         print("enfold: interrupted", file=sys.stderr)
         return INTERRUPTED

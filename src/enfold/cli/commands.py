@@ -25,6 +25,8 @@ def fit(
     recipe: str = "default",
     latent_dim: Whole | None = None,
     epochs: Whole | None = None,
+    minutes: float | None = None,
+    precision: str | None = None,
     holdout: float | None = None,
     seed: Whole | None = None,
     label: str | None = None,
@@ -47,6 +49,10 @@ def fit(
         How many latent dimensions; without it, the recipe's.
     epochs
         Passes over the data; without it, the recipe's.
+    minutes
+        How long to train, instead of for epochs; the learning rate's schedule fits itself to it.
+    precision
+        float32, bfloat16, or auto: bfloat16 where the hardware has it; without it, the recipe's.
     holdout
         Rows to hold out of training for the figures: a share such as 0.1, or a count such as 5000; without
         it, the recipe's.
@@ -66,13 +72,24 @@ def fit(
     from enfold.data import load
     from enfold.fitting import fit as fit_run
 
-    given = {"latent_dim": latent_dim, "epochs": epochs, "holdout": holdout, "seed": seed}
+    given: dict[str, Any] = {"latent_dim": latent_dim, "epochs": epochs, "minutes": minutes, "precision": precision}
+    given |= {"holdout": holdout, "seed": seed}
     settings = {**parse_settings(set or []), **{name: value for name, value in given.items() if value is not None}}
     if "recipe" in settings:
         raise InputError("Choose the recipe with --recipe, as in --recipe notebook.")
     data = load(*source, label=label, image_shape=_shape(image_shape))
     run = fit_run(data, recipe=recipe, out=out, device=device, watch=watch, **settings)
     say(json, _values(run), f"{_overview(run)}\n\nReport: {run.folder / 'report.html'}")
+
+
+@app.command
+def resume(run: RunFolder, /, *, device: Device = "auto", json: Json = False) -> None:
+    """Finish a fit that was interrupted, as if it had never been."""
+    from enfold.cli.terminal import watch
+    from enfold.fitting import resume as resume_run
+
+    resumed = resume_run(run, device=device, watch=watch)
+    say(json, _values(resumed), f"{_overview(resumed)}\n\nReport: {resumed.folder / 'report.html'}")
 
 
 @app.command

@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from enfold.training import Losses, Progress
+from enfold.objectives import Losses
+from enfold.training import Progress
 
 
 def watch(items: Iterator[Progress]) -> Iterator[Progress]:
@@ -22,6 +23,8 @@ def _with_bar(items: Iterator[Progress], console: Console) -> Iterator[Progress]
         task = bars.add_task("preparing", total=None, figures="")
         held_out = ""
         for item in items:
+            if item.note:
+                bars.console.print(item.note)
             if item.held_out is not None:
                 held_out = f" · held out {_figures(item.held_out)}"
             figures = f"{item.examples_per_second:,.0f}/s · training {_figures(item.train)}{held_out}"
@@ -32,6 +35,8 @@ def _with_bar(items: Iterator[Progress], console: Console) -> Iterator[Progress]
 
 def _with_lines(items: Iterator[Progress], console: Console) -> Iterator[Progress]:
     for item in items:
+        if item.note:
+            console.print(item.note)
         if item.ends_epoch:
             remaining = item.seconds / item.step * (item.steps - item.step)
             held_out = f" · held out {_figures(item.held_out)}" if item.held_out else ""

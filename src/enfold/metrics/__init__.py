@@ -11,7 +11,7 @@ from enfold.errors import InputError
 from enfold.metrics.embedding import knn_accuracy
 from enfold.metrics.likelihood import active_units, negative_elbo, reconstruction_mse
 from enfold.model import Autoencoder, encode_means
-from enfold.training import mean_losses
+from enfold.objectives import mean_losses
 
 KNN_ROWS = 20_000  # at most, of the labelled training rows
 

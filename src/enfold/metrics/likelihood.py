@@ -5,8 +5,7 @@ import torch
 from torch.distributions import kl_divergence
 
 from enfold.model import Autoencoder, chunks, decode_means, evaluating
-from enfold.objectives import elbo
-from enfold.training import EVALUATION_SEED, terms_of_rows
+from enfold.objectives import EVALUATION_SEED, elbo, terms_of_rows
 
 DRAWS = 4  # of z for each example, in the mean distortion
 SHARED_DRAWS = 32  # of noise for all examples, in the bound of each; a power of two, for Sobol's balance

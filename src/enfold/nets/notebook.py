@@ -29,7 +29,8 @@ class NotebookEncoder(nn.Module):
         self.conv3 = nn.Conv2d(64, 64, 3, padding=1)
         self.conv4 = nn.Conv2d(64, 64, 3, padding=1)
         self.dense = nn.Linear(height // 2 * (width // 2) * 64, FEATURES)
-        glorot(self).to(memory_format=torch.channels_last)
+        glorot(self)
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features, (B, 32)."""
@@ -59,12 +60,13 @@ class NotebookDecoder(nn.Module):
         self.dense = nn.Linear(latent_dim, height // 2 * (width // 2) * 64)
         self.deconv = nn.ConvTranspose2d(64, 32, 3, stride=2)
         self.conv = nn.Conv2d(32, channels, 3, padding=1)
-        glorot(self).to(memory_format=torch.channels_last)
+        glorot(self)
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def forward(self, z: Tensor) -> Tensor:
         """Return the logits, (B, C, H, W)."""
         h = relu(self.dense(z)).unflatten(1, self.size).permute(0, 3, 1, 2)  # (B, 64, H/2, W/2)
-        h = relu(doubled(h, self.deconv.weight, self.deconv.bias))  # (B, 32, H, W)
+        h = relu(doubled(h, self.deconv))  # (B, 32, H, W)
         return self.conv(h)
 
 
@@ -73,20 +75,20 @@ def relu(h: Tensor) -> Tensor:
     return F.relu(h, inplace=True)
 
 
-def doubled(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return the transposed convolution with stride 2 and "same" padding, which cuts on the right and below.
+def doubled(h: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
+    """Return a transposed convolution with stride 2 and "same" padding, which cuts on the right and below.
 
     The bias is added afterwards, since oneDNN is many times slower when it adds it itself.
 
     Args:
         h: (B, in, H, W).
-        weight: (in, out, 3, 3).
-        bias: (out,).
+        layer: From in to out channels, 3×3, with stride 2 and a bias.
 
     Returns:
         (B, out, 2 H, 2 W).
     """
-    return _Doubled.apply(h, weight.to(h.dtype)) + bias.to(h.dtype).view(-1, 1, 1)
+    assert layer.bias is not None
+    return _Doubled.apply(h, layer.weight.to(h.dtype)) + layer.bias.to(h.dtype).view(-1, 1, 1)
 
 
 class _Doubled(torch.autograd.Function):
@@ -103,13 +105,13 @@ class _Doubled(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx, grad):  # pyright: ignore[reportIncompatibleMethodOverride]
         h, weight = ctx.saved_tensors
         padded = F.pad(grad, (0, 1, 0, 1))
         return F.conv2d(padded, weight, stride=2), conv2d_weight(padded, weight.shape, h, stride=2)
 
 
-def glorot(module: nn.Module) -> nn.Module:
+def glorot(module: nn.Module) -> None:
     """Draw every kernel from Glorot's uniform distribution and set every bias to zero, as Keras does.
 
     Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", equation 16.
@@ -119,7 +121,6 @@ def glorot(module: nn.Module) -> nn.Module:
             nn.init.xavier_uniform_(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
-    return module
 
 
 def _checked(shape: tuple[int, ...]) -> tuple[int, int, int]:

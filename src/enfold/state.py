@@ -1,0 +1,186 @@
+"""All that training changes, so that it can be kept, given back, and gone on with."""
+
+import math
+import time
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from enfold import build
+from enfold.config import Config
+from enfold.errors import InputError
+from enfold.model import Autoencoder
+from enfold.objectives import Losses, Terms
+
+
+class NotFinite(ArithmeticError):
+    """A loss or a weight became NaN or infinite."""
+
+
+class Diverged(InputError):
+    """Training cannot go on: its losses are not finite, whatever the learning rate."""
+
+
+def finite(losses: Losses) -> Losses:
+    """Return the losses.
+
+    Raises:
+        NotFinite: One of them is NaN or infinite.
+    """
+    if not all(map(math.isfinite, losses)):
+        raise NotFinite
+    return losses
+
+
+@dataclass
+class Counters:
+    """What training counts.
+
+    Attributes:
+        step: Steps taken.
+        seen: Examples of the epoch under way.
+        seconds: Since training began, without the time between an interruption and its resumption.
+        setbacks: How often the loss was not finite.
+        best: The lowest held-out loss of an epoch; None before the first.
+        stale: Epochs since then.
+        finished: Whether nothing is left to do.
+    """
+
+    step: int = 0
+    seen: int = 0
+    seconds: float = 0.0
+    setbacks: int = 0
+    best: float | None = None
+    stale: int = 0
+    finished: bool = False
+
+
+class State:
+    """A model in training: its weights, their average, the best so far, the optimizer and the counters.
+
+    There are no random states in it: the randomness of a step is a function of the seed and the step's number.
+
+    Args:
+        model: The model that learns, on its device.
+        config: The settings.
+    """
+
+    def __init__(self, model: Autoencoder, config: Config):
+        self.model = model
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.optimizer = build.optimizer(config, self.parameters)
+        self.average = deepcopy(model) if config.ema else None
+        self._blend = get_ema_multi_avg_fn(config.ema)
+        self.best: dict[str, Tensor] = {}
+        self.totals = torch.zeros(3, device=model.device)  # of the terms over the epoch under way
+        self.counters = Counters()
+        self._since = time.perf_counter()
+
+    @property
+    def learned(self) -> Autoencoder:
+        """The model that counts: the average of the weights if there is one."""
+        return self.average or self.model
+
+    def add(self, terms: Terms) -> None:
+        """Add a batch's terms to the epoch's, without waiting for the device."""
+        self.totals += torch.stack([term.detach().sum() for term in terms])
+        self.counters.seen += len(terms.loss)
+
+    def means(self) -> Losses:
+        """Return the means over the epoch so far.
+
+        Raises:
+            NotFinite: One of them is NaN or infinite.
+        """
+        return finite(Losses(*(self.totals / self.counters.seen).tolist()))
+
+    def begin_epoch(self) -> None:
+        """Forget the epoch's terms."""
+        self.totals.zero_()
+        self.counters.seen = 0
+
+    def end_epoch(self, held_out: Losses | None) -> None:
+        """Note whether the epoch was the best so far.
+
+        Raises:
+            NotFinite: The loss or a weight is NaN or infinite.
+        """
+        if not self.is_finite():
+            raise NotFinite
+        if held_out is None:
+            return
+        improved = self.counters.best is None or finite(held_out).loss < self.counters.best
+        self.counters.stale = 0 if improved else self.counters.stale + 1
+        if improved:
+            self.counters.best = held_out.loss
+            self.best = {name: value.clone() for name, value in self.learned.state_dict().items()}
+
+    def follow(self) -> None:
+        """Move the average towards the weights after a step (Polyak & Juditsky 1992), if there is one."""
+        if self.average is not None:
+            self._blend(list(self.average.parameters()), list(self.model.parameters()), None)
+
+    def is_finite(self) -> bool:
+        """Return whether every weight is."""
+        return all(bool(torch.isfinite(parameter).all()) for parameter in self.parameters)
+
+    def tick(self) -> float:
+        """Return the seconds since training began, and count them."""
+        self.counters.seconds = time.perf_counter() - self._since
+        return self.counters.seconds
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every tensor that training changes by a name of its own; they go on changing."""
+        found = {"totals": self.totals, **_under("model", self.model.state_dict()), **_under("best", self.best)}
+        if self.average is not None:
+            found |= _under("average", self.average.state_dict())
+        for i, parameter in enumerate(self.parameters):
+            found |= _under(f"optimizer/{i}", self.optimizer.state.get(parameter, {}))
+        return found
+
+    def snapshot(self) -> tuple[dict[str, Tensor], dict]:
+        """Return copies of the tensors and of the counters."""
+        return {name: value.detach().clone() for name, value in self.tensors().items()}, asdict(self.counters)
+
+    def restore(self, tensors: dict[str, Tensor], counters: dict) -> None:
+        """Take up the tensors and counters of a snapshot.
+
+        Raises:
+            RuntimeError, KeyError, TypeError: They belong to another model or to other settings.
+        """
+        self.model.load_state_dict(_below("model", tensors))
+        if self.average is not None:
+            self.average.load_state_dict(_below("average", tensors))
+        self.best = {name: value.to(self.model.device) for name, value in _below("best", tensors).items()}
+        self.totals.copy_(tensors["totals"])
+        self.optimizer.state.clear()
+        for i, parameter in enumerate(self.parameters):
+            for name, value in _below(f"optimizer/{i}", tensors).items():
+                self.optimizer.state[parameter][name] = _like(parameter, value)
+        self.counters = Counters(**counters)
+        self._since = time.perf_counter() - self.counters.seconds
+
+    def conclude(self, keep: str) -> None:
+        """Put the weights to keep, "last" or "best", into the model."""
+        kept = self.best if keep == "best" and self.best else self.learned.state_dict()
+        self.model.load_state_dict(kept)
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}/{name}": value for name, value in tensors.items()}
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")
+    }
+
+
+def _like(parameter: Tensor, value: Tensor) -> Tensor:
+    """Return a copy of the value, laid out in memory as the parameter is, if it belongs to each of its entries."""
+    if value.shape != parameter.shape:
+        return value.clone()
+    return torch.empty_like(parameter).copy_(value)
