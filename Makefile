@@ -2,10 +2,11 @@
 # make test   sets everything up and runs the tests
 # make check  format, lint, types and architecture
 # make quality  measures the recipes on held-out digits, about fifteen minutes → benchmarks/QUALITY.md
+# make bench  times enfold beside its rivals, in environments of their own, about an hour → benchmarks/RESULTS.md
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check quality format clean
+.PHONY: demo test check quality bench format clean
 
 demo: .venv/.installed
 	$(BIN)/enfold fit
@@ -22,12 +23,15 @@ check: .venv/.installed-dev
 quality: .venv/.installed
 	$(BIN)/python benchmarks/quality.py
 
+bench: .venv/.installed-dev
+	$(BIN)/python benchmarks/bench.py
+
 format: .venv/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .pytest_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
