@@ -132,6 +132,7 @@ def create_run(run: Run, rows: int, held_out: np.ndarray) -> None:
     write_json(folder / "spec.json", run.spec.to_dict())
     write_json(folder / "split.json", {"rows": rows, "held_out": held_out.tolist()})
     write_json(folder / "run.json", _environment(run))
+    rewrite_history(run, [])
 
 
 def open_run(folder: str | Path, device: str = "auto") -> Run:

@@ -154,10 +154,11 @@ def _epoch(
     state: State, plan: _Plan, step: Step, examples: torch.Tensor, evaluate: Callable[[], Losses | None]
 ) -> Iterator[Progress]:
     """Take the steps that the epoch still has, and evaluate."""
-    counters, speed = state.counters, _Speed(state.counters.seen)
+    counters = state.counters
     epoch, first = divmod(counters.step, plan.batches)
     if first == 0:
         state.begin_epoch()
+    speed = _Speed(counters.seen)
     seeds = _stream(plan.config.seed, NOISE, epoch).generate_state(plan.batches)
     for rows, seed in zip(plan.order(epoch)[first:], seeds[first:].tolist(), strict=True):
         reseed(seed, state.model.device)

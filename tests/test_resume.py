@@ -1,0 +1,181 @@
+"""Nothing is lost: a fit that is killed, stopped or out of space goes on where it was."""
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+import enfold
+from enfold import InputError, build
+from enfold.checkpoints import checkpoints, load_checkpoint, save_checkpoint
+from enfold.run import only_process
+from enfold.state import State
+
+SETTINGS = {"epochs": 12, "width": 64, "ema": 0.9, "clip": 5.0, "batch_size": 32, "device": "cpu"}
+CHILD = """
+import json, sys, torch, enfold
+from enfold import fitting
+torch.set_num_threads(1)
+fitting.SECONDS_BETWEEN_CHECKPOINTS, fitting.MOST_TIME_SAVING = 0.01, 10.0  # so that kills meet many of them
+
+def counted(items):
+    for item in items:
+        print(item.step, flush=True)
+        yield item
+
+from enfold import training
+from enfold.errors import InputError, Interrupted
+training.SECONDS_BETWEEN_REPORTS = 0.005
+folder, settings = sys.argv[1], json.loads(sys.argv[2])
+try:
+    if settings:
+        enfold.fit("digits", out=folder, watch=counted, **settings)
+    else:
+        enfold.resume(folder, watch=counted)
+except Interrupted as stop:
+    print(stop, file=sys.stderr)
+    sys.exit(128 + stop.signal)
+except InputError as error:
+    print(error, file=sys.stderr)
+    sys.exit(2)
+"""
+
+
+def child(folder, settings=None, **options):
+    arguments = [sys.executable, "-c", CHILD, str(folder), json.dumps(settings or {})]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def steps_until(process, step):
+    """Read the steps that a child prints until there are so many."""
+    for line in process.stdout:
+        if int(line) >= step:
+            return
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    run = enfold.fit("digits", out=tmp_path_factory.mktemp("whole") / "run", **SETTINGS)
+    return (run.folder / "model.safetensors").read_bytes()
+
+
+def test_a_fit_that_is_killed_again_and_again_ends_with_the_same_weights(tmp_path, uninterrupted):
+    """SIGKILL at random moments, with a checkpoint written every hundredth of a second, so also during one."""
+    folder, moments = tmp_path / "run", random.Random(0)
+    process = child(folder, SETTINGS)
+    for step in (30, 150, 290, 410):
+        steps_until(process, step)
+        time.sleep(moments.uniform(0, 0.05))
+        process.kill()
+        process.communicate()
+        process = child(folder)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert (folder / "model.safetensors").read_bytes() == uninterrupted
+    assert enfold.open(folder).history["epoch"].to_list() == list(range(1, 13))
+    assert len(checkpoints(folder)) == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_how_to_go_on(tmp_path, uninterrupted, number):
+    folder = tmp_path / "run"
+    process = child(folder, SETTINGS)
+    steps_until(process, 100)
+    process.send_signal(number)
+    _, errors = process.communicate()
+    assert process.returncode == 128 + number, errors
+    assert f"enfold resume {folder}" in errors
+    assert "Traceback" not in errors
+    enfold.resume(folder)
+    assert (folder / "model.safetensors").read_bytes() == uninterrupted
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_to_go_on_from(tmp_path, uninterrupted):
+    """A limit on the size of files stands for a full disk: both make a write fail part of the way."""
+    folder = tmp_path / "run"
+    process = child(folder, SETTINGS)
+    steps_until(process, 100)
+    process.kill()
+    process.communicate()
+    size = max(path.stat().st_size for path in checkpoints(folder))
+    kept = [path.read_bytes() for path in checkpoints(folder)]
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
+
+    full = child(folder, preexec_fn=limit)
+    _, errors = full.communicate()
+    assert full.returncode == 2
+    assert "Free some space" in errors
+    assert f"enfold resume {folder}" in errors
+    assert [path.read_bytes() for path in checkpoints(folder)] == kept
+    enfold.resume(folder)
+    assert (folder / "model.safetensors").read_bytes() == uninterrupted
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, uninterrupted):
+    folder = tmp_path / "run"
+    process = child(folder, SETTINGS)
+    steps_until(process, 200)
+    process.kill()
+    process.communicate()
+    newest = checkpoints(folder)[-1]
+    newest.write_bytes(newest.read_bytes()[:-100])
+    enfold.resume(folder)
+    assert (folder / "model.safetensors").read_bytes() == uninterrupted
+
+
+def test_checkpoints_of_other_settings_are_refused(tmp_path, digits):
+    config = enfold.Config(width=16)
+    state = State(build.autoencoder(config, digits.spec), config)
+    save_checkpoint(tmp_path, state, [])
+    other = enfold.Config(width=32)
+    with pytest.raises(InputError, match="other settings"):
+        load_checkpoint(tmp_path, State(build.autoencoder(other, digits.spec), other))
+
+
+def test_a_second_process_is_refused(tmp_path, digits_run):
+    with only_process(digits_run):
+        process = child(digits_run.folder)
+        _, errors = process.communicate()
+        assert process.returncode == 2
+        assert "Another process" in errors
+
+
+def test_a_finished_run_is_left_as_it_is(digits_run):
+    before = (digits_run.folder / "report.html").stat().st_mtime_ns
+    assert enfold.resume(digits_run.folder).metrics == digits_run.metrics
+    assert (digits_run.folder / "report.html").stat().st_mtime_ns == before
+
+
+def test_an_array_must_be_given_again(tmp_path, digits):
+    run = enfold.fit(digits.x, out=tmp_path / "run", epochs=1, width=16, device="cpu")
+    weights = (run.folder / "model.safetensors").read_bytes()
+    (run.folder / "report.html").unlink()
+    with pytest.raises(InputError, match="data="):
+        enfold.resume(run.folder)
+    enfold.resume(run.folder, data=digits.x)
+    assert (run.folder / "model.safetensors").read_bytes() == weights
+
+
+def test_a_checkpoint_has_no_pickle_and_every_tensor(tmp_path, digits):
+    config = enfold.Config(width=16, ema=0.9, epochs=1)
+    state = State(build.autoencoder(config, digits.spec), config)
+    for _ in enfold.train(state.model, digits.x, config, held_out=digits.x[:50], state=state):
+        pass
+    tensors = load_file(save_checkpoint(tmp_path, state, []))
+    kinds = {name.split("/")[0] for name in tensors}
+    assert kinds == {"model", "average", "best", "optimizer", "totals"}
+    weights = len(list(state.model.parameters()))
+    assert sum(name.startswith("optimizer/") for name in tensors) == 3 * weights
+    assert all(np.isfinite(value.numpy()).all() for value in tensors.values())
+    assert os.listdir(tmp_path / "checkpoint") == ["000001.safetensors"]
