@@ -13,8 +13,9 @@ from enfold import build
 from enfold.config import Config
 from enfold.devices import autocast_dtype, random_state, seeded, set_random_state
 from enfold.errors import InputError
-from enfold.model import Autoencoder, chunks, evaluating
+from enfold.model import Autoencoder, batches, chunks, evaluating
 from enfold.objectives import Terms
+from enfold.rows import Examples
 
 T = TypeVar("T")
 Step = Callable[[torch.Tensor, float], Terms]  # a batch of raw examples, the share of training that is done
@@ -63,9 +64,7 @@ class Progress:
         return self.step % (self.steps // self.epochs) == 0
 
 
-def train(
-    model: Autoencoder, x: np.ndarray, config: Config, *, held_out: np.ndarray | None = None
-) -> Iterator[Progress]:
+def train(model: Autoencoder, x: Examples, config: Config, *, held_out: Examples | None = None) -> Iterator[Progress]:
     """Train the model in place, and yield the progress several times a second and at the end of every epoch.
 
     The same model, data, settings and seed give the same weights on the same machine, whatever is done between
@@ -86,12 +85,12 @@ def train(
     return _with_own_randomness(_train(model, x, config, held_out, step), seed, model.device)
 
 
-def mean_losses(model: Autoencoder, objective: build.Objective, x: np.ndarray) -> Losses:
+def mean_losses(model: Autoencoder, objective: build.Objective, x: Examples) -> Losses:
     """Return the mean terms over all rows; see `terms_of_rows`."""
     return Losses(*terms_of_rows(model, objective, x).mean(1).tolist())
 
 
-def terms_of_rows(model: Autoencoder, objective: build.Objective, x: np.ndarray, draws: int = 1) -> np.ndarray:
+def terms_of_rows(model: Autoencoder, objective: build.Objective, x: Examples, draws: int = 1) -> np.ndarray:
     """Return each row's loss, distortion and rate, (3, n) float64, in float32 and with the same noise at every call.
 
     Args:
@@ -118,18 +117,17 @@ def epochs_for(config: Config, n: int) -> int:
 
 
 def _train(
-    model: Autoencoder, x: np.ndarray, config: Config, held_out: np.ndarray | None, step: Step
+    model: Autoencoder, x: Examples, config: Config, held_out: Examples | None, step: Step
 ) -> Iterator[Progress]:
-    examples, epochs = torch.from_numpy(np.ascontiguousarray(x)), epochs_for(config, len(x))
-    batches = math.ceil(len(x) / config.batch_size)
-    steps = epochs * batches
+    epochs, a_pass = epochs_for(config, len(x)), math.ceil(len(x) / config.batch_size)
+    steps = epochs * a_pass
     taken, began = 0, time.perf_counter()
     for epoch in range(1, epochs + 1):
         meter = _Meter(model.device)
-        for rows in torch.randperm(len(x)).split(config.batch_size):
-            meter.add(step(examples[rows].to(model.device, non_blocking=True), (taken + 0.5) / steps))
+        for batch in batches(x, torch.randperm(len(x)), config.batch_size):
+            meter.add(step(batch.to(model.device, non_blocking=True), (taken + 0.5) / steps))
             taken += 1
-            if meter.is_due() and taken % batches:
+            if meter.is_due() and taken % a_pass:
                 means, speed = meter.means(), meter.speed
                 yield Progress(epoch, epochs, taken, steps, time.perf_counter() - began, speed, means)
         means, speed = meter.means(), meter.speed  # the means wait for the device, so that the speed is true
