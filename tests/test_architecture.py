@@ -11,6 +11,7 @@ SOURCE = Path(enfold.__file__).parent
 LEVELS = [
     "errors",
     "files",
+    "rows",
     "spec",
     "data",
     "devices",

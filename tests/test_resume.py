@@ -1,7 +1,6 @@
 """Nothing is lost: a fit that is killed, stopped or out of space goes on where it was."""
 
 import json
-import os
 import random
 import resource
 import signal
@@ -178,4 +177,4 @@ def test_a_checkpoint_has_no_pickle_and_every_tensor(tmp_path, digits):
     weights = len(list(state.model.parameters()))
     assert sum(name.startswith("optimizer/") for name in tensors) == 3 * weights
     assert all(np.isfinite(value.numpy()).all() for value in tensors.values())
-    assert os.listdir(tmp_path / "checkpoint") == ["000001.safetensors"]
+    assert [path.name for path in (tmp_path / "checkpoint").iterdir()] == ["000001.safetensors"]

@@ -71,7 +71,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _examples(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         rows, _ = _rows(X)
-        return self.model_.spec.conform(np.asarray(validate_data(self, rows, reset=False)))
+        return np.asarray(self.model_.spec.conform(np.asarray(validate_data(self, rows, reset=False))))
 
     def _settings(self, **given: Any) -> dict[str, Any]:
         """Return the settings that were given, with the names that `Config` has."""
@@ -233,5 +233,5 @@ def _rows(X: Any) -> tuple[Any, tuple[int, ...] | None]:
     """Return images as rows, with their (channels, height, width); anything else as it is."""
     if getattr(X, "ndim", 2) <= 2:
         return X, None
-    images = from_array(X).x
+    images = np.asarray(from_array(np.asarray(X)).x)
     return images.reshape(len(images), -1), images.shape[1:]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from enfold.rows import Examples, rows_at_once, unmapped
 from enfold.spec import Spec
 
 ROWS_AT_ONCE = 1000  # when computing without gradients: bounds memory, and costs nothing in speed
@@ -61,7 +62,7 @@ class Autoencoder(nn.Module):
         return next(self.parameters()).device
 
 
-def encode_means(model: Autoencoder, x: np.ndarray) -> np.ndarray:
+def encode_means(model: Autoencoder, x: Examples) -> np.ndarray:
     """Return the means of q(z|x) of raw examples, (n, latent_dim) float32, a bounded number at once."""
     return _in_chunks(lambda part: model.encode(part).mean, x, model)
 
@@ -83,12 +84,26 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
-def chunks(x: np.ndarray) -> Iterator[np.ndarray]:
+def chunks(x: Examples) -> Iterator[np.ndarray]:
     """Yield the rows in order, a bounded number at once."""
     for start in range(0, max(len(x), 1), ROWS_AT_ONCE):
         yield np.ascontiguousarray(x[start : start + ROWS_AT_ONCE])
 
 
-def _in_chunks(f: Callable[[np.ndarray], Tensor], rows: np.ndarray, model: Autoencoder) -> np.ndarray:
+def batches(x: Examples, rows: Tensor, size: int) -> Iterator[Tensor]:
+    """Yield raw examples in the order of their row numbers, `size` at once.
+
+    Rows in files are read for many batches at once, each file's in order, which spares most of the seeking.
+    """
+    x = unmapped(x) if isinstance(x, np.ndarray) else x
+    if isinstance(x, np.ndarray):
+        examples = torch.from_numpy(np.ascontiguousarray(x))
+        yield from (examples[some] for some in rows.split(size))
+        return
+    for some in rows.split(size * max(1, rows_at_once(x) // size)):
+        yield from torch.from_numpy(x[some.numpy()]).split(size)
+
+
+def _in_chunks(f: Callable[[np.ndarray], Tensor], rows: Examples, model: Autoencoder) -> np.ndarray:
     with evaluating(model):
         return np.concatenate([f(part).cpu().numpy() for part in chunks(rows)])

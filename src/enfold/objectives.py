@@ -13,6 +13,7 @@ from torch.distributions import kl_divergence
 
 from enfold.devices import seeded
 from enfold.model import Autoencoder, chunks, evaluating
+from enfold.rows import Examples
 
 NOTEBOOK_WEIGHT = 5e-4  # the notebook's factor of the mean over latent dimensions
 EVALUATION_SEED = 0  # the same noise at every evaluation, so that epochs can be compared
@@ -92,12 +93,12 @@ def notebook(model: Autoencoder, x: Tensor) -> Terms:
     return Terms(distortion / model.spec.size + penalty, distortion, rate)
 
 
-def mean_losses(model: Autoencoder, objective: Objective, x: np.ndarray) -> Losses:
+def mean_losses(model: Autoencoder, objective: Objective, x: Examples) -> Losses:
     """Return the mean terms over all rows; see `terms_of_rows`."""
     return Losses(*terms_of_rows(model, objective, x).mean(1).tolist())
 
 
-def terms_of_rows(model: Autoencoder, objective: Objective, x: np.ndarray, draws: int = 1) -> np.ndarray:
+def terms_of_rows(model: Autoencoder, objective: Objective, x: Examples, draws: int = 1) -> np.ndarray:
     """Return each row's loss, distortion and rate, (3, n) float64, in float32 and with the same noise at every call.
 
     Args:

@@ -82,7 +82,7 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
     axes = latent.shown_axes(means)
     rebuilt = decode_means(model, means[:REBUILT])
     pictures = {
-        "samples": plots.samples(shown.x, shown.labels, spec),
+        "samples": plots.samples(np.asarray(shown.x), shown.labels, spec),
         "curves": plots.curves(run.history.to_dicts()),
         "latent": plots.latent_map(means, held_out.labels, spec, axes),
         "reconstructions": plots.reconstructions(held_out.x[:REBUILT], rebuilt, spec),

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from enfold.errors import InputError
+from enfold.rows import Examples, mapped, pieces
 
 Kind = Literal["intensity", "real"]
 SMALLEST_VARIATION = 1e-6  # relative to the mean; below it a float32 column only varies by rounding
@@ -87,7 +88,7 @@ class Spec:
         colour = {1: "grey", 3: "colour"}.get(self.shape[0], f"{self.shape[0]}-channel")
         return f"{colour} images of {shape} pixels"
 
-    def standardised(self, x: np.ndarray) -> "Spec":
+    def standardised(self, x: Examples) -> "Spec":
         """Return this spec with each real column's offset and scale set to its mean and deviation in `x`.
 
         Args:
@@ -95,8 +96,7 @@ class Spec:
         """
         if self.kind == "intensity":
             return self
-        values = x.reshape(-1, len(self.columns))
-        mean, deviation = values.mean(0, dtype=np.float64), values.std(0, dtype=np.float64)
+        mean, deviation = _moments(x, len(self.columns))
         least = np.maximum(SMALLEST_VARIATION * np.abs(mean), np.finfo(np.float32).tiny)
         scales = np.where(deviation > least, deviation, 1.0)
         columns = [
@@ -105,26 +105,28 @@ class Spec:
         ]
         return replace(self, columns=tuple(columns))
 
-    def conform(self, x: np.ndarray) -> np.ndarray:
+    def conform(self, x: Examples) -> Examples:
         """Return `x` as (n, *shape) of this spec's type, from any array of that many values a row.
 
         Raises:
             InputError: The rows' size is another, or a value is out of range.
         """
-        x = np.asarray(x)
         if x.ndim == 0 or int(np.prod(x.shape[1:])) != self.size or (x.ndim > 2 and x.shape[1:] != self.shape):
             raise InputError(
                 f"The model was made for {self} (rows of shape {self.shape}), but the data has rows of shape "
                 f"{x.shape[1:]}. Give data of that shape, or fit a new model to this one."
             )
-        whole = self.dtype != "uint8" or x.dtype.kind in "biu" or bool(np.all(x == np.rint(x)))
-        within = self.kind == "real" or (x.min(initial=0) >= 0 and x.max(initial=0) <= self.scale.min())
-        if not whole or not within:
+        if not all(self._may_hold(part) for _, part in pieces(x)):
             raise InputError(
                 f"The model was made for {'whole numbers' if self.dtype == 'uint8' else 'numbers'} from 0 to "
                 f"{self.scale.min():g}, but the data has other values. Give it as it was when the model was fitted."
             )
-        return x.astype(self.dtype, copy=False).reshape(-1, *self.shape)
+        return mapped(x, _shaped, self.dtype, self.shape)
+
+    def _may_hold(self, x: np.ndarray) -> bool:
+        """Return whether all values are of the spec's type and in its range."""
+        whole = self.dtype != "uint8" or x.dtype.kind in "biu" or bool(np.all(x == np.rint(x)))
+        return whole and (self.kind == "real" or bool(x.min() >= 0 and x.max() <= self.scale.min()))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -160,3 +162,20 @@ class Spec:
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"The spec is damaged ({error!r}). Restore spec.json or fit again.") from error
         return spec
+
+
+def _moments(x: Examples, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return each column's mean and deviation, (columns,) float64, from one pass (Chan, Golub & LeVeque 1983)."""
+    n, mean, squares = 0, np.zeros(columns), np.zeros(columns)
+    for _, part in pieces(x):
+        values = part.reshape(-1, columns)
+        here, added = values.mean(0, dtype=np.float64), len(values)
+        share = added / (n + added)
+        squares += values.var(0, dtype=np.float64) * added + (here - mean) ** 2 * n * share
+        mean += (here - mean) * share
+        n += added
+    return mean, np.sqrt(squares / n)
+
+
+def _shaped(x: np.ndarray, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    return x.astype(dtype, copy=False).reshape(len(x), *shape)

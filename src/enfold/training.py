@@ -12,8 +12,9 @@ import torch
 from enfold import build
 from enfold.config import Config
 from enfold.devices import autocast_dtype, reseed, same_random_state
-from enfold.model import Autoencoder
+from enfold.model import Autoencoder, batches
 from enfold.objectives import Losses, Terms, mean_losses
+from enfold.rows import Examples, pieces
 from enfold.state import Counters, Diverged, NotFinite, State
 
 T = TypeVar("T")
@@ -59,10 +60,10 @@ class Progress:
 
 def train(
     model: Autoencoder,
-    x: np.ndarray,
+    x: Examples,
     config: Config,
     *,
-    held_out: np.ndarray | None = None,
+    held_out: Examples | None = None,
     state: State | None = None,
 ) -> Iterator[Progress]:
     """Train the model in place, and yield the progress several times a second and at the end of every epoch.
@@ -103,6 +104,7 @@ class _Plan:
 
     def __init__(self, config: Config, examples: int):
         self.config, self.examples = config, examples
+        self.size = config.batch_size * config.accumulate
         self.batches, self.epochs = steps_in_epoch(config, examples), epochs_for(config, examples)
 
     def done(self, step: float, seconds: float) -> float:
@@ -124,18 +126,14 @@ class _Plan:
             return max(counters.step, round(counters.step / max(self.done(0, counters.seconds), 1e-9)))
         return self.epochs * self.batches
 
-    def order(self, epoch: int) -> tuple[torch.Tensor, ...]:
-        """Return the rows of each step of an epoch."""
+    def rows(self, epoch: int, first: int) -> torch.Tensor:
+        """Return the rows of an epoch in its order, from a step's first one on."""
         generator = torch.Generator().manual_seed(int(_stream(self.config.seed, ORDER, epoch).generate_state(1)[0]))
-        rows = torch.randperm(self.examples, generator=generator)
-        return rows.split(self.config.batch_size * self.config.accumulate)
+        return torch.randperm(self.examples, generator=generator)[first * self.size :]
 
 
-def _epochs(
-    state: State, config: Config, x: np.ndarray, held_out: np.ndarray | None, step: Step
-) -> Iterator[Progress]:
+def _epochs(state: State, config: Config, x: Examples, held_out: Examples | None, step: Step) -> Iterator[Progress]:
     plan, objective = _Plan(config, len(x)), build.objective(config)
-    examples = torch.from_numpy(np.ascontiguousarray(x))
 
     def evaluate() -> Losses | None:
         return None if held_out is None else mean_losses(state.learned, objective, held_out)
@@ -143,7 +141,7 @@ def _epochs(
     while not state.counters.finished:
         good = state.snapshot()
         try:
-            yield from _epoch(state, plan, step, examples, evaluate)
+            yield from _epoch(state, plan, step, x, evaluate)
         except NotFinite:
             _set_back(state, *good, x)
             yield _progress(state, plan, note="The loss was not finite: back, with a quarter of the learning rate.")
@@ -151,7 +149,7 @@ def _epochs(
 
 
 def _epoch(
-    state: State, plan: _Plan, step: Step, examples: torch.Tensor, evaluate: Callable[[], Losses | None]
+    state: State, plan: _Plan, step: Step, x: Examples, evaluate: Callable[[], Losses | None]
 ) -> Iterator[Progress]:
     """Take the steps that the epoch still has, and evaluate."""
     counters = state.counters
@@ -160,10 +158,11 @@ def _epoch(
         state.begin_epoch()
     speed = _Speed(counters.seen)
     seeds = _stream(plan.config.seed, NOISE, epoch).generate_state(plan.batches)
-    for rows, seed in zip(plan.order(epoch)[first:], seeds[first:].tolist(), strict=True):
+    examples = batches(x, plan.rows(epoch, first), plan.size)
+    for batch, seed in zip(examples, seeds[first:].tolist(), strict=True):
         reseed(seed, state.model.device)
         done = plan.done(counters.step + 0.5, state.tick())
-        state.add(step(examples[rows].to(state.model.device, non_blocking=True), done))
+        state.add(step(batch.to(state.model.device, non_blocking=True), done))
         counters.step += 1
         if speed.is_due() and counters.step % plan.batches:
             yield _progress(state, plan, speed=speed.now(counters.seen), train=state.means())
@@ -201,7 +200,7 @@ def _stepper(state: State, config: Config) -> Step:
     return step
 
 
-def _set_back(state: State, tensors: dict[str, torch.Tensor], counters: dict, x: np.ndarray) -> None:
+def _set_back(state: State, tensors: dict[str, torch.Tensor], counters: dict, x: Examples) -> None:
     """Go back to a good state, to take smaller steps.
 
     Raises:
@@ -212,9 +211,10 @@ def _set_back(state: State, tensors: dict[str, torch.Tensor], counters: dict, x:
     if setbacks <= MOST_SETBACKS:
         return
     state.conclude("best")
+    least, most = (f([f(part) for _, part in pieces(x)]) for f in (np.min, np.max))
     raise Diverged(
         f"The loss became NaN or infinite near step {step:,}, also with a {1 / SLOWDOWN**MOST_SETBACKS:.0f}th of the "
-        f"learning rate. The data's values go from {x.min():g} to {x.max():g}: check them for some far out of range. "
+        f"learning rate. The data's values go from {least:g} to {most:g}: check them for some far out of range. "
         "Else lower the learning rate, as with --set learning_rate=0.0001, or limit the steps, with --set clip=1."
     )
 

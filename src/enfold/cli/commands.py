@@ -41,8 +41,8 @@ def fit(
     Parameters
     ----------
     source
-        Files (.csv, .npy, .npz, IDX), folders of them, or data sets by name (mnist, digits), joined in order.
-        Without any, mnist.
+        Files (.csv, .parquet, .npy, .npz, IDX), folders of them, or data sets by name (mnist, digits), joined in
+        order. Without any, mnist.
     recipe
         The settings to start from; `enfold recipes` shows them.
     latent_dim
@@ -59,7 +59,7 @@ def fit(
     seed
         Seed of the split, the weights and the training; without it, the recipe's.
     label
-        The label column of a CSV file, where it is not called label, class, target or y.
+        The label column of a CSV or Parquet file, where it is not called label, class, target or y.
     image_shape
         Height x width of flattened images that are not square, as in 28x20, or channels x height x width.
     out
@@ -127,7 +127,7 @@ def evaluate(
     source
         Files, folders or data sets by name, with examples of the run's kind.
     label
-        The label column of a CSV file, where it has neither the run's name nor a usual one.
+        The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one.
     """
     from enfold.metrics import evaluate as evaluate_model
     from enfold.run import open_run
@@ -149,18 +149,19 @@ def data(*source: str, label: str | None = None, image_shape: str | None = None,
     source
         Files, folders or data sets by name, joined in order.
     label
-        The label column of a CSV file, where it is not called label, class, target or y.
+        The label column of a CSV or Parquet file, where it is not called label, class, target or y.
     image_shape
         Height x width of flattened images that are not square, as in 28x20, or channels x height x width.
     """
     import numpy as np
 
     from enfold.data import load
+    from enfold.data.arrays import extent
     from enfold.data.dataset import class_labels, class_name
 
     read = load(*source, label=label, image_shape=_shape(image_shape))
     values: dict[str, Any] = {"rows": len(read), "shape": list(read.spec.shape), "type": read.spec.dtype}
-    values |= {"minimum": float(read.x.min()), "maximum": float(read.x.max())}
+    values |= dict(zip(("minimum", "maximum"), extent(read.x, read.spec.sources[0]), strict=True))
     values |= {"label": read.spec.label or None, "unlabelled": int((~read.labelled).sum())}
     classes = class_labels(read.labels)
     if classes is not None:

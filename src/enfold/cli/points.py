@@ -31,7 +31,7 @@ def encode(
     source
         Files, folders or data sets by name, with examples of the run's kind, in raw units.
     label
-        The label column of a CSV file, where it has neither the run's name nor a usual one.
+        The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one.
     out
         A .csv file with columns row, z0, z1, …, label; or a .npy file with the vectors alone.
     """
@@ -121,7 +121,7 @@ def reconstruct(
     source
         Files, folders or data sets by name, with examples of the run's kind, in raw units.
     label
-        The label column of a CSV file, where it has neither the run's name nor a usual one.
+        The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one.
     n
         How many columns a .png sheet has: the first rows of the source, originals above reconstructions.
     out
@@ -195,7 +195,7 @@ def _read_vectors(path: Path, latent_dim: int) -> "np.ndarray":
             f"Give columns z0 to z{latent_dim - 1}, as `enfold encode` writes them."
         )
     ordered = sorted(axes, key=lambda name: int(name.lstrip("z"))) if path.suffix.lower() == ".csv" else axes
-    return np.ascontiguousarray(found.x[:, [names.index(name) for name in ordered]])
+    return np.ascontiguousarray(np.asarray(found.x)[:, [names.index(name) for name in ordered]])
 
 
 def _in_raw_type(x: "np.ndarray", spec: "Spec") -> "np.ndarray":

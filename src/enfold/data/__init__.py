@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from enfold.data.arrays import from_array, read_array
+from enfold.data.arrays import LABELS_SUFFIX, from_array, read_array
 from enfold.data.bundled import BUNDLED
-from enfold.data.dataset import Dataset, join, renumbered
+from enfold.data.dataset import Dataset, gathered, join, renumbered
 from enfold.data.idx import read_idx
+from enfold.data.parquet import read_parquet
 from enfold.data.tables import read_csv
 from enfold.errors import InputError
+from enfold.rows import Examples, mapped
 from enfold.spec import Spec
 
-FORMATS = ".csv, .csv.gz, .npy, .npz, and IDX files (…-ubyte, .idx, with or without .gz)"
+FORMATS = ".csv, .csv.gz, .parquet, .npy, .npz, and IDX files (…-ubyte, .idx, with or without .gz)"
 
 
 def load(
@@ -24,13 +26,14 @@ def load(
 ) -> Dataset:
     """Return the data set in the sources, joined in order.
 
-    A source is a file (CSV with a header, IDX or IDX.gz, .npy, .npz), a folder of such files, a name ("mnist",
-    "digits"), an array, or a `Dataset`.
+    A source is a file (CSV with a header, Parquet, IDX or IDX.gz, .npy, .npz), a folder of such files, a name
+    ("mnist", "digits"), an array, or a `Dataset`. More than 256 MB of rows in `.npy` files, memory-mapped arrays or
+    Parquet are not read at once: `x` is then no array but `Rows`, which are read when they are indexed.
 
     Args:
         *sources: What to read; without any, "mnist".
-        label: The label column's name in CSV files, if it is none of label, class, target, y. A file without such a
-            column is unlabelled.
+        label: The label column's name in CSV and Parquet files, if it is none of label, class, target, y. A
+            file without such a column is unlabelled.
         labels: The labels of a single array, (n,): numbers, NaN where missing, or names.
         image_shape: (height, width) or (channels, height, width), where rows are flattened images that are not
             square.
@@ -53,7 +56,7 @@ def load(
     parts = [part for source in sources or ("mnist",) for part in _read(source, label, image_shape)]
     if label is not None and not any(part.spec.label == label for part in parts):
         raise InputError(f"No source has a column named '{label}'. Check the label column's name in the header.")
-    return join(parts)
+    return gathered(join(parts))
 
 
 def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
@@ -70,7 +73,8 @@ def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
         InputError: A source cannot be read or its examples do not fit the spec.
     """
     shape = spec.shape if spec.is_image else None
-    data = join([part for source in sources for part in _read(source, label or spec.label or None, shape)])
+    parts = [part for source in sources for part in _read(source, label or spec.label or None, shape)]
+    data = gathered(join(parts))
     x = spec.conform(data.x if spec.is_image or data.spec.is_image else _in_order(data, spec))
     new = [name for name in data.spec.classes if name not in spec.classes]
     classes = (*spec.classes, *new) if data.spec.classes else ()
@@ -94,11 +98,12 @@ def _read(source: Any, label: str | None, image_shape: Sequence[int] | None) -> 
         files = [file for file in sorted(path.iterdir()) if file.is_file() and _is_examples(file)]
         if not files:
             raise InputError(f"The folder {path} holds no data files. Known are {FORMATS}.")
-        return [_read_file(file, label, image_shape) for file in files]
+        data = join([_read_file(file, label, image_shape) for file in files])
+        return [replace(data, spec=replace(data.spec, sources=(str(path),)))]
     return [_read_file(path, label, image_shape)]
 
 
-def _in_order(table: Dataset, spec: Spec) -> np.ndarray:
+def _in_order(table: Dataset, spec: Spec) -> Examples:
     """Return a table's values with the columns in the spec's order, by name; arrays have no names and keep theirs."""
     names, expected = ([column.name for column in each.columns] for each in (table.spec, spec))
     if "array" in (*table.spec.sources, *spec.sources) or len(names) != len(expected):
@@ -109,7 +114,11 @@ def _in_order(table: Dataset, spec: Spec) -> np.ndarray:
             f"{table.spec.sources[0]} has other columns than the model was fitted to, which were "
             f"{', '.join(expected[:6])}, …; '{differing[0]}' is in one of them alone. Rename or drop columns."
         )
-    return table.x[:, [names.index(name) for name in expected]]
+    return mapped(table.x, _columns, tuple(names.index(name) for name in expected))
+
+
+def _columns(x: np.ndarray, numbers: tuple[int, ...]) -> np.ndarray:
+    return x[:, numbers]
 
 
 def _named(name: str) -> Dataset:
@@ -128,6 +137,8 @@ def _read_file(path: Path, label: str | None, image_shape: Sequence[int] | None)
         raise InputError(f"{path} is empty. Give a file with at least one example.")
     if _is_csv(path):
         return read_csv(path, label=label, image_shape=image_shape)
+    if path.suffix.lower() == ".parquet":
+        return read_parquet(path, label=label, image_shape=image_shape)
     if path.suffix.lower() in (".npy", ".npz"):
         return read_array(path, image_shape=image_shape)
     if _is_idx(path):
@@ -145,7 +156,8 @@ def _is_idx(path: Path) -> bool:
 
 def _is_examples(path: Path) -> bool:
     is_labels = _is_idx(path) and "labels" in path.name and "idx1" in path.name
-    return not is_labels and (_is_csv(path) or _is_idx(path) or path.suffix.lower() in (".npy", ".npz"))
+    is_labels = is_labels or path.name.lower().endswith(LABELS_SUFFIX)
+    return not is_labels and (_is_csv(path) or _is_idx(path) or path.suffix.lower() in (".parquet", ".npy", ".npz"))
 
 
 __all__ = ["Dataset", "load", "load_like"]

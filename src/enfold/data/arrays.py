@@ -1,18 +1,28 @@
-"""Arrays, in Python or in `.npy` and `.npz` files."""
+"""Arrays, in Python or in `.npy` and `.npz` files; a `.npy` file's rows stay there until they are asked for."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from enfold.data.dataset import Dataset
 from enfold.errors import InputError
+from enfold.rows import IN_MEMORY, Examples, File, Rows, mapped, pieces, stored, unmapped
 from enfold.spec import Column, Spec
 
 EXAMPLES = ("x", "X", "images", "data", "arr_0")
 LABELS = ("y", "labels", "label", "target")
+LABELS_SUFFIX = ".labels.npy"
 CHANNELS = (1, 3, 4)  # grey, colour, colour with opacity
+
+
+class Extent(NamedTuple):
+    """The smallest and the largest of all values."""
+
+    low: float
+    high: float
 
 
 def from_array(
@@ -25,7 +35,8 @@ def from_array(
     other two-dimensional array is a table.
 
     Args:
-        x: (n, …) numbers. Images hold whole numbers in 0…255, or fractions in 0…1.
+        x: (n, …) numbers. Images hold whole numbers in 0…255, or fractions in 0…1. Rows of a memory-mapped array
+            stay in their file until they are asked for.
         labels: (n,) numbers, NaN where missing, or names, empty or None where missing.
         image_shape: (height, width) or (channels, height, width), for rows that are flattened images.
         source: What to call the array.
@@ -34,13 +45,15 @@ def from_array(
         InputError: The array is empty, not real, not finite, or of no shape or range known here.
     """
     array = _real(x, source)
+    found = extent(array, source)
     if image_shape is not None or array.ndim > 2 or array.dtype == np.uint8:
-        array, column = _pixels(_as_images(array, image_shape, source), source)
+        shape = None if image_shape is None else tuple(image_shape)
+        array, column = _pixels(mapped(array, _as_images, shape, source), found, source)
         columns = (column,)
     else:
-        if np.abs(array).max() > np.finfo(np.float32).max:
+        if max(-found.low, found.high) > np.finfo(np.float32).max:
             raise InputError(f"{source} has numbers that are too large for float32. Rescale them.")
-        array = array.astype(np.float32, copy=False)
+        array = mapped(array, _astype, np.float32)
         columns = tuple(Column(f"column {i}", "real") for i in range(array.shape[1]))
     numbers, classes = encode_labels(labels, len(array), source)
     dtype = "uint8" if array.dtype == np.uint8 else "float32"
@@ -50,20 +63,20 @@ def from_array(
 def read_array(path: Path, *, image_shape: Sequence[int] | None = None) -> Dataset:
     """Return the data set in a `.npy` file, or in a `.npz` file with a key for examples and perhaps one for labels.
 
+    The labels of `some.npy` are in `some.labels.npy` beside it, if there is such a file.
+
     Raises:
         InputError: The file is damaged, holds Python objects, or holds no examples.
     """
+    if path.suffix.lower() == ".npy":
+        beside = path.with_suffix(LABELS_SUFFIX)
+        labels = np.asarray(_stored(beside)) if beside.exists() else None
+        return from_array(_stored(path), labels=labels, image_shape=image_shape, source=str(path))
     try:
-        if path.suffix.lower() == ".npy":  # mapped first, so that a header cannot claim more than the file holds
-            arrays = {EXAMPLES[0]: np.array(np.load(path, mmap_mode="r", allow_pickle=False))}
-        else:
-            with path.open("rb") as file:
-                arrays = dict(np.load(file, allow_pickle=False))
+        with path.open("rb") as file:
+            arrays = dict(np.load(file, allow_pickle=False))
     except Exception as error:  # NumPy raises errors of many kinds for damaged files
-        raise InputError(
-            f"{path} is no array file that can be read safely ({error}). Write it anew with numpy.save or "
-            "numpy.savez from an array of numbers; files with Python objects are refused, as they can run code."
-        ) from error
+        raise _unreadable(path, error) from error
     labels = next((arrays.pop(name) for name in LABELS if name in arrays), None)
     key = next((name for name in EXAMPLES if name in arrays), None)
     if key is None and len(arrays) == 1:
@@ -72,6 +85,21 @@ def read_array(path: Path, *, image_shape: Sequence[int] | None = None) -> Datas
         found = ", ".join(sorted(arrays)) or "none"
         raise InputError(f"{path} has no array named '{EXAMPLES[0]}' with the examples (found: {found}). Save it so.")
     return from_array(arrays[key], labels=labels, image_shape=image_shape, source=str(path))
+
+
+def extent(x: Examples, source: str) -> Extent:
+    """Return the smallest and the largest value.
+
+    Raises:
+        InputError: A value is NaN or infinite.
+    """
+    low, high = np.inf, -np.inf
+    for start, part in pieces(x):
+        if part.dtype.kind == "f" and not np.isfinite(part).all():
+            row = start + int(np.argwhere(~np.isfinite(part))[0][0])
+            raise InputError(f"{source} has NaN or infinity, first in row {row}. Fill in or drop such rows.")
+        low, high = min(low, float(part.min())), max(high, float(part.max()))
+    return Extent(low, high)
 
 
 def encode_labels(labels: Any, n: int, source: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -102,23 +130,47 @@ def encode_labels(labels: Any, n: int, source: str) -> tuple[np.ndarray, tuple[s
         return np.array([position.get(name, np.nan) for name in names]), classes
 
 
-def _real(x: Any, source: str) -> np.ndarray:
-    array = np.asarray(x)
+def _stored(path: Path) -> Examples:
+    """Return the array in a `.npy` file, its rows unread."""
+    try:  # mapped, so that a header cannot claim more than the file holds
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # NumPy raises errors of many kinds for damaged files
+        raise _unreadable(path, error) from error
+    if array.ndim and array.flags.c_contiguous:
+        return stored(File(path, array.offset, len(array)), array.dtype, array.shape[1:])
+    if array.nbytes > IN_MEMORY:
+        raise InputError(
+            f"{path} is too large to be read at once, and its rows are apart, in Fortran's order. Write it anew with "
+            "numpy.save(path, numpy.ascontiguousarray(array))."
+        )
+    return np.array(array)
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path} is no array file that can be read safely ({error}). Write it anew with numpy.save or "
+        "numpy.savez from an array of numbers; files with Python objects are refused, as they can run code."
+    )
+
+
+def _real(x: Any, source: str) -> Examples:
+    array = x if isinstance(x, Rows) else unmapped(np.asanyarray(x))
     if array.dtype.kind not in "biuf":
         raise InputError(
             f"{source} holds values of type {array.dtype}, not real numbers. Convert them: x.astype('float32')."
         )
     if array.ndim not in (2, 3, 4):
         raise InputError(f"{source} has shape {array.shape}. Expected (n, columns), (n, height, width) or one more.")
-    if array.size == 0:
+    if 0 in array.shape:
         raise InputError(f"{source} has shape {array.shape}: it is empty. Give at least one example.")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        row = int(np.argwhere(~np.isfinite(array))[0][0])
-        raise InputError(f"{source} has NaN or infinity, first in row {row}. Fill in or drop such rows.")
     return array
 
 
-def _as_images(array: np.ndarray, image_shape: Sequence[int] | None, source: str) -> np.ndarray:
+def _astype(array: np.ndarray, dtype: type) -> np.ndarray:
+    return array.astype(dtype, copy=False)
+
+
+def _as_images(array: np.ndarray, image_shape: tuple[int, ...] | None, source: str) -> np.ndarray:
     if array.ndim == 2:
         return array.reshape(len(array), *image_shape_of(array.shape[1], image_shape, source))
     if array.ndim == 3:
@@ -158,17 +210,21 @@ def _text(shape: Sequence[int]) -> str:
     return " × ".join(map(str, shape))
 
 
-def _pixels(array: np.ndarray, source: str) -> tuple[np.ndarray, Column]:
+def _pixels(array: Examples, found: Extent, source: str) -> tuple[Examples, Column]:
     """Return images as uint8, or as float32 if they are fractions, and what a pixel is."""
-    low, high = array.min(), array.max()
+    low, high = found
+    binary = Column("pixel", "intensity", scale=1.0)
     if array.dtype == bool:
-        return array.astype(np.uint8), Column("pixel", "intensity", scale=1.0)
-    whole = array.dtype.kind in "iu" or (high > 1 and bool(np.all(array == np.rint(array))))
-    if low >= 0 and whole and high <= 255:
+        return mapped(array, _astype, np.uint8), binary
+    if low >= 0 and high <= 255 and (array.dtype.kind in "iu" or (high > 1 and _are_whole(array))):
         # integers that are only 0 and 1 are binary pixels
-        return array.astype(np.uint8, copy=False), Column("pixel", "intensity", scale=255.0 if high > 1 else 1.0)
+        return mapped(array, _astype, np.uint8), replace(binary, scale=255.0) if high > 1 else binary
     if low >= 0 and high <= 1:
-        return array.astype(np.float32, copy=False), Column("pixel", "intensity", scale=1.0)
+        return mapped(array, _astype, np.float32), binary
     raise InputError(
         f"{source} has pixels from {low:g} to {high:g}. Expected whole numbers in 0…255, or fractions in 0…1."
     )
+
+
+def _are_whole(array: Examples) -> bool:
+    return all(np.array_equal(part, np.rint(part)) for _, part in pieces(array))

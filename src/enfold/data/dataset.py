@@ -1,4 +1,4 @@
-"""Examples in memory, with what is known of them."""
+"""Examples, in memory or in their files, with what is known of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from enfold.errors import InputError
+from enfold.rows import IN_MEMORY, Examples, Rows, joined, selected
 from enfold.spec import Spec
 
 
@@ -14,13 +15,14 @@ class Dataset:
     """Examples, their labels, and what they are.
 
     Attributes:
-        x: Raw values, (n, *spec.shape), of type `spec.dtype`.
+        x: Raw values, (n, *spec.shape), of type `spec.dtype`: an array, or `Rows`, which are read when they are
+            indexed, where there is more than 256 MB of them in files.
         labels: (n,) float64; NaN where a label is missing. Where `spec.classes` has names, a label is the
             position of its name there.
         spec: What an example is.
     """
 
-    x: np.ndarray
+    x: Examples
     labels: np.ndarray
     spec: Spec
 
@@ -29,7 +31,7 @@ class Dataset:
 
     def __getitem__(self, rows: np.ndarray | slice) -> "Dataset":
         """Return some of the rows; they can no longer be read again from the sources alone."""
-        return Dataset(self.x[rows], self.labels[rows], replace(self.spec, sources=("array",)))
+        return Dataset(selected(self.x, rows), self.labels[rows], replace(self.spec, sources=("array",)))
 
     @property
     def labelled(self) -> np.ndarray:
@@ -57,7 +59,13 @@ def join(parts: Sequence[Dataset]) -> Dataset:
     sources = tuple(name for part in parts for name in part.spec.sources)
     label = next((part.spec.label for part in parts if part.spec.label), "")
     spec = replace(first, classes=classes, sources=sources, label=label)
-    return Dataset(np.concatenate([part.x for part in parts]), np.concatenate(labels), spec)
+    return Dataset(joined([part.x for part in parts]), np.concatenate(labels), spec)
+
+
+def gathered(data: Dataset) -> Dataset:
+    """Return the data set with its rows in memory, if they are not too large."""
+    fits = isinstance(data.x, Rows) and data.x.nbytes <= IN_MEMORY
+    return replace(data, x=np.asarray(data.x)) if fits else data
 
 
 def renumbered(part: Dataset, classes: tuple[str, ...]) -> np.ndarray:

@@ -1,9 +1,13 @@
-"""CSV files: a row an example, with pixels or any other numbers in its columns, and perhaps a label."""
+"""CSV files: a row an example, with pixels or any other numbers in its columns, and perhaps a label.
+
+What a column is, its name tells; Parquet's columns are named alike.
+"""
 
 import csv
 import gzip
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,11 +17,38 @@ import polars as pl
 from enfold.data.arrays import encode_labels, image_shape_of
 from enfold.data.dataset import Dataset
 from enfold.errors import InputError
+from enfold.rows import Examples, mapped
 from enfold.spec import Column, Spec
 
 LONGEST_PIXEL = 20  # digits; leading zeros are fine, and int() is slow for very long texts
 LABEL_NAMES = ("label", "class", "target", "y")
 PIXEL_NAME = re.compile(r"(pixel|px)[ _-]?\d+|\d+x\d+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the columns of a table are.
+
+    Attributes:
+        label: The label column's name, if there is one.
+        features: The other columns' names, pixels in the order of their numbers.
+        image: (channels, height, width), if they are pixels.
+    """
+
+    label: str | None
+    features: list[str]
+    image: tuple[int, int, int] | None
+
+    def dataset(self, x: Examples, labels: np.ndarray, classes: tuple[str, ...], path: Path) -> Dataset:
+        """Return the data set of a table's features, (n, features), its labels and their names."""
+        if self.image is None:
+            columns = tuple(Column(name, "real") for name in self.features)
+            spec = Spec(x.shape[1:], columns, "float32", classes, (str(path),), self.label or "")
+        else:
+            x = mapped(x, _reshaped, self.image)
+            column = Column("pixel", "intensity", scale=255.0)
+            spec = Spec(self.image, (column,), "uint8", classes, (str(path),), self.label or "")
+        return Dataset(x, labels, spec)
 
 
 def read_csv(path: Path, *, label: str | None = None, image_shape: Sequence[int] | None = None) -> Dataset:
@@ -37,35 +68,36 @@ def read_csv(path: Path, *, label: str | None = None, image_shape: Sequence[int]
         InputError: The file is empty or ragged, or a cell is not such a number; the message names the place.
     """
     names = _header(path)
-    label_column = _label_column(names, label, path)
-    features = [name for name in names if name != label_column]
+    layout = layout_of(names, label, image_shape, path)
+    are_pixels = layout.image is not None
+    frame = _parse(path, names, layout.label, pl.UInt8 if are_pixels else pl.Float64)
+    with np.errstate(over="ignore"):
+        x = _values(frame, layout.features, np.uint8 if are_pixels else np.float32)
+    numbers, classes = _labels(frame, layout.label, path)
+    if not np.isfinite(x).all():
+        _explain(path, names, layout.label, pixels=False)
+    return layout.dataset(x, numbers, classes, path)
+
+
+def layout_of(names: list[str], label: str | None, image_shape: Sequence[int] | None, path: Path) -> Layout:
+    """Return what the columns of these names are; the arguments are those of `read_csv`.
+
+    Raises:
+        InputError: There is no column beside the label, more than one label column, or a column among pixels that is
+            none.
+    """
+    label = _label_column(names, label, path)
+    features = [name for name in names if name != label]
     if not features:
         raise InputError(f"{path} has no columns beside the label. Give a file with at least one.")
-    if image_shape is not None or _are_positions(features) or any(PIXEL_NAME.fullmatch(name) for name in features):
-        return _pixels(path, names, label_column, image_shape)
-    frame = _parse(path, names, label_column, pl.Float64)
-    with np.errstate(over="ignore"):
-        x = _values(frame, features, np.float32)
-    numbers, classes = _labels(frame, label_column, path)
-    if not np.isfinite(x).all():
-        _explain(path, names, label_column, pixels=False)
-    columns = tuple(Column(name, "real") for name in features)
-    return Dataset(x, numbers, Spec(x.shape[1:], columns, "float32", classes, (str(path),), label_column or ""))
-
-
-def _pixels(path: Path, names: list[str], label_column: str | None, image_shape: Sequence[int] | None) -> Dataset:
-    features = [name for name in names if name != label_column]
     other = [] if _are_positions(features) else [name for name in features if not PIXEL_NAME.fullmatch(name)]
     if not other:
         features.sort(key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
+    elif image_shape is None and len(other) == len(features):
+        return Layout(label, features, None)
     elif image_shape is None:
         raise InputError(f"{path} has pixel columns and the column '{other[0]}'. Drop it, or name it with --label.")
-    shape = image_shape_of(len(features), image_shape, str(path))
-    frame = _parse(path, names, label_column, pl.UInt8)
-    x = _values(frame, features, np.uint8).reshape(-1, *shape)
-    numbers, classes = _labels(frame, label_column, path)
-    column = Column("pixel", "intensity", scale=255.0)
-    return Dataset(x, numbers, Spec(shape, (column,), "uint8", classes, (str(path),), label_column or ""))
+    return Layout(label, features, image_shape_of(len(features), image_shape, str(path)))
 
 
 def _header(path: Path) -> list[str]:
@@ -150,6 +182,10 @@ def _is_fine(cell: str, pixels: bool) -> bool:
 def _are_positions(names: list[str]) -> bool:
     """Return whether the names count the columns from 0 or 1 on, in any order."""
     return set(names) in ({str(i) for i in range(len(names))}, {str(i + 1) for i in range(len(names))})
+
+
+def _reshaped(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return x.reshape(len(x), *shape)
 
 
 def _is_number(cell: str) -> bool:

@@ -12,6 +12,7 @@ from enfold.metrics.embedding import knn_accuracy
 from enfold.metrics.likelihood import active_units, negative_elbo, reconstruction_mse
 from enfold.model import Autoencoder, encode_means
 from enfold.objectives import mean_losses
+from enfold.rows import Examples
 
 KNN_ROWS = 20_000  # at most, of the labelled training rows
 
@@ -43,7 +44,7 @@ def evaluate(model: Autoencoder, config: Config, data: Dataset, known: Dataset |
     return figures
 
 
-def _bound(model: Autoencoder, config: Config, x: np.ndarray) -> dict[str, float | None]:
+def _bound(model: Autoencoder, config: Config, x: Examples) -> dict[str, float | None]:
     if config.objective == "autoencoder":  # its posterior has no width that means anything
         distortion = mean_losses(model, build.objective(config), x).distortion
         return {"negative_elbo": None, "distortion": distortion, "rate": None}

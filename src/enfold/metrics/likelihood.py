@@ -6,13 +6,14 @@ from torch.distributions import kl_divergence
 
 from enfold.model import Autoencoder, chunks, decode_means, evaluating
 from enfold.objectives import EVALUATION_SEED, elbo, terms_of_rows
+from enfold.rows import Examples
 
 DRAWS = 4  # of z for each example, in the mean distortion
 SHARED_DRAWS = 32  # of noise for all examples, in the bound of each; a power of two, for Sobol's balance
 ACTIVE_VARIANCE = 0.01  # Burda, Grosse & Salakhutdinov 2016, section 5.2
 
 
-def negative_elbo(model: Autoencoder, x: np.ndarray) -> dict[str, float]:
+def negative_elbo(model: Autoencoder, x: Examples) -> dict[str, float]:
     """Return the means over examples of −ELBO, distortion and rate, in nats:
 
         negative_elbo = distortion + rate ≥ −log p(x).
@@ -25,7 +26,7 @@ def negative_elbo(model: Autoencoder, x: np.ndarray) -> dict[str, float]:
     return {"negative_elbo": loss, "distortion": distortion, "rate": rate}
 
 
-def log_likelihood_bounds(model: Autoencoder, x: np.ndarray) -> np.ndarray:
+def log_likelihood_bounds(model: Autoencoder, x: Examples) -> np.ndarray:
     """Return the ELBO of each example, (n,), in nats: a lower bound to log p(x).
 
     Every example is given the same `SHARED_DRAWS` draws of noise, spread evenly by a scrambled Sobol sequence (Owen
@@ -58,7 +59,7 @@ def active_units(means: np.ndarray) -> int:
     return int((means.var(0) > ACTIVE_VARIANCE).sum())
 
 
-def reconstruction_mse(model: Autoencoder, x: np.ndarray, means: np.ndarray) -> float:
+def reconstruction_mse(model: Autoencoder, x: Examples, means: np.ndarray) -> float:
     """Return the mean squared error of the reconstructions at the posterior means.
 
     Args:
@@ -70,5 +71,8 @@ def reconstruction_mse(model: Autoencoder, x: np.ndarray, means: np.ndarray) -> 
         The mean over examples and values, in units of each column's squared scale: of 0…1 for pixels, of the
         training rows' variance for real columns.
     """
-    error = (decode_means(model, means) - x) / model.spec.scale
-    return float(np.mean(np.square(error, dtype=np.float64)))
+    total = 0.0
+    for part, z in zip(chunks(x), chunks(means), strict=True):
+        error = (decode_means(model, z) - part) / model.spec.scale
+        total += float(np.square(error, dtype=np.float64).sum())
+    return total / (len(x) * model.spec.size)

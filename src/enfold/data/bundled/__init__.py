@@ -28,7 +28,7 @@ def mnist() -> Dataset:
     parts = {name: read_idx(MNIST / f"{name}-images-idx3-ubyte.gz") for name in MNIST_SHA256}
     for name, part in parts.items():
         header = struct.pack(">4B3I", 0, 0, 8, 3, len(part), 28, 28)
-        if hashlib.sha256(header + part.x.tobytes()).hexdigest() != MNIST_SHA256[name]:
+        if hashlib.sha256(header + np.asarray(part.x).tobytes()).hexdigest() != MNIST_SHA256[name]:
             raise InputError(f"The bundled MNIST images ({name}) were changed. Install enfold again.")
     return join(list(parts.values()))
 

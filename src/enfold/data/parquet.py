@@ -1,0 +1,150 @@
+"""Parquet files: tables like CSV's, or a column of lists of numbers.
+
+Parquet has no access to single rows. So its values are unpacked, some rows at once, into a temporary file that has no
+name and goes when nobody reads it any more.
+"""
+
+import logging
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from itertools import starmap
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from enfold.data.arrays import encode_labels, from_array
+from enfold.data.dataset import Dataset
+from enfold.data.tables import layout_of
+from enfold.errors import InputError
+from enfold.rows import IN_MEMORY, File, Rows, stored
+
+AT_ONCE = 2**26  # bytes; smaller pieces are slow, as each begins with the file's directory
+
+
+def read_parquet(path: Path, *, label: str | None = None, image_shape: Sequence[int] | None = None) -> Dataset:
+    """Return the data set in a Parquet file, its rows unread.
+
+    The columns hold numbers and are named as in CSV files, see `read_csv`. Or there is a single column of lists or
+    arrays beside the label, which holds what a `.npy` file would.
+
+    Args:
+        path: The file.
+        label: The label column's name, if it is none of label, class, target, y.
+        image_shape: (height, width) or (channels, height, width) of flattened images.
+
+    Raises:
+        InputError: The file is damaged or empty, or a value is no number or out of range.
+    """
+    try:
+        frame = pl.scan_parquet(path, glob=False)
+        types = dict(frame.collect_schema())
+        are_lists = any(type_.is_nested() for type_ in types.values())
+        layout = layout_of([*types], label, None if are_lists else image_shape, path)
+        _check_types({name: types[name] for name in layout.features}, path)
+        first = frame.head(1).collect()
+        if first.is_empty():
+            raise InputError(f"{path} has no rows. Give at least one.")
+        parts = _parts(frame.select(layout.features), int(first.estimated_size()), path)
+        labels, classes = _labels(frame, layout.label, path)
+        if not are_lists:
+            read = partial(_numbers, are_pixels=layout.image is not None, path=path)
+            return layout.dataset(_unpacked(starmap(read, parts), path), labels, classes, path)
+        read = partial(_lists, length=np.size(first[layout.features[0]][0]), path=path)
+        data = from_array(_unpacked(starmap(read, parts), path), image_shape=image_shape, source=str(path))
+        return Dataset(data.x, labels, replace(data.spec, classes=classes, label=layout.label or ""))
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{path} cannot be read as a Parquet file ({error}). Check the file.") from error
+
+
+def _check_types(types: dict[str, pl.DataType], path: Path) -> None:
+    for name, type_ in types.items():
+        inner = type_
+        while isinstance(inner, pl.Array) or (isinstance(inner, pl.List) and inner is type_):
+            inner = inner.inner
+        if not (inner.is_numeric() or inner == pl.Boolean):
+            raise InputError(f"{path} has {type_} in the column '{name}', expected numbers. Convert or drop it.")
+        if inner is not type_ and len(types) > 1:
+            raise InputError(f"{path} has columns beside '{name}', which has lists. Keep one of them, and the label.")
+
+
+def _labels(frame: pl.LazyFrame, label: str | None, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    if label is None:
+        return encode_labels(None, frame.select(pl.len()).collect().item(), str(path))
+    column = frame.select(label).collect()[label]
+    values = column.to_numpy() if column.dtype.is_numeric() else np.array(column.to_list(), dtype=object)
+    return encode_labels(values, len(column), str(path))
+
+
+def _parts(frame: pl.LazyFrame, row_bytes: int, path: Path) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Yield the rows in order, some at once, each time with the first one's number."""
+    n, step = frame.select(pl.len()).collect().item(), max(1, AT_ONCE // max(row_bytes, 1))
+    if n * row_bytes > IN_MEMORY:
+        size = f"{n * row_bytes / 2**30:.1f} GB"
+        logging.getLogger("enfold").warning("%s: unpacking %s into %s", path, size, tempfile.gettempdir())
+    for start in range(0, n, step):
+        yield start, frame.slice(start, step).collect()
+
+
+def _numbers(start: int, part: pl.DataFrame, are_pixels: bool, path: Path) -> np.ndarray:
+    """Return columns as (n, columns): pixels as uint8, other numbers as float32."""
+    values = part.to_numpy() if are_pixels else part.cast(pl.Float64).to_numpy()
+    if are_pixels:
+        fine = (values >= 0) & (values <= 255) & (values == np.rint(values))
+    else:
+        fine = np.abs(values) <= np.finfo(np.float32).max
+    if not fine.all():
+        row, column = np.argwhere(~fine)[0]
+        expected, cell = (
+            "a whole number from 0 to 255" if are_pixels else "a finite number",
+            part[int(row), int(column)],
+        )
+        raise InputError(
+            f"{path}, row {start + row}, column '{part.columns[column]}': expected {expected}, got "
+            f"{'nothing' if cell is None else cell}. Mend or drop the row."
+        )
+    return values.astype(np.uint8 if are_pixels else np.float32)
+
+
+def _lists(start: int, part: pl.DataFrame, length: int, path: Path) -> np.ndarray:
+    """Return a column of lists as (n, length), one of arrays as (n, …)."""
+    column = part.to_series()
+    if isinstance(column.dtype, pl.List):
+        wrong = column.list.len().fill_null(0) != length
+        if wrong.any():
+            raise InputError(
+                f"{path}, row {start + int(wrong.to_numpy().argmax())}: expected a list of {length} numbers, as in "
+                "the first row. Mend or drop the row."
+            )
+        column = column.list.to_array(length)
+    values = column.to_numpy()
+    if values.dtype.kind == "f" and not np.isfinite(values).all():  # missing numbers are NaN now
+        row = start + int(np.argwhere(~np.isfinite(values))[0][0])
+        raise InputError(
+            f"{path} has missing numbers, NaN or infinity, first in row {row}. Fill in or drop such rows."
+        )
+    return values
+
+
+def _unpacked(parts: Iterable[np.ndarray], path: Path) -> Rows:
+    """Return the parts' rows, from a temporary file."""
+    n, part = 0, np.empty((0, 0))
+    with ExitStack() as stack:
+        try:
+            handle = stack.enter_context(tempfile.TemporaryFile(prefix="enfold-"))
+            for part in parts:
+                handle.write(np.ascontiguousarray(part).data)
+                n += len(part)
+            handle.flush()
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be unpacked into {tempfile.gettempdir()} ({error.strerror}). Free some space there, "
+                "or name another folder in the environment variable TMPDIR."
+            ) from error
+        file = File(handle, 0, n)
+        weakref.finalize(file, stack.pop_all().close)
+    return stored(file, part.dtype, part.shape[1:])

@@ -1,0 +1,249 @@
+"""Rows that stay in their files until they are asked for, so that data may be larger than memory.
+
+They are read, not memory-mapped: pages that a map has touched count as resident until it is closed, and reading a
+batch of random rows takes a third of the time.
+"""
+
+import mmap
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from enfold.errors import InputError
+
+IN_MEMORY = 2**28  # bytes; what is no larger is read at once
+AT_ONCE = 2**24  # bytes; larger pieces are not read any faster
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows that are read when they are indexed, by a slice or by an array of row numbers in any order.
+
+    Attributes:
+        shape: (n, …), as of an array.
+        dtype: Of the values.
+        read: Row numbers, (m,) int64, in 0…n − 1 → a new array, (m, …).
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    read: Callable[[np.ndarray], np.ndarray]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        numbers = self._numbers(rows)
+        if numbers.ndim == 0:
+            return self.read(numbers[None])[0]
+        step = rows_at_once(self)
+        if len(numbers) <= step:
+            return self.read(numbers)
+        out = np.empty((len(numbers), *self.shape[1:]), self.dtype)
+        for start in range(0, len(numbers), step):
+            out[start : start + step] = self.read(numbers[start : start + step])
+        return out
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+    @property
+    def ndim(self) -> int:
+        """How many dimensions there are, the rows' own included."""
+        return len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes all rows would take in memory."""
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+    def select(self, rows: Any) -> "Rows":
+        """Return some of the rows, still unread."""
+        numbers = self._numbers(rows)
+        return Rows((len(numbers), *self.shape[1:]), self.dtype, lambda some: self.read(numbers[some]))
+
+    def _numbers(self, rows: Any) -> np.ndarray:
+        """Return what `rows` selects as row numbers from 0."""
+        n = len(self)
+        if isinstance(rows, slice):
+            return np.arange(*rows.indices(n))
+        numbers = np.asarray(rows)
+        if numbers.dtype == bool and numbers.shape == (n,):
+            return np.flatnonzero(numbers)
+        if numbers.size and (numbers.dtype.kind not in "iu" or numbers.min() < -n or numbers.max() >= n):
+            raise IndexError(f"expected numbers of {n} rows, got {numbers}")
+        return np.where(numbers < 0, numbers + n, numbers).astype(np.int64)
+
+
+Examples = np.ndarray | Rows  # in memory, or yet to be read
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that holds rows one after another.
+
+    Attributes:
+        source: Where it is, or an open file that has no name.
+        offset: The first row's place in bytes.
+        rows: How many there are.
+    """
+
+    source: Path | IO[bytes]
+    offset: int
+    rows: int
+
+    def read(self, rows: np.ndarray, size: int) -> list[bytes]:
+        """Return the rows, of `size` bytes each, with rows that follow each other in one piece.
+
+        Args:
+            rows: Row numbers, in order.
+            size: Bytes of a row.
+
+        Raises:
+            InputError: The file is shorter than it was.
+        """
+        firsts = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
+        places = (self.offset + rows[firsts] * size).tolist()
+        lengths = (np.diff(firsts, append=len(rows)) * size).tolist()
+        with self._opened() as handle:
+            if hasattr(os, "posix_fadvise"):  # the disk seeks all places at the same time
+                for place, length in zip(places, lengths, strict=True):
+                    os.posix_fadvise(handle, place, length, os.POSIX_FADV_WILLNEED)
+            pieces = [_read_at(handle, length, place) for place, length in zip(places, lengths, strict=True)]
+        if sum(map(len, pieces)) != len(rows) * size:
+            raise InputError(f"{self.source} has become shorter while it was read. Restore it.")
+        return pieces
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        """Lend a descriptor, anew at every reading: there may be more files than a process may hold open."""
+        if not isinstance(self.source, Path):
+            yield self.source.fileno()
+            return
+        handle = os.open(self.source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            yield handle
+        finally:
+            os.close(handle)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """Reads rows of one layout from files, and takes them through some steps."""
+
+    files: tuple[File, ...]
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    steps: tuple[tuple[Callable[..., np.ndarray], tuple[Any, ...]], ...] = ()
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        return np.cumsum([0, *(file.rows for file in self.files)])
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        order = np.argsort(rows, kind="stable")
+        ordered = rows[order]
+        bounds = np.searchsorted(ordered, self.starts)
+        size = int(np.prod(self.shape)) * self.dtype.itemsize
+        pieces = []
+        for i in np.flatnonzero(np.diff(bounds)):
+            pieces += self.files[i].read(ordered[bounds[i] : bounds[i + 1]] - self.starts[i], size)
+        raw = np.frombuffer(bytearray().join(pieces), self.dtype).reshape(len(rows), *self.shape)
+        found = np.empty_like(raw)
+        found[order] = raw
+        for f, arguments in self.steps:
+            found = f(found, *arguments)
+        return found
+
+
+def stored(file: File, dtype: np.dtype, shape: tuple[int, ...]) -> Rows:
+    """Return the rows in a file.
+
+    Args:
+        file: Where they are.
+        dtype: Of the values.
+        shape: Of a row.
+    """
+    return Rows((file.rows, *shape), dtype, _Stored((file,), dtype, shape))
+
+
+def mapped(x: Examples, f: Callable[..., np.ndarray], *arguments: Any) -> Examples:
+    """Return `f(x, *arguments)`, computed when the rows are read if they are not in memory.
+
+    Args:
+        x: Rows, (n, …).
+        f: Takes rows, any number of them, to as many new rows, each on its own.
+        *arguments: Further ones, hashable.
+    """
+    if isinstance(x, np.ndarray):
+        return f(x, *arguments)
+    probe = f(np.empty((0, *x.shape[1:]), x.dtype), *arguments)
+    read = x.read
+    if isinstance(read, _Stored):
+        return Rows((len(x), *probe.shape[1:]), probe.dtype, replace(read, steps=(*read.steps, (f, arguments))))
+    return Rows((len(x), *probe.shape[1:]), probe.dtype, lambda rows: f(read(rows), *arguments))
+
+
+def joined(parts: Sequence[Examples]) -> Examples:
+    """Return rows of one shape and type one after another; in memory if all of them are."""
+    if len(parts) == 1:
+        return parts[0]
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    if len(arrays) == len(parts):
+        return np.concatenate(arrays)
+    starts = np.cumsum([0, *map(len, parts)])
+    shape, dtype = (int(starts[-1]), *parts[0].shape[1:]), parts[0].dtype
+    reads = [part.read for part in parts if isinstance(part, Rows) and isinstance(part.read, _Stored)]
+    if len(reads) == len(parts) and len({(read.dtype, read.shape, read.steps) for read in reads}) == 1:
+        return Rows(shape, dtype, replace(reads[0], files=tuple(file for read in reads for file in read.files)))
+
+    def read(rows: np.ndarray) -> np.ndarray:
+        found, part_of = np.empty((len(rows), *shape[1:]), dtype), np.searchsorted(starts, rows, "right") - 1
+        for i in np.unique(part_of):
+            found[part_of == i] = parts[i][rows[part_of == i] - starts[i]]
+        return found
+
+    return Rows(shape, dtype, read)
+
+
+def selected(x: Examples, rows: Any) -> Examples:
+    """Return some rows, unread if they are not in memory."""
+    return x.select(rows) if isinstance(x, Rows) else x[rows]
+
+
+def pieces(x: Examples) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the rows in order, a bounded number at once, each time with the first one's number."""
+    step = rows_at_once(x)
+    for start in range(0, len(x), step):
+        yield start, x[start : start + step]
+
+
+def unmapped(x: np.ndarray) -> Examples:
+    """Return a memory-mapped array's rows as `Rows`, so that they do not stay resident; any other array as it is."""
+    root = x
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    if not isinstance(root, np.memmap) or not isinstance(root.base, mmap.mmap) or not x.ndim:
+        return x
+    if root.filename is None or root.mode == "c" or not x.flags.c_contiguous:  # not as it is in the file
+        return Rows(x.shape, x.dtype, lambda rows: np.array(x[rows]))
+    place = root.offset + x.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+    return stored(File(Path(root.filename), place, len(x)), x.dtype, x.shape[1:])
+
+
+def rows_at_once(x: Examples) -> int:
+    """Return how many rows to take at once, so that memory stays bounded."""
+    return max(1, AT_ONCE * len(x) // max(x.nbytes, 1))
+
+
+def _read_at(handle: int, length: int, place: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(handle, length, place)
+    os.lseek(handle, place, os.SEEK_SET)
+    return os.read(handle, length)
