@@ -13,6 +13,7 @@ from enfold.metrics.embedding import knn_accuracy
 from enfold.metrics.likelihood import active_units, log_likelihood_bounds, negative_elbo, reconstruction_mse
 from enfold.model import decode_means, encode_means
 from enfold.objectives import mean_losses
+from enfold.state import State
 from enfold.training import epochs_for
 
 QUICK = Config(width=64, depth=1, epochs=3, batch_size=100)
@@ -197,3 +198,110 @@ def test_a_bound_does_not_depend_on_the_rows_beside_it(digits):
     together = log_likelihood_bounds(model, digits.x[:20])
     alone = np.concatenate([log_likelihood_bounds(model, digits.x[i : i + 1]) for i in range(20)])
     np.testing.assert_allclose(together, alone, rtol=1e-5)
+
+
+def test_accumulated_batches_give_the_gradient_of_one_large_batch(digits):
+    """Without noise, the parts' gradients add up to the whole's; float32 sums in another order."""
+    plain = QUICK.with_settings({"objective": "autoencoder", "precision": "float32", "epochs": 1})
+    whole = fitted(digits, plain.with_settings({"batch_size": 300}))
+    parts = fitted(digits, plain.with_settings({"batch_size": 100, "accumulate": 3}))
+    for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_a_clipped_gradient_is_no_longer_than_asked(digits):
+    config = QUICK.with_settings({"clip": 0.01, "epochs": 1})
+    state = State(build.autoencoder(config, digits.spec), config)
+    norms, step = [], state.optimizer.step
+
+    def watched():
+        norms.append(torch.cat([p.grad.flatten() for p in state.parameters if p.grad is not None]).norm().item())
+        step()
+
+    state.optimizer.step = watched
+    list(train(state.model, digits.x, config, state=state))
+    assert norms
+    assert max(norms) <= 0.01 * (1 + 1e-4)
+
+
+def test_the_average_follows_the_weights(digits):
+    """With a decay of zero it is the weights; with a decay near one it stays near where they began."""
+    begun = build.autoencoder(QUICK, digits.spec)
+    plain = fitted(digits, QUICK)
+    near = fitted(digits, QUICK.with_settings({"ema": 1e-6}))
+    far = fitted(digits, QUICK.with_settings({"ema": 0.9999}))
+
+    def distance(a, b):
+        return sum((x - y).norm().item() for x, y in zip(a.parameters(), b.parameters(), strict=True))
+
+    assert distance(near, plain) < 1e-3 * distance(begun, plain)
+    assert distance(far, begun) < 0.05 * distance(begun, plain)
+
+
+def test_one_cycle_rises_and_falls():
+    rate = build.schedule(Config(schedule="one_cycle"))
+    values = [rate(done) for done in np.linspace(0, 1, 101)]
+    assert values[0] == pytest.approx(0.04)
+    assert np.argmax(values) == 30
+    assert values[30] == 1
+    assert values[-1] == pytest.approx(0)
+    assert np.all(np.diff(values[:31]) > 0)
+    assert np.all(np.diff(values[30:]) < 0)
+
+
+def test_a_time_budget_ends_the_training_with_its_schedule(digits):
+    config = QUICK.with_settings({"minutes": 0.02, "epochs": 1})
+    model = build.autoencoder(config, digits.spec)
+    *_, last = train(model, digits.x, config, held_out=digits.x[:50])
+    assert last.ends_epoch
+    assert last.step == last.steps
+    assert last.epoch > 1  # the epochs asked for do not count
+    assert last.seconds >= 1.2
+
+
+def test_patience_stops_and_the_best_weights_are_kept(digits):
+    """With a learning rate that grows far too large for the last epochs, the best one is not the last."""
+    config = QUICK.with_settings({"epochs": 200, "learning_rate": 0.02, "schedule": "constant", "patience": 3})
+    seen, unseen = digits.x[:300], digits.x[300:]
+    ends, losses = {}, {}
+    for keep in ("last", "best"):
+        kept = config.with_settings({"keep": keep})
+        model = build.autoencoder(kept, digits.spec)
+        ends[keep] = [each for each in train(model, seen, kept, held_out=unseen) if each.ends_epoch]
+        losses[keep] = mean_losses(model, build.objective(kept), unseen).loss
+    history = [end.held_out.loss for end in ends["best"]]
+    assert len(history) < 200
+    assert len(history) - 1 - int(np.argmin(history)) == 3
+    assert losses["best"] == pytest.approx(min(history), rel=1e-6)
+    assert losses["last"] == pytest.approx(history[-1], rel=1e-6)
+
+
+def test_a_loss_that_is_not_finite_sets_training_back_to_go_on_more_slowly(digits):
+    """Weights spoilt in the second epoch: back to its beginning, and at the end the model is sound."""
+    config = QUICK.with_settings({"epochs": 3})
+    state = State(build.autoencoder(config, digits.spec), config)
+    notes, ends, spoilt = [], [], False
+    for each in train(state.model, digits.x, config, state=state):
+        notes += [each.note] if each.note else []
+        ends += [each.epoch] if each.ends_epoch else []
+        if each.ends_epoch and each.epoch == 1 and not spoilt:
+            spoilt = True
+            step = state.optimizer.step
+
+            def once(step=step):
+                state.optimizer.step = step
+                step()
+                state.parameters[0].data.fill_(torch.nan)
+
+            state.optimizer.step = once
+    assert len(notes) == 1
+    assert "quarter of the learning rate" in notes[0]
+    assert ends == [1, 2, 3]
+    assert state.counters.setbacks == 1
+    assert state.is_finite()
+    assert state.optimizer.param_groups[0]["lr"] < config.learning_rate / 4
+
+
+def test_every_epoch_tells_its_speed(digits):
+    model = build.autoencoder(QUICK, digits.spec)
+    assert all(each.examples_per_second > 0 for each in train(model, digits.x, QUICK))
