@@ -32,6 +32,7 @@ def write(path: str | Path, content: bytes | str) -> Path:
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
+        _sync(path.parent)
     except OSError as error:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
@@ -61,6 +62,16 @@ def read_json(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path} is missing; a run folder must hold it. Restore it or fit again.") from error
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is damaged ({error}). Restore it or fit again.") from error
+
+
+def _sync(folder: Path) -> None:
+    """See to it that a new name in a folder outlives a loss of power, where folders can be synced."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _umask() -> int:
