@@ -1,6 +1,6 @@
 """The autoencoder: an encoder x → q(z|x), a decoder z → p(x|z) and a prior p(z), all of them distributions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 from enfold.rows import Examples, rows_at_once, unmapped
 from enfold.spec import Spec
 
-ROWS_AT_ONCE = 1000  # when computing without gradients: bounds memory, and costs nothing in speed
+ROWS_AT_ONCE = 128  # when computing without gradients: bounds memory, and keeps what convolutions make in cache
 
 
 class Autoencoder(nn.Module):
@@ -104,6 +104,19 @@ def batches(x: Examples, rows: Tensor, size: int) -> Iterator[Tensor]:
         yield from torch.from_numpy(x[some.numpy()]).split(size)
 
 
+def in_one(x: Examples, parts: Iterable[np.ndarray]) -> np.ndarray:
+    """Return what was computed for each chunk of `x` as one array, (n, …).
+
+    Small arrays kept between large ones that come and go would hold the heap apart: 0.7 GB for 260,000 examples.
+    """
+    out, done = np.empty(0), 0
+    for part in parts:
+        out = out if done else np.empty((len(x), *part.shape[1:]), part.dtype)
+        out[done : done + len(part)] = part
+        done += len(part)
+    return out
+
+
 def _in_chunks(f: Callable[[np.ndarray], Tensor], rows: Examples, model: Autoencoder) -> np.ndarray:
     with evaluating(model):
-        return np.concatenate([f(part).cpu().numpy() for part in chunks(rows)])
+        return in_one(rows, (f(part).cpu().numpy() for part in chunks(rows)))

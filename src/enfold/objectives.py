@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import kl_divergence
 
 from enfold.devices import seeded
-from enfold.model import Autoencoder, chunks, evaluating
+from enfold.model import Autoencoder, chunks, evaluating, in_one
 from enfold.rows import Examples
 
 NOTEBOOK_WEIGHT = 5e-4  # the notebook's factor of the mean over latent dimensions
@@ -107,10 +107,11 @@ def terms_of_rows(model: Autoencoder, objective: Objective, x: Examples, draws: 
         x: Raw examples, (n, *shape).
         draws: How often to draw z for each row; the terms are the means.
     """
-    found = []
+
+    def terms_of(part: np.ndarray) -> np.ndarray:
+        batch = torch.from_numpy(part).to(model.device)
+        terms = torch.stack([torch.stack(objective(model, batch)) for _ in range(draws)])  # (draws, 3, B)
+        return terms.cpu().double().mean(0).numpy().T
+
     with evaluating(model), seeded(EVALUATION_SEED, model.device):
-        for part in chunks(x):
-            batch = torch.from_numpy(part).to(model.device)
-            terms = torch.stack([torch.stack(objective(model, batch)) for _ in range(draws)])  # (draws, 3, B)
-            found.append(terms.cpu().double().mean(0).numpy())
-    return np.concatenate(found, axis=1)
+        return in_one(x, map(terms_of, chunks(x))).T

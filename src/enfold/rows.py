@@ -18,7 +18,7 @@ import numpy as np
 from enfold.errors import InputError
 
 IN_MEMORY = 2**28  # bytes; what is no larger is read at once
-AT_ONCE = 2**24  # bytes; larger pieces are not read any faster
+AT_ONCE = 2**22  # bytes; larger pieces are not read any faster
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,27 +98,30 @@ class File:
     offset: int
     rows: int
 
-    def read(self, rows: np.ndarray, size: int) -> list[bytes]:
-        """Return the rows, of `size` bytes each, with rows that follow each other in one piece.
+    def read(self, rows: np.ndarray, out: np.ndarray) -> None:
+        """Read rows, those that follow each other in one piece.
 
         Args:
-            rows: Row numbers, in order.
-            size: Bytes of a row.
+            rows: Row numbers, (m,), in order.
+            out: Where to, (m, bytes of a row) uint8.
 
         Raises:
             InputError: The file is shorter than it was.
         """
         firsts = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
+        size = out.shape[1]
         places = (self.offset + rows[firsts] * size).tolist()
-        lengths = (np.diff(firsts, append=len(rows)) * size).tolist()
+        ends = [*(firsts[1:] * size).tolist(), out.size]
+        view, begin, found = out.reshape(-1).data, 0, 0
         with self._opened() as handle:
             if hasattr(os, "posix_fadvise"):  # the disk seeks all places at the same time
-                for place, length in zip(places, lengths, strict=True):
-                    os.posix_fadvise(handle, place, length, os.POSIX_FADV_WILLNEED)
-            pieces = [_read_at(handle, length, place) for place, length in zip(places, lengths, strict=True)]
-        if sum(map(len, pieces)) != len(rows) * size:
+                for place in places:
+                    os.posix_fadvise(handle, place, size, os.POSIX_FADV_WILLNEED)
+            for place, end in zip(places, ends, strict=True):
+                found += _read_at(handle, view[begin:end], place)
+                begin = end
+        if found != out.size:
             raise InputError(f"{self.source} has become shorter while it was read. Restore it.")
-        return pieces
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
@@ -150,11 +153,11 @@ class _Stored:
         order = np.argsort(rows, kind="stable")
         ordered = rows[order]
         bounds = np.searchsorted(ordered, self.starts)
-        size = int(np.prod(self.shape)) * self.dtype.itemsize
-        pieces = []
+        out = np.empty((len(rows), int(np.prod(self.shape)) * self.dtype.itemsize), np.uint8)
         for i in np.flatnonzero(np.diff(bounds)):
-            pieces += self.files[i].read(ordered[bounds[i] : bounds[i + 1]] - self.starts[i], size)
-        raw = np.frombuffer(bytearray().join(pieces), self.dtype).reshape(len(rows), *self.shape)
+            here = slice(bounds[i], bounds[i + 1])
+            self.files[i].read(ordered[here] - self.starts[i], out[here])
+        raw = out.view(self.dtype).reshape(len(rows), *self.shape)
         found = np.empty_like(raw)
         found[order] = raw
         for f, arguments in self.steps:
@@ -242,8 +245,10 @@ def rows_at_once(x: Examples) -> int:
     return max(1, AT_ONCE * len(x) // max(x.nbytes, 1))
 
 
-def _read_at(handle: int, length: int, place: int) -> bytes:
-    if hasattr(os, "pread"):
-        return os.pread(handle, length, place)
+def _read_at(handle: int, out: memoryview, place: int) -> int:
+    if hasattr(os, "preadv"):
+        return os.preadv(handle, [out], place)
     os.lseek(handle, place, os.SEEK_SET)
-    return os.read(handle, length)
+    found = os.read(handle, len(out))
+    out[: len(found)] = found
+    return len(found)

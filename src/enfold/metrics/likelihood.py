@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch.distributions import kl_divergence
 
-from enfold.model import Autoencoder, chunks, decode_means, evaluating
+from enfold.model import Autoencoder, chunks, decode_means, evaluating, in_one
 from enfold.objectives import EVALUATION_SEED, elbo, terms_of_rows
 from enfold.rows import Examples
 
@@ -39,15 +39,16 @@ def log_likelihood_bounds(model: Autoencoder, x: Examples) -> np.ndarray:
     """
     spread = torch.quasirandom.SobolEngine(model.latent_dim, scramble=True, seed=EVALUATION_SEED).draw(SHARED_DRAWS)
     noise = torch.special.ndtri(spread.double()).float()
-    bounds = []
+
+    def bounds_of(part: np.ndarray) -> np.ndarray:
+        batch = torch.from_numpy(part).to(model.device)
+        q = model.encode(batch)
+        draws = (q.mean + q.stddev * each for each in noise.to(model.device))
+        fit = torch.stack([model.decode(z).log_prob(batch) for z in draws]).mean(0)
+        return (fit - kl_divergence(q, model.prior())).cpu().double().numpy()
+
     with evaluating(model):
-        for part in chunks(x):
-            batch = torch.from_numpy(part).to(model.device)
-            q = model.encode(batch)
-            draws = (q.mean + q.stddev * each for each in noise.to(model.device))
-            fit = torch.stack([model.decode(z).log_prob(batch) for z in draws]).mean(0)
-            bounds.append((fit - kl_divergence(q, model.prior())).cpu().double().numpy())
-    return np.concatenate(bounds)
+        return in_one(x, map(bounds_of, chunks(x)))
 
 
 def active_units(means: np.ndarray) -> int:
