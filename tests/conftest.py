@@ -4,6 +4,7 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")  # before SciPy is imported; sciki
 
 import gzip
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +13,14 @@ import torch
 import enfold
 
 torch.set_num_threads(1)  # the tests run side by side, and threads of several processes only hinder each other
+
+
+def after_an_epoch(folder, process):
+    """Wait until a process that fits has written an epoch into the run's history."""
+    history = folder / "history.jsonl"
+    while not history.exists() or not history.stat().st_size:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
 
 
 @pytest.fixture(scope="session")

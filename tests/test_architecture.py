@@ -15,6 +15,7 @@ LEVELS = [
     "spec",
     "data",
     "devices",
+    "processes",
     "distributions",
     "nets",
     "priors",

@@ -1,18 +1,21 @@
 """Nothing is lost: a fit that is killed, stopped or out of space goes on where it was."""
 
 import json
+import os
 import random
 import resource
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.torch import load_file
 
 import enfold
+from conftest import after_an_epoch
 from enfold import InputError, build
 from enfold.checkpoints import checkpoints, load_checkpoint, save_checkpoint
 from enfold.run import only_process
@@ -86,10 +89,22 @@ def test_a_fit_that_is_killed_again_and_again_ends_with_the_same_weights(tmp_pat
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_says_how_to_go_on(tmp_path, uninterrupted, number):
     folder = tmp_path / "run"
-    process = child(folder, SETTINGS)
-    steps_until(process, 100)
-    process.send_signal(number)
-    _, errors = process.communicate()
+    settings = [word for name, value in SETTINGS.items() if name != "device" for word in ("--set", f"{name}={value}")]
+    arguments = [
+        Path(sys.executable).with_name("enfold"),
+        "fit",
+        "digits",
+        "--out",
+        folder,
+        "--device",
+        "cpu",
+        *settings,
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        after_an_epoch(folder, process)
+        process.send_signal(number)
+        _, errors = process.communicate()
     assert process.returncode == 128 + number, errors
     assert f"enfold resume {folder}" in errors
     assert "Traceback" not in errors
@@ -171,7 +186,8 @@ def test_a_checkpoint_has_no_pickle_and_every_tensor(tmp_path, digits):
     state = State(build.autoencoder(config, digits.spec), config)
     for _ in enfold.train(state.model, digits.x, config, held_out=digits.x[:50], state=state):
         pass
-    tensors = load_file(save_checkpoint(tmp_path, state, []))
+    save_checkpoint(tmp_path, state, [])
+    tensors = load_file(checkpoints(tmp_path)[-1])
     kinds = {name.split("/")[0] for name in tensors}
     assert kinds == {"model", "average", "best", "optimizer", "totals"}
     weights = len(list(state.model.parameters()))

@@ -53,6 +53,7 @@ def test_shards_are_their_rows_one_after_another(unread, shards, images):
     assert isinstance(data.x, Rows)
     np.testing.assert_array_equal(np.asarray(data.x)[:, 0], images)
     np.testing.assert_array_equal(data.labels, images[:, 0, 0] % 10)
+    assert len(data.x.read.files) == 4  # one reader of all files rather than a reader for each
 
 
 @given(rows=st.lists(st.integers(-1000, 999), min_size=1, max_size=40))

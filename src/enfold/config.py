@@ -50,7 +50,10 @@ class Config:
     minutes: float = setting(0.0, "train as long as that, instead of for epochs; 0: for epochs", low=0.0)
     patience: int = setting(0, "epochs without a lower held-out loss after which to stop; 0: never", low=0)
     keep: str = setting("last", "the weights to keep: last, best (on the held-out rows)")
-    precision: str = setting("auto", "of training: float32, bfloat16; auto: bfloat16 where the hardware has it")
+    precision: str = setting("auto", "of training: float32, bfloat16; auto: bfloat16 where it is faster")
+    devices: int = setting(1, "processes on each machine, with a device each, that share every batch", low=1)
+    num_nodes: int = setting(1, "machines that share every batch", low=1)
+    strategy: str = setting("ddp", "all weights in every process: ddp; a part of them in each: fsdp")
     holdout: float = setting(0.1, "rows held out: a share below 1, or a count", above=0.0)
     seed: int = setting(0, "of the split, the weights and the training", low=0, high=LARGEST_SEED)
 

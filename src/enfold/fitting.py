@@ -6,21 +6,24 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from enfold import report
 from enfold.checkpoints import load_checkpoint, save_checkpoint
 from enfold.config import Config
 from enfold.data import Dataset, load, load_like
 from enfold.data.split import held_out_rows, training_rows
+from enfold.devices import choose_device
 from enfold.errors import InputError, Interrupted
 from enfold.files import write_json
 from enfold.metrics import evaluate
+from enfold.processes import Processes, launch, whole
 from enfold.recipes import RECIPES, mistakes
 from enfold.recipes import recipe as named_recipe
 from enfold.run import Run, create_run, only_process, open_run, record, rewrite_history, save_weights
@@ -65,13 +68,13 @@ def fit(
     held_out = held_out_rows(len(data), config.holdout, config.seed)
     parts = _parts(data, held_out)
     spec = data.spec.standardised(parts[0].x)
-    run = Run(Path(out) if out else _new_folder(spec.sources[0], recipe), config, spec, device)
-    state = State(run.untrained(), config)
+    run, processes = _launched(Run(Path(out) if out else _new_folder(spec.sources[0], recipe), config, spec, device))
+    state = State(run.untrained(), config, processes)
     training = train(state.model, parts[0].x, config, held_out=parts[1].x, state=state)
-    create_run(run, len(data), held_out)
-    with only_process(run):
-        _train(run, state, watch(training))
-        return _conclude(run, data, parts, state)
+    processes.lead(lambda: create_run(run, len(data), held_out))
+    with ExitStack() as stack:
+        processes.lead(lambda: stack.enter_context(only_process(run)))
+        return _finish(run, data, parts, state, watch(training) if processes.rank == 0 else training)
 
 
 def resume(folder: str | Path, *, data: Any = None, device: str = "auto", watch: Watch = iter) -> Run:
@@ -89,17 +92,21 @@ def resume(folder: str | Path, *, data: Any = None, device: str = "auto", watch:
         InputError: The folder, its checkpoints or the data are not as they were, or another process is at work there.
     """
     run = open_run(folder, device)
-    if device == "auto":
-        run = replace(run, device=run.environment["device"])
-    with only_process(run):
+    if device == "auto":  # also in the precision that was found best there
+        config = run.config.with_settings({"precision": run.environment["precision"]})
+        run = replace(run, device=run.environment["device"], config=config)
+    run, processes = _launched(run)
+    with ExitStack() as stack:
+        processes.lead(lambda: stack.enter_context(only_process(run)))
         if run.is_finished:
             return run
-        state = State(run.untrained(), run.config)
-        rewrite_history(run, load_checkpoint(run.folder, state))
+        state = State(run.untrained(), run.config, processes)
+        history = load_checkpoint(run.folder, state)
+        processes.lead(lambda: rewrite_history(run, history))
         data = _again(run, data)
         parts = _parts(data, run.split[1])
-        _train(run, state, watch(train(state.model, parts[0].x, run.config, held_out=parts[1].x, state=state)))
-        return _conclude(run, data, parts, state)
+        training = train(state.model, parts[0].x, run.config, held_out=parts[1].x, state=state)
+        return _finish(run, data, parts, state, watch(training) if processes.rank == 0 else training)
 
 
 def split_again(run: Run) -> tuple[Dataset, Dataset]:
@@ -134,6 +141,24 @@ def _parts(data: Dataset, held_out: np.ndarray) -> tuple[Dataset, Dataset]:
     return data[training_rows(len(data), held_out)], data[held_out]
 
 
+def _launched(run: Run) -> tuple[Run, Processes]:
+    """Return the run, with this process's device, and the processes that train together."""
+    config = run.config
+    processes = launch(
+        choose_device(run.device), devices=config.devices, num_nodes=config.num_nodes, strategy=config.strategy
+    )
+    run = replace(run, device=processes.device or run.device, folder=processes.told(run.folder))
+    return run, processes
+
+
+def _finish(run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State, items: Iterable[Progress]) -> Run:
+    """Train to the end, and write what a run folder has of the trained model."""
+    _train(run, state, items)
+    weights = whole(state.model.state_dict())
+    state.processes.lead(lambda: _conclude(run, data, parts, state, weights))
+    return run
+
+
 def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
     """Iterate over a training to its end; record every epoch, and save the state after epochs, minutes and signals.
 
@@ -141,39 +166,40 @@ def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
         Interrupted: A signal came; the state is saved.
         InputError: The disk is full, or the training failed; what was reached is saved.
     """
-    clock = _Clock()
+    clock, processes = _Clock(), state.processes
     try:
         with caught_signals() as signals:
             for progress in items:
                 if progress.ends_epoch:
-                    record(run, progress)
-                if (signals or clock.is_due(progress)) and state.is_finite():
+                    processes.lead(lambda: record(run, progress))  # noqa: B023 - called at once
+                signal, due = processes.agreed(signals[0] if signals else 0, clock.is_due(progress))
+                if (signal or due) and state.is_finite():
                     clock.time(lambda: save_checkpoint(run.folder, state, run.history.to_dicts()))
-                if signals:
+                if signal:
                     where = f"after step {progress.step:,} of {progress.steps:,}"
-                    raise Interrupted(f"stopped {where}. Go on with: enfold resume {run.folder}", signals[0])
+                    raise Interrupted(f"stopped {where}. Go on with: enfold resume {run.folder}", signal)
     except Diverged as error:
-        if state.counters.best is None:  # nothing was learned that could be lost
-            shutil.rmtree(run.folder)
+        weights, nothing_lost = whole(state.model.state_dict()), state.counters.best is None
+        processes.lead(lambda: shutil.rmtree(run.folder) if nothing_lost else save_weights(run, weights))
+        if nothing_lost:
             raise
-        save_weights(run, state.model)
         raise InputError(f"{error} The best model so far is in {run.folder}.") from error
     except InputError as error:
         raise InputError(f"{error} Then go on with: enfold resume {run.folder}") from error
 
 
-def _conclude(run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State) -> Run:
-    """Write what a run folder has of the trained model."""
+def _conclude(
+    run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State, weights: dict[str, Tensor]
+) -> None:
     seen, unseen = parts
-    save_weights(run, state.model)
-    figures = evaluate(state.model, run.config, unseen, seen)
+    save_weights(run, weights)
+    figures = evaluate(run.model, run.config, unseen, seen)
     metrics = {**figures, **_cost(state, run.config, len(seen)), "mistakes": mistakes(run.config)}
     write_json(run.folder / "metrics.json", metrics)
     rows = RECIPES[run.config.recipe].shown_rows if run.config.recipe in RECIPES else ()
     shown = data[np.array(rows)] if rows and max(rows) < len(data) else None
-    report.draw(run, state.model, unseen, seen, shown=shown)
+    report.draw(run, run.model, unseen, seen, shown=shown)
     report.write_report(run)
-    return run
 
 
 def _cost(state: State, config: Config, rows: int) -> dict[str, float]:

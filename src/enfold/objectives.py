@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
 from enfold.devices import seeded
@@ -42,6 +42,18 @@ class Losses(NamedTuple):
 
 
 Objective = Callable[[Autoencoder, Tensor], Terms]
+
+
+class Learner(nn.Module):
+    """A model and its objective as one module, raw examples (B, *shape) → Terms, for whoever wraps modules."""
+
+    def __init__(self, model: Autoencoder, objective: Objective):
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, x: Tensor) -> Terms:
+        """Return the terms of each example."""
+        return self.objective(self.model, x)
 
 
 def elbo(model: Autoencoder, x: Tensor, *, beta: float = 1.0) -> Terms:

@@ -204,9 +204,8 @@ def only_process(run: Run) -> Iterator[None]:
         lock.release()
 
 
-def save_weights(run: Run, model: Autoencoder) -> None:
-    """Write the model's weights into the run folder."""
-    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+def save_weights(run: Run, weights: dict[str, torch.Tensor]) -> None:
+    """Write a model's weights, on the processor, into the run folder."""
     metadata = {"enfold": __version__}  # one entry: safetensors writes several in any order
     write(run.folder / "model.safetensors", safetensors.torch.save(weights, metadata))
 

@@ -13,7 +13,10 @@ from enfold import build
 from enfold.config import Config
 from enfold.errors import InputError
 from enfold.model import Autoencoder
-from enfold.objectives import Losses, Terms
+from enfold.objectives import Learner, Losses, Terms
+from enfold.processes import ALONE, Processes, like, own
+
+STEPS_BETWEEN_TICKS = 10  # of several processes: agreeing on the time takes a message
 
 
 class NotFinite(ArithmeticError):
@@ -66,16 +69,21 @@ class State:
     Args:
         model: The model that learns, on its device.
         config: The settings.
+        processes: Those that train it together, each with a state of its own.
     """
 
-    def __init__(self, model: Autoencoder, config: Config):
-        self.model = model
+    def __init__(self, model: Autoencoder, config: Config, processes: Processes = ALONE):
+        self.model, self.processes = model, processes
+        self.average = deepcopy(model) if config.ema else None
+        objective = build.objective(config)
+        self.learner = processes.connect(Learner(model, objective))
+        self._averaged = processes.connect(Learner(self.average, objective)) if self.average else None
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = build.optimizer(config, self.parameters)
-        self.average = deepcopy(model) if config.ema else None
         self._blend = get_ema_multi_avg_fn(config.ema)
         self.best: dict[str, Tensor] = {}
         self.totals = torch.zeros(3, device=model.device)  # of the terms over the epoch under way
+        self._recent = torch.zeros_like(self.totals)  # those of this process that are not yet among the totals
         self.counters = Counters()
         self._since = time.perf_counter()
 
@@ -84,22 +92,29 @@ class State:
         """The model that counts: the average of the weights if there is one."""
         return self.average or self.model
 
+    def held_out_terms(self, _: Autoencoder, x: Tensor) -> Terms:
+        """Return the terms of examples by the model that counts: an objective."""
+        return (self._averaged or self.learner)(x)
+
     def add(self, terms: Terms) -> None:
         """Add a batch's terms to the epoch's, without waiting for the device."""
-        self.totals += torch.stack([term.detach().sum() for term in terms])
-        self.counters.seen += len(terms.loss)
+        self._recent += torch.stack([term.detach().sum() for term in terms])
+        self.counters.seen += len(terms.loss) * self.processes.count
 
     def means(self) -> Losses:
-        """Return the means over the epoch so far.
+        """Return the means over the epoch so far, in all processes.
 
         Raises:
             NotFinite: One of them is NaN or infinite.
         """
+        self.totals += self.processes.total(self._recent)
+        self._recent.zero_()
         return finite(Losses(*(self.totals / self.counters.seen).tolist()))
 
     def begin_epoch(self) -> None:
         """Forget the epoch's terms."""
         self.totals.zero_()
+        self._recent.zero_()
         self.counters.seen = 0
 
     def end_epoch(self, held_out: Losses | None) -> None:
@@ -124,12 +139,18 @@ class State:
             self._blend(list(self.average.parameters()), list(self.model.parameters()), None)
 
     def is_finite(self) -> bool:
-        """Return whether every weight is."""
-        return all(bool(torch.isfinite(parameter).all()) for parameter in self.parameters)
+        """Return whether every weight is, in every process."""
+        bad = any(not torch.isfinite(own(parameter)).all() for parameter in self.parameters)
+        return not self.processes.agreed(bad)[0]
 
-    def tick(self) -> float:
-        """Return the seconds since training began, and count them."""
-        self.counters.seconds = time.perf_counter() - self._since
+    def tick(self, *, now: bool = False) -> float:
+        """Return the seconds since training began, and count them.
+
+        They are the same in all processes, which may do different things otherwise, and so up to date at some steps
+        alone, and whenever it must be now.
+        """
+        if now or self.processes.count == 1 or self.counters.step % STEPS_BETWEEN_TICKS == 0:
+            self.counters.seconds = self.processes.told(time.perf_counter() - self._since)
         return self.counters.seconds
 
     def tensors(self) -> dict[str, Tensor]:
@@ -151,15 +172,19 @@ class State:
         Raises:
             RuntimeError, KeyError, TypeError: They belong to another model or to other settings.
         """
-        self.model.load_state_dict(_below("model", tensors))
+        _load(self.model, _below("model", tensors))
         if self.average is not None:
-            self.average.load_state_dict(_below("average", tensors))
-        self.best = {name: value.to(self.model.device) for name, value in _below("best", tensors).items()}
+            _load(self.average, _below("average", tensors))
+        there = self.learned.state_dict()
+        self.best = {name: like(value, there[name]) for name, value in _below("best", tensors).items()}
         self.totals.copy_(tensors["totals"])
+        self._recent.zero_()
         self.optimizer.state.clear()
         for i, parameter in enumerate(self.parameters):
             for name, value in _below(f"optimizer/{i}", tensors).items():
-                self.optimizer.state[parameter][name] = _like(parameter, value)
+                each = value.shape == parameter.shape  # of its entries has one, unlike the number of steps
+                copy = like(value, parameter) if each else value.to(parameter.device, copy=True)
+                self.optimizer.state[parameter][name] = copy
         self.counters = Counters(**counters)
         self._since = time.perf_counter() - self.counters.seconds
 
@@ -179,8 +204,6 @@ def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _like(parameter: Tensor, value: Tensor) -> Tensor:
-    """Return a copy of the value, laid out in memory as the parameter is, if it belongs to each of its entries."""
-    if value.shape != parameter.shape:
-        return value.clone()
-    return torch.empty_like(parameter).copy_(value)
+def _load(model: Autoencoder, tensors: dict[str, Tensor]) -> None:
+    there = model.state_dict()
+    model.load_state_dict({name: like(value, there.get(name, value)) for name, value in tensors.items()})

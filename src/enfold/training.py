@@ -1,7 +1,6 @@
 """Training is a generator: `train(...)` yields `Progress`, and whoever iterates decides what to do with it."""
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -12,9 +11,11 @@ import torch
 from enfold import build
 from enfold.config import Config
 from enfold.devices import autocast_dtype, reseed, same_random_state
+from enfold.errors import InputError
 from enfold.model import Autoencoder, batches
-from enfold.objectives import Losses, Terms, mean_losses
-from enfold.rows import Examples, pieces
+from enfold.objectives import Losses, Terms, terms_of_rows
+from enfold.processes import Processes
+from enfold.rows import Examples, pieces, selected
 from enfold.state import Counters, Diverged, NotFinite, State
 
 T = TypeVar("T")
@@ -79,9 +80,15 @@ def train(
         state: Where to go on from; without it, from the beginning. It is up to date at every yield.
 
     Raises:
-        InputError: The loss became NaN or infinite again and again, or a name in the settings is unknown.
+        InputError: The loss became NaN or infinite again and again, a name in the settings is unknown, or the
+            processes cannot share a batch evenly.
     """
     state = state or State(model, config)
+    if config.batch_size % state.processes.count:
+        raise InputError(
+            f"{state.processes.count} processes cannot share batches of {config.batch_size} examples evenly. Choose "
+            f"a multiple of {state.processes.count}, as with --set batch_size={state.processes.count * 32}."
+        )
     step = _stepper(state, config)
     return _apart(_epochs(state, config, x, held_out, step), model.device)
 
@@ -102,8 +109,8 @@ def steps_in_epoch(config: Config, n: int) -> int:
 class _Plan:
     """How long training takes, and in which steps."""
 
-    def __init__(self, config: Config, examples: int):
-        self.config, self.examples = config, examples
+    def __init__(self, config: Config, examples: int, processes: Processes):
+        self.config, self.examples, self.processes = config, examples, processes
         self.size = config.batch_size * config.accumulate
         self.batches, self.epochs = steps_in_epoch(config, examples), epochs_for(config, examples)
 
@@ -127,16 +134,22 @@ class _Plan:
         return self.epochs * self.batches
 
     def rows(self, epoch: int, first: int) -> torch.Tensor:
-        """Return the rows of an epoch in its order, from a step's first one on."""
+        """Return this process's rows of an epoch in its order, from a step on."""
         generator = torch.Generator().manual_seed(int(_stream(self.config.seed, ORDER, epoch).generate_state(1)[0]))
-        return torch.randperm(self.examples, generator=generator)[first * self.size :]
+        return self.processes.share(torch.randperm(self.examples, generator=generator)[first * self.size :])
+
+    def seeds(self, epoch: int, first: int) -> list[int]:
+        """Return the seeds of this process's noise in an epoch's steps, from a step on."""
+        rank = self.processes.rank
+        stream = _stream(self.config.seed, NOISE, epoch, *((rank,) if rank else ()))
+        return stream.generate_state(self.batches)[first:].tolist()
 
 
 def _epochs(state: State, config: Config, x: Examples, held_out: Examples | None, step: Step) -> Iterator[Progress]:
-    plan, objective = _Plan(config, len(x)), build.objective(config)
+    plan = _Plan(config, len(x), state.processes)
 
     def evaluate() -> Losses | None:
-        return None if held_out is None else mean_losses(state.learned, objective, held_out)
+        return None if held_out is None else _mean_losses(state, held_out)
 
     while not state.counters.finished:
         good = state.snapshot()
@@ -156,48 +169,61 @@ def _epoch(
     epoch, first = divmod(counters.step, plan.batches)
     if first == 0:
         state.begin_epoch()
-    speed = _Speed(counters.seen)
-    seeds = _stream(plan.config.seed, NOISE, epoch).generate_state(plan.batches)
-    examples = batches(x, plan.rows(epoch, first), plan.size)
-    for batch, seed in zip(examples, seeds[first:].tolist(), strict=True):
+    speed = _Speed(counters)
+    examples = batches(x, plan.rows(epoch, first), plan.size // state.processes.count)
+    for batch, seed in zip(examples, plan.seeds(epoch, first), strict=True):
         reseed(seed, state.model.device)
-        done = plan.done(counters.step + 0.5, state.tick())
+        done = plan.done(counters.step + 0.5, counters.seconds)
         state.add(step(batch.to(state.model.device, non_blocking=True), done))
         counters.step += 1
+        state.tick()
         if speed.is_due() and counters.step % plan.batches:
-            yield _progress(state, plan, speed=speed.now(counters.seen), train=state.means())
-        if plan.config.minutes and plan.done(counters.step, state.tick()) >= 1:
+            yield _progress(state, plan, speed=speed.now(), train=state.means())
+        if plan.config.minutes and plan.done(counters.step, counters.seconds) >= 1:
             break
-    found = {"train": state.means(), "speed": speed.now(counters.seen)}  # the means wait for the device
+    train = state.means()  # waits for the device
+    state.tick(now=True)
+    found = {"train": train, "speed": speed.now()}
     losses = evaluate()
     state.end_epoch(losses)
-    state.tick()
+    state.tick(now=True)
     counters.finished = plan.is_over(counters)
     yield _progress(state, plan, held_out=losses, ends_epoch=True, **found)
 
 
 def _stepper(state: State, config: Config) -> Step:
     """Return the function that takes one step, at a share of training that is done."""
-    model, optimizer, parameters = state.model, state.optimizer, state.parameters
-    objective, schedule = build.objective(config), build.schedule(config)
-    dtype = autocast_dtype(model.device, config.precision)
+    learner, optimizer = state.learner, state.optimizer
+    schedule, dtype = build.schedule(config), autocast_dtype(state.model.device, config.precision)
+    at_once = config.batch_size // state.processes.count
 
     def step(examples: torch.Tensor, done: float) -> Terms:
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * schedule(done) * SLOWDOWN**state.counters.setbacks
         found = []
-        for batch in examples.split(config.batch_size):
-            with torch.autocast(model.device.type, dtype, enabled=dtype is not None):
-                found.append(objective(model, batch))
+        for batch in examples.split(at_once):
+            with torch.autocast(batch.device.type, dtype, enabled=dtype is not None):
+                found.append(learner(batch))
             (found[-1].loss.sum() / len(examples)).backward()
         if config.clip:
-            torch.nn.utils.clip_grad_norm_(parameters, config.clip)
+            torch.nn.utils.clip_grad_norm_(state.parameters, config.clip)
         optimizer.step()
         optimizer.zero_grad()
         state.follow()
         return found[0] if len(found) == 1 else Terms(*map(torch.cat, zip(*found, strict=True)))
 
     return step
+
+
+def _mean_losses(state: State, held_out: Examples) -> Losses:
+    """Return the mean terms over the held-out rows, of which every process takes its share."""
+    rows, processes = torch.arange(len(held_out)), state.processes
+    share = processes.share(rows)
+    some = held_out if len(share) == len(rows) else selected(held_out, share.numpy())
+    terms = terms_of_rows(state.learned, state.held_out_terms, some)
+    counted = terms[:, : len(rows[processes.rank :: processes.count])]  # without the rows that come again
+    total = processes.total(torch.from_numpy(counted.sum(1)))
+    return Losses(*(total / len(held_out)).tolist())
 
 
 def _set_back(state: State, tensors: dict[str, torch.Tensor], counters: dict, x: Examples) -> None:
@@ -228,19 +254,19 @@ def _progress(state: State, plan: _Plan, *, speed: float = 0.0, train: Losses = 
 class _Speed:
     """The time since the epoch began or was gone on with."""
 
-    def __init__(self, seen: int):
-        self.seen, self.began, self.last = seen, time.perf_counter(), time.perf_counter()
+    def __init__(self, counters: Counters):
+        self.counters, self.seen = counters, counters.seen
+        self.began = self.last = counters.seconds
 
     def is_due(self) -> bool:
         """Return whether it is time to report again."""
-        now = time.perf_counter()
-        due = now - self.last > SECONDS_BETWEEN_REPORTS
-        self.last = now if due else self.last
+        due = self.counters.seconds - self.last > SECONDS_BETWEEN_REPORTS
+        self.last = self.counters.seconds if due else self.last
         return due
 
-    def now(self, seen: int) -> float:
+    def now(self) -> float:
         """Return the examples per second."""
-        return (seen - self.seen) / (time.perf_counter() - self.began)
+        return (self.counters.seen - self.seen) / max(self.counters.seconds - self.began, 1e-9)
 
 
 def _stream(seed: int, *key: int) -> np.random.SeedSequence:

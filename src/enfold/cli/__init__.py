@@ -20,6 +20,7 @@ app = App(
     help="Fold a data set, images or tables, into a small latent space that one can look at, walk through, "
     "sample from and trust. Begin with: enfold fit",
     help_on_error=False,
+    suppress_keyboard_interrupt=False,  # an interruption says how to go on
 )
 
 
@@ -33,8 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (CycloptsError, InputError) as error:
         return _fail(error)
     except Interrupted as interruption:
-        print(f"enfold: {interruption}", file=sys.stderr)
-        return 128 + interruption.signal
+        return _fail(interruption, 128 + interruption.signal)
     except KeyboardInterrupt:
         print("enfold: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -48,6 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _fail(error: Exception) -> int:
+def _fail(error: BaseException, status: int = 2) -> int:
+    """Say what happened, and return the exit status; of processes at work together, the first speaks for all."""
+    if "torch" in sys.modules:
+        from enfold.processes import leads
+
+        if not leads():
+            return 0
     print(f"enfold: {error or 'there is not enough memory'}", file=sys.stderr)
-    return 2
+    return status

@@ -27,6 +27,9 @@ def fit(
     epochs: Whole | None = None,
     minutes: float | None = None,
     precision: str | None = None,
+    devices: Whole | None = None,
+    num_nodes: Whole | None = None,
+    strategy: str | None = None,
     holdout: float | None = None,
     seed: Whole | None = None,
     label: str | None = None,
@@ -52,7 +55,13 @@ def fit(
     minutes
         How long to train, instead of for epochs; the learning rate's schedule fits itself to it.
     precision
-        float32, bfloat16, or auto: bfloat16 where the hardware has it; without it, the recipe's.
+        float32, bfloat16, or auto: bfloat16 where it is faster; without it, the recipe's.
+    devices
+        Processes on each machine that train together, with a device each; without it, 1.
+    num_nodes
+        Machines that train together, each with as many processes; without it, 1.
+    strategy
+        ddp: every process has all weights; fsdp: each has a part of them; without it, ddp.
     holdout
         Rows to hold out of training for the figures: a share such as 0.1, or a count such as 5000; without
         it, the recipe's.
@@ -71,15 +80,17 @@ def fit(
     from enfold.config import parse_settings
     from enfold.data import load
     from enfold.fitting import fit as fit_run
+    from enfold.processes import leads
 
     given: dict[str, Any] = {"latent_dim": latent_dim, "epochs": epochs, "minutes": minutes, "precision": precision}
-    given |= {"holdout": holdout, "seed": seed}
+    given |= {"devices": devices, "num_nodes": num_nodes, "strategy": strategy, "holdout": holdout, "seed": seed}
     settings = {**parse_settings(set or []), **{name: value for name, value in given.items() if value is not None}}
     if "recipe" in settings:
         raise InputError("Choose the recipe with --recipe, as in --recipe notebook.")
     data = load(*source, label=label, image_shape=_shape(image_shape))
     run = fit_run(data, recipe=recipe, out=out, device=device, watch=watch, **settings)
-    say(json, _values(run), f"{_overview(run)}\n\nReport: {run.folder / 'report.html'}")
+    if leads():
+        say(json, _values(run), f"{_overview(run)}\n\nReport: {run.folder / 'report.html'}")
 
 
 @app.command
@@ -87,9 +98,11 @@ def resume(run: RunFolder, /, *, device: Device = "auto", json: Json = False) ->
     """Finish a fit that was interrupted, as if it had never been."""
     from enfold.cli.terminal import watch
     from enfold.fitting import resume as resume_run
+    from enfold.processes import leads
 
     resumed = resume_run(run, device=device, watch=watch)
-    say(json, _values(resumed), f"{_overview(resumed)}\n\nReport: {resumed.folder / 'report.html'}")
+    if leads():
+        say(json, _values(resumed), f"{_overview(resumed)}\n\nReport: {resumed.folder / 'report.html'}")
 
 
 @app.command

@@ -48,7 +48,8 @@ def from_array(
     found = extent(array, source)
     if image_shape is not None or array.ndim > 2 or array.dtype == np.uint8:
         shape = None if image_shape is None else tuple(image_shape)
-        array, column = _pixels(mapped(array, _as_images, shape, source), found, source)
+        _as_images(np.empty((0, *array.shape[1:])), shape, source)  # to refuse the shape by the source's name
+        array, column = _pixels(mapped(array, _as_images, shape), found, source)
         columns = (column,)
     else:
         if max(-found.low, found.high) > np.finfo(np.float32).max:
@@ -170,7 +171,7 @@ def _astype(array: np.ndarray, dtype: type) -> np.ndarray:
     return array.astype(dtype, copy=False)
 
 
-def _as_images(array: np.ndarray, image_shape: tuple[int, ...] | None, source: str) -> np.ndarray:
+def _as_images(array: np.ndarray, image_shape: tuple[int, ...] | None, source: str = "") -> np.ndarray:
     if array.ndim == 2:
         return array.reshape(len(array), *image_shape_of(array.shape[1], image_shape, source))
     if array.ndim == 3:

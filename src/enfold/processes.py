@@ -1,0 +1,192 @@
+"""The processes that train one model together: this one alone, or several on one machine or on many."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+import torch.distributed
+from torch import Tensor, nn
+
+from enfold.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies.strategy import Strategy
+    from torch.distributed.device_mesh import DeviceMesh
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The processes that train one model together. Each calls the same methods in the same order.
+
+    Attributes:
+        fabric: What connects them; None if this process is alone.
+    """
+
+    fabric: "Fabric | None" = None
+
+    @cached_property
+    def count(self) -> int:
+        """How many there are."""
+        return self.fabric.world_size if self.fabric else 1
+
+    @property
+    def device(self) -> str | None:
+        """The device of this one, if they were given one each."""
+        return str(self.fabric.device) if self.fabric else None
+
+    @cached_property
+    def rank(self) -> int:
+        """The number of this one; the first, 0, leads: it alone writes."""
+        return self.fabric.global_rank if self.fabric else 0
+
+    def connect(self, module: nn.Module) -> nn.Module:
+        """Return a module whose gradients are the means over the processes; call it before the optimizer is made."""
+        return self.fabric.setup_module(module) if self.fabric else module
+
+    def share(self, rows: Tensor) -> Tensor:
+        """Return this process's part of the rows, (n,): every so many-th, and as many as in the other parts.
+
+        If the processes do not divide n, the first rows come again, as in torch's DistributedSampler.
+        """
+        n = len(rows)
+        return rows if self.count == 1 else rows[torch.arange(self.rank, n + -n % self.count, self.count) % n]
+
+    def total(self, x: Tensor) -> Tensor:
+        """Return the sum over the processes; `x` may be overwritten."""
+        return self.fabric.all_reduce(x.to(self.fabric.device), reduce_op="sum") if self.fabric else x  # pyright: ignore
+
+    def agreed(self, *flags: int) -> tuple[int, ...]:
+        """Return the greatest of each flag over the processes."""
+        if not self.fabric:
+            return flags
+        values = torch.tensor(flags, device=self.fabric.device)
+        return tuple(self.fabric.all_reduce(values, reduce_op="max").tolist())  # pyright: ignore
+
+    def told(self, value: T) -> T:
+        """Return what the first process has as the value."""
+        return self.fabric.broadcast(value) if self.fabric else value
+
+    def lead(self, act: Callable[[], Any]) -> None:
+        """Act in the first process alone; the others wait for it.
+
+        Raises:
+            InputError: The first process raised it; so do all.
+        """
+        error = None
+        if self.rank == 0:
+            try:
+                act()
+            except InputError as raised:
+                error = raised
+        error = self.told(error)
+        if error is not None:
+            raise error
+
+
+ALONE = Processes()
+
+
+def launch(device: torch.device, *, devices: int = 1, num_nodes: int = 1, strategy: str = "ddp") -> Processes:
+    """Start the processes that are asked for, unless torchrun or a cluster's scheduler has, and connect them.
+
+    Processes that are started here run the same command or script from its beginning.
+
+    Args:
+        device: Of the kind that every process has one of, such as "cuda".
+        devices: How many processes on each machine; torchrun's own number counts if it started this one.
+        num_nodes: How many machines; the same.
+        strategy: "ddp": every process has all weights (Li et al. 2020, "PyTorch Distributed"); "fsdp": each has a
+            part of the weights and of what the optimizer keeps of them (Zhao et al. 2023, "PyTorch FSDP").
+
+    Raises:
+        InputError: They cannot be had here.
+    """
+    if strategy not in STRATEGIES:
+        raise unknown("strategy", strategy, STRATEGIES)
+    if by_torchrun := torch.distributed.is_torchelastic_launched():
+        devices = int(os.environ["LOCAL_WORLD_SIZE"])
+        num_nodes = int(os.environ["WORLD_SIZE"]) // devices
+    if devices * num_nodes == 1 and not by_torchrun:
+        return ALONE
+    if not Path(sys.argv[0]).is_file():
+        raise InputError("Several processes need a command or a script to start, not lines typed into Python.")
+    from lightning_fabric import Fabric
+
+    chosen = STRATEGIES[strategy](devices * num_nodes)
+    try:
+        fabric = Fabric(accelerator=device.type, devices=devices, num_nodes=num_nodes, strategy=chosen)
+        fabric.launch()
+    except (RuntimeError, ValueError, TypeError) as error:
+        wanted = f"{devices} of {device.type} on {num_nodes} machine{'s' if num_nodes > 1 else ''}"
+        raise InputError(
+            f"The processes cannot be started: {wanted} were asked for, but {error} Ask for fewer with --devices, "
+            "and run a command or a script rather than a notebook."
+        ) from error
+    return Processes(fabric)
+
+
+def leads() -> bool:
+    """Return whether this process is alone or the first of those at work together."""
+    if torch.distributed.is_initialized():
+        return torch.distributed.get_rank() == 0
+    return not torch.distributed.is_torchelastic_launched() or os.environ["RANK"] == "0"
+
+
+def whole(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors on the processor, each put together from the processes' parts if it is in parts."""
+    return {name: _joined(value).detach().cpu().contiguous() for name, value in tensors.items()}
+
+
+def own(tensor: Tensor) -> Tensor:
+    """Return the part of a tensor that is in this process: all of it, unless it is in parts."""
+    return tensor.to_local() if _is_in_parts(tensor) else tensor  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def like(value: Tensor, other: Tensor) -> Tensor:
+    """Return a copy of a value where the other tensor of its shape is, laid out as that: in memory and in parts."""
+    if _is_in_parts(other) and not _is_in_parts(value):
+        from torch.distributed.tensor import distribute_tensor
+
+        return distribute_tensor(value.to(other.device), other.device_mesh, other.placements)  # pyright: ignore
+    return torch.empty_like(other).copy_(value)
+
+
+def _joined(value: Tensor) -> Tensor:
+    return value.full_tensor() if _is_in_parts(value) else value  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _is_in_parts(tensor: Tensor) -> bool:
+    return hasattr(tensor, "full_tensor")  # a DTensor, whose module is large to import
+
+
+def _ddp(processes: int) -> "Strategy":
+    from lightning_fabric.strategies.ddp import DDPStrategy
+
+    return DDPStrategy(static_graph=True)  # so parameters may be unused, as the deviations of a plain autoencoder
+
+
+def _fsdp(processes: int) -> "Strategy":
+    from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
+
+    return ModelParallelStrategy(_in_parts, data_parallel_size=processes, tensor_parallel_size=1)
+
+
+def _in_parts(learner: Any, mesh: "DeviceMesh") -> nn.Module:
+    from torch.distributed.fsdp import fully_shard
+
+    halves = [half for half in (learner.model.encoder, learner.model.decoder) if isinstance(half, nn.Sequential)]
+    nets = [net for half in halves for net in list(half)[:-1] if list(net.parameters())]
+    for module in (*nets, learner):  # not the heads alone: torch finds no tensors to watch in a distribution
+        fully_shard(module, mesh=mesh["data_parallel"])
+    return learner
+
+
+STRATEGIES = {"ddp": _ddp, "fsdp": _fsdp}

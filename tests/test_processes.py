@@ -1,0 +1,133 @@
+"""Several processes train as one does: real ones, connected by gloo on the processor."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import enfold
+from conftest import after_an_epoch
+from enfold import InputError, build
+from enfold.processes import launch
+from enfold.state import State
+
+ENFOLD = str(Path(sys.executable).with_name("enfold"))
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+EPOCHS = 8
+GRADIENTS = """
+import sys, numpy as np, torch, enfold
+from enfold import InputError, build
+from enfold.processes import launch
+from enfold.processes import launch, whole
+from enfold.state import State
+strategy, out = sys.argv[1:]
+data = enfold.load("digits")
+processes = launch(torch.device("cpu"), devices=2, strategy=strategy)
+config = enfold.Config(objective="autoencoder", width=16, devices=2)
+state = State(build.autoencoder(config, data.spec), config, processes)
+parts = processes.share(torch.arange(64)).split(16)
+for part in parts:
+    (state.learner(torch.from_numpy(data.x[part.numpy()])).loss.mean() / len(parts)).backward()
+gradients = whole({str(i): p.grad for i, p in enumerate(state.parameters) if p.grad is not None})
+processes.lead(lambda: np.savez(out, **gradients))
+"""
+
+
+def command(arguments):
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
+
+
+def torchrun(processes):
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--no-python"]
+    return [*launcher, f"--nproc-per-node={processes}"]
+
+
+def fit_arguments(folder, *more):
+    settings = ["--epochs", str(EPOCHS), "--set", "width=32", "--set", "ema=0.9", "--device", "cpu", "--json"]
+    return [ENFOLD, "fit", "digits", "--out", str(folder), *settings, *more]
+
+
+def fit(folder, *more, prefix=()):
+    return command([*prefix, *fit_arguments(folder, *more)])
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_processes_have_the_gradient_of_one_with_the_joined_batch(tmp_path, digits, strategy):
+    script = tmp_path / "gradients.py"
+    script.write_text(GRADIENTS)
+    done = command([sys.executable, str(script), strategy, str(tmp_path / "gradients.npz")])
+    assert done.returncode == 0, done.stderr
+    config = enfold.Config(objective="autoencoder", width=16)
+    state = State(build.autoencoder(config, digits.spec), config)
+    state.learner(torch.from_numpy(digits.x[:64])).loss.mean().backward()
+    found = np.load(tmp_path / "gradients.npz")
+    for i, parameter in enumerate(state.parameters):
+        if parameter.grad is None:  # of the deviations, which a plain autoencoder does not use
+            assert str(i) not in found or not found[str(i)].any()
+            continue
+        expected = parameter.grad.numpy()
+        np.testing.assert_allclose(found[str(i)], expected, atol=1e-5 * np.abs(expected).max())  # float32's rounding
+
+
+@pytest.fixture(scope="module")
+def by_torchrun(tmp_path_factory):
+    """The output of a fit by two processes that torchrun started, and the run."""
+    folder = tmp_path_factory.mktemp("torchrun") / "run"
+    done = fit(folder, prefix=torchrun(2))
+    assert done.returncode == 0, done.stderr
+    return done.stdout, enfold.open(folder)
+
+
+def test_the_first_process_alone_writes_and_prints(by_torchrun):
+    output, run = by_torchrun
+    assert json.loads(output)["metrics"] == run.metrics
+    assert run.history["epoch"].to_list() == list(range(1, EPOCHS + 1))
+
+
+def test_two_processes_learn_what_one_does(tmp_path, by_torchrun):
+    """They take the same batches in the same order, with other noise."""
+    alone = enfold.fit("digits", out=tmp_path / "one", epochs=EPOCHS, width=32, ema=0.9, device="cpu").metrics
+    assert abs(by_torchrun[1].metrics["negative_elbo"] - alone["negative_elbo"]) < 0.02 * alone["negative_elbo"]
+
+
+def test_processes_that_enfold_starts_and_a_signal_stops_end_as_those_of_torchrun(tmp_path, by_torchrun):
+    folder = tmp_path / "run"
+    arguments = fit_arguments(folder, "--devices", "2")
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+        after_an_epoch(folder, process)
+        process.terminate()
+        errors = process.communicate()[1]
+    assert process.returncode == 128 + signal.SIGTERM, errors
+    assert errors.count(f"enfold resume {folder}") == 1
+    assert "Traceback" not in errors
+    assert not (folder / "model.safetensors").exists()
+    done = command([ENFOLD, "resume", str(folder), "--json"])
+    assert done.returncode == 0, done.stderr
+    assert (folder / "model.safetensors").read_bytes() == (by_torchrun[1].folder / "model.safetensors").read_bytes()
+
+
+def test_processes_with_a_part_of_the_weights_each_learn_the_same(tmp_path, by_torchrun):
+    done = fit(tmp_path / "run", "--devices", "2", "--strategy", "fsdp")
+    assert done.returncode == 0, done.stderr
+    weights = load_file(by_torchrun[1].folder / "model.safetensors")
+    for name, value in load_file(tmp_path / "run" / "model.safetensors").items():
+        torch.testing.assert_close(value, weights[name], rtol=0, atol=1e-3)  # Adam's steps make much of rounding
+
+
+def test_what_processes_cannot_share_is_refused_by_the_first_alone(tmp_path):
+    done = fit(tmp_path / "run", "--set", "batch_size=33", "--devices", "2")
+    assert done.stderr.count("2 processes cannot share batches of 33") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_strategy_is_refused():
+    with pytest.raises(InputError, match="ddp"):
+        launch(torch.device("cpu"), devices=2, strategy="ddq")
