@@ -14,11 +14,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from time import perf_counter, sleep
 
-from environments import GIGABYTE, ROOT, UnavailableError, build, machine, tail, versions
+from environments import GIGABYTE, ROOT, UnavailableError, build, machine, processor, tail, versions
 from lines import OURS, QUICK, Line, Sizes, lines
 from page import page
 
@@ -38,8 +40,10 @@ def main() -> int:
         parser.error(f"there is no line '{unknown[0]}'")
     table = lines(QUICK) if options.quick else everything
     results = {} if options.quick or not RESULTS.exists() else json.loads(RESULTS.read_text("utf-8"))
+    here = results.setdefault(processor(), {})
     chosen = [line for line in table if not options.line or line.name in options.line]
-    failures = measure(chosen, table, results, keep=not options.quick)
+    keep = (lambda: None) if options.quick else partial(write, table, results)
+    failures = measure(chosen, here, keep)
     if options.quick:
         print(page(table, results))
     for failure in failures:
@@ -47,7 +51,7 @@ def main() -> int:
     return min(len(failures), 1)
 
 
-def measure(chosen: list[Line], table: list[Line], results: dict, *, keep: bool) -> list[str]:
+def measure(chosen: list[Line], results: dict, keep: Callable[[], None]) -> list[str]:
     """Measure the chosen lines into `results`, and return what went wrong; what could not be measured is left out."""
     failures = []
     with tempfile.TemporaryDirectory(prefix="enfold-bench-") as folder:
@@ -57,10 +61,13 @@ def measure(chosen: list[Line], table: list[Line], results: dict, *, keep: bool)
             except UnavailableError as error:
                 failures.append(f"{line.key}: {error}")
                 print(failures[-1], file=sys.stderr)
-            if keep:
-                RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
-                PAGE.write_text(page(table, results), "utf-8")
+            keep()
     return failures
+
+
+def write(table: list[Line], results: dict) -> None:
+    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    PAGE.write_text(page(table, results), "utf-8")
 
 
 def compare(line: Line, folder: Path) -> dict:

@@ -64,13 +64,16 @@ def versions(name: str) -> str:
 
 def machine() -> str:
     """Return the processor, the cores, the memory and the system."""
-    info = Path("/proc/cpuinfo")
-    models = [
-        line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-    ]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIGABYTE
     system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
-    return f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GB, {system}"
+    return f"{processor()}, {memory:.0f} GB, {system}"
+
+
+def processor() -> str:
+    """Return the processor's name and how many cores it has."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
 
 
 def tail(text: str, count: int = 8) -> str:

@@ -8,22 +8,26 @@ HEAD = """# How fast and how small
 
 enfold beside its rivals, in turns (enfold, rival, enfold, rival, …), each turn a process of its own; start-up and
 warm-up are left out where images are counted. A ratio above 1 is in enfold's favour; it is the median of the turns'
-ratios, with the lowest and the highest. Written by `make bench` from `results.json`.
-
-| line | what | rival | enfold | rival's | ratio | at least | goal | reached |
+ratios, with the lowest and the highest. Written by `make bench` from `results.json`, for each processor that it ran
+on: what one multiplies several times faster in bfloat16, another does at half its speed in float32."""
+COLUMNS = """| line | what | rival | enfold | rival's | ratio | at least | goal | reached |
 |---|---|---|---|---|---|---|---|---|
 """
 
 
-def page(table: list[Line], results: dict) -> str:
-    """Return the page of all lines that have results."""
+def page(table: list[Line], results: dict[str, dict]) -> str:
+    """Return the page of all processors and lines that have results."""
+    return "\n\n".join([HEAD, *(section(name, table, found) for name, found in results.items() if found)]) + "\n"
+
+
+def section(processor: str, table: list[Line], results: dict) -> str:
     measured = [(line, results[line.key]) for line in table if line.key in results]
     rows = "\n".join(summary(line, result) for line, result in measured if line.name != "linear")
-    parts = [HEAD + rows]
+    parts = [f"## {processor}", COLUMNS + rows if rows else ""]
     parts += [quality(result) for line, result in measured if line.name == "quality"]
     parts += [linear([pair for pair in measured if pair[0].name == "linear"])]
-    parts += ["## How it was measured", *(method(line, result) for line, result in measured)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    parts += ["### How it was measured", *(method(line, result) for line, result in measured)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def ratios(line: Line, result: dict) -> list[float]:
@@ -76,7 +80,7 @@ def quality(result: dict) -> str:
     lines.append(f"| spread | {' | '.join(f'{max(each) - min(each):.2g}' for each in spread)} |")
     epochs = f"epochs = {RECIPE_EPOCHS} and learning_rate = {RECIPE_RATE:g}"
     keras = [KERAS_SECONDS, *KERAS_QUALITY.values()]
-    return f"""## As good as Keras, sooner
+    return f"""### As good as Keras, sooner
 
 The default recipe with {epochs}, on the split of `QUALITY.md` (5,000 rows held out, seed
 555). Seconds are of training alone, without evaluation. Keras's figures were measured once and not again for this
@@ -96,7 +100,7 @@ def linear(measured: list[tuple[Line, dict]]) -> str:
         seconds, found = median(result["ours"]), result["details"][-1]
         cells = [f"{line.rows:,}", f"{seconds:.3g}", f"{seconds / line.rows * 1e6:.3g}", f"{found['wall']:.3g}"]
         rows.append(f"| {' | '.join([*cells, format(found['memory'], '.2f'), format(found['own_memory'], '.2f')])} |")
-    return f"""## Cost grows linearly
+    return f"""### Cost grows linearly
 
 `enfold fit` of MNIST's rows over and over, one epoch of the default recipe. The epoch's seconds have the evaluation
 of the held-out tenth in them; the seconds in all have start-up, figures and report as well. Peak memory counts the

@@ -1,5 +1,7 @@
 """Where to compute: the devices at hand, and the precision that suits each."""
 
+import ctypes
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +14,8 @@ from enfold.errors import InputError, unknown
 
 CUDA_BFLOAT16 = (8, 0)  # the first compute capability, Ampere's, that multiplies bfloat16 in hardware
 PROBE_SIZE, PROBE_TURNS = 512, 7  # rows and columns of a matrix, how often it is multiplied in each type
+FREED = (-1, 2**30)  # glibc's M_TRIM_THRESHOLD: so many bytes of free memory at the heap's end are kept
+LARGE = (-3, 2**25)  # glibc's M_MMAP_THRESHOLD: from so many bytes on, memory is not of the heap
 WORTH_IT = 1.3  # how much faster than float32 bfloat16 must be
 
 
@@ -73,6 +77,18 @@ def autocast_dtype(device: torch.device, precision: str) -> torch.dtype | None:
     name = "cuda:0" if str(device) == "cuda" else str(device)
     has = any(found.bfloat16 for found in devices() if found.name == name)
     return torch.bfloat16 if precision == "bfloat16" or (precision == "auto" and has) else None
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep what is freed for what is allocated next, if it is glibc.
+
+    It gives the heap's end back to the system otherwise, whose pages then come anew, zeroed one by one, at every step
+    of a training on the processor: with large activations that takes a fourth of the time.
+    """
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if hasattr(library, "mallopt"):  # musl, for one, has none
+        for option in (FREED, LARGE):
+            library.mallopt(*option)
 
 
 @contextmanager

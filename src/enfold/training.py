@@ -10,7 +10,7 @@ import torch
 
 from enfold import build
 from enfold.config import Config
-from enfold.devices import autocast_dtype, reseed, same_random_state
+from enfold.devices import autocast_dtype, keep_freed_memory, reseed, same_random_state
 from enfold.errors import InputError
 from enfold.model import Autoencoder, batches
 from enfold.objectives import Losses, Terms, terms_of_rows
@@ -22,7 +22,7 @@ T = TypeVar("T")
 Step = Callable[[torch.Tensor, float], Terms]  # a step's raw examples, the share of training that is done
 
 SECONDS_BETWEEN_REPORTS = 0.2
-AUTO_EXAMPLES = 1_300_000  # what epochs="auto" aims at in all
+AUTO_EXAMPLES = 700_000  # what epochs="auto" aims at in all
 AUTO_EPOCHS = (1, 300)  # and within which it stays
 MOST_SETBACKS = 3
 SLOWDOWN = 0.25  # of the learning rate at each setback
@@ -89,6 +89,8 @@ def train(
             f"{state.processes.count} processes cannot share batches of {config.batch_size} examples evenly. Choose "
             f"a multiple of {state.processes.count}, as with --set batch_size={state.processes.count * 32}."
         )
+    if model.device.type == "cpu":
+        keep_freed_memory()
     step = _stepper(state, config)
     return _apart(_epochs(state, config, x, held_out, step), model.device)
 

@@ -34,8 +34,7 @@ class NotebookEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features, (B, 32)."""
-        x = x.to(memory_format=torch.channels_last)  # (B, C, H, W)
-        h = relu(self.conv1(x))  # (B, 32, H, W)
+        h = relu(convolved(x, self.conv1))  # (B, C, H, W) → (B, 32, H, W)
         h = relu(self.conv2(F.pad(h, (0, 1, 0, 1))))  # (B, 64, H/2, W/2): "same" pads on the right and below
         h = relu(self.conv3(h))
         h = relu(self.conv4(h))
@@ -68,6 +67,20 @@ class NotebookDecoder(nn.Module):
         h = relu(self.dense(z)).unflatten(1, self.size).permute(0, 3, 1, 2)  # (B, 64, H/2, W/2)
         h = relu(doubled(h, self.deconv))  # (B, 32, H, W)
         return self.conv(h)
+
+
+def convolved(x: Tensor, layer: nn.Conv2d) -> Tensor:
+    """Return a convolution with "same" padding as a product of matrices, several times faster for few channels.
+
+    Args:
+        x: (B, in, H, W).
+        layer: From in to out channels, 3×3.
+
+    Returns:
+        (B, out, H, W), channels last in memory.
+    """
+    patches = F.pad(x, (1, 1, 1, 1)).unfold(2, 3, 1).unfold(3, 3, 1).permute(0, 2, 3, 1, 4, 5)  # (B, H, W, in, 3, 3)
+    return F.linear(patches.flatten(3), layer.weight.flatten(1), layer.bias).permute(0, 3, 1, 2)
 
 
 def relu(h: Tensor) -> Tensor:
