@@ -25,6 +25,7 @@ ENVIRONMENTS = {
     "Keras": Environment(".venv-keras", "requirements-keras.txt", ("keras", "tensorflow-cpu", "numpy")),
     "pythae": Environment(".venv-pythae", "requirements-pythae.txt", ("pythae", "torch", "pydantic")),
     "plain PyTorch": Environment(".venv", None, ("torch", "numpy")),
+    "the rows in memory": Environment(".venv", None, ("torch", "numpy")),
     "pandas": Environment(".venv", None, ("pandas", "numpy")),
 }
 

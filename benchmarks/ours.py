@@ -2,6 +2,7 @@
 
 python ours.py train    IMAGES BATCH WARM_UP TIMED    # images a second, in the recipe `notebook`
 python ours.py quality  SEED EPOCHS LEARNING_RATE     # seconds, in the recipe `default`, and the held-out figures
+python ours.py rows     IMAGES WHERE TIMED            # images a second, in the recipe `default`; WHERE: file, memory
 python ours.py encode   IMAGES WARM_UP TIMED          # seconds
 python ours.py manifold SIDE                          # seconds
 python ours.py read     SMALL LARGE                   # seconds for the large table, after the small one as warm-up
@@ -25,6 +26,7 @@ from enfold.model import encode_means
 PRECISION = None  # of training; None is the recipe's own, "auto" takes bfloat16 where the hardware has it
 HELD_OUT, SPLIT_SEED = 5000, 555  # as in quality.py
 MNIST_SPEC = enfold.Spec((1, 28, 28), (enfold.Column("pixel", "intensity", scale=255.0),), "uint8")
+WARM_UP = 2560  # images
 MANIFOLDS = 10  # one takes too little time to be measured alone
 
 
@@ -71,6 +73,16 @@ def quality(seed, epochs, learning_rate):
     return {"value": taken, **evaluate(model, config, unseen, seen)}
 
 
+def rows(images, where, timed):
+    data = enfold.load(images)
+    some = data.x.select(np.arange(0, len(data), len(data) // int(timed))[: int(timed)])
+    x = some[:] if where == "memory" else some
+    config = settings("default", epochs=1)
+    last(enfold.train(build.autoencoder(config, data.spec), some[:WARM_UP], config))
+    model = build.autoencoder(config, data.spec)
+    return {"value": len(x) / seconds(lambda: last(enfold.train(model, x, config)))}
+
+
 def encode(images, warm_up, timed):
     x, (_, model) = load(images), notebook()
     encode_means(model, x[: int(warm_up)])
@@ -107,5 +119,5 @@ def write_table(path, data):
 
 
 if __name__ == "__main__":
-    jobs = {f.__name__: f for f in (train, quality, encode, manifold, read, make)}
+    jobs = {f.__name__: f for f in (train, quality, rows, encode, manifold, read, make)}
     print(json.dumps(jobs[sys.argv[1]](*sys.argv[2:])))

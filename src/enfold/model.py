@@ -1,6 +1,7 @@
 """The autoencoder: an encoder x → q(z|x), a decoder z → p(x|z) and a prior p(z), all of them distributions."""
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -93,15 +94,21 @@ def chunks(x: Examples) -> Iterator[np.ndarray]:
 def batches(x: Examples, rows: Tensor, size: int) -> Iterator[Tensor]:
     """Yield raw examples in the order of their row numbers, `size` at once.
 
-    Rows in files are read for many batches at once, each file's in order, which spares most of the seeking.
+    Rows in files are read for many batches at once, each file's in order, which spares most of the seeking, and while
+    the batches before are at work.
     """
     x = unmapped(x) if isinstance(x, np.ndarray) else x
     if isinstance(x, np.ndarray):
         examples = torch.from_numpy(np.ascontiguousarray(x))
         yield from (examples[some] for some in rows.split(size))
         return
-    for some in rows.split(size * max(1, rows_at_once(x) // size)):
-        yield from torch.from_numpy(x[some.numpy()]).split(size)
+    with ThreadPoolExecutor(1) as reader:
+        pieces = rows.split(size * max(1, rows_at_once(x) // size))
+        reads = (reader.submit(x.__getitem__, some.numpy()) for some in pieces)
+        ahead = next(reads, None)
+        while ahead is not None:
+            here, ahead = ahead.result(), next(reads, None)
+            yield from torch.from_numpy(here).split(size)
 
 
 def in_one(x: Examples, parts: Iterable[np.ndarray]) -> np.ndarray:
