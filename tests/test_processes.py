@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 import enfold
 from conftest import after_an_epoch
 from enfold import InputError, build
-from enfold.processes import launch
+from enfold.processes import Processes, launch
 from enfold.state import State
+from enfold.training import _Plan
 
 ENFOLD = str(Path(sys.executable).with_name("enfold"))
 
@@ -24,19 +25,18 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 EPOCHS = 8
 GRADIENTS = """
 import sys, numpy as np, torch, enfold
-from enfold import InputError, build
+from enfold import build
 from enfold.processes import launch
-from enfold.processes import launch, whole
 from enfold.state import State
-strategy, out = sys.argv[1:]
+strategy, network, out = sys.argv[1:]
 data = enfold.load("digits")
 processes = launch(torch.device("cpu"), devices=2, strategy=strategy)
-config = enfold.Config(objective="autoencoder", width=16, devices=2)
+config = enfold.Config(objective="autoencoder", network=network, width=16)
 state = State(build.autoencoder(config, data.spec), config, processes)
 parts = processes.share(torch.arange(64)).split(16)
 for part in parts:
     (state.learner(torch.from_numpy(data.x[part.numpy()])).loss.mean() / len(parts)).backward()
-gradients = whole({str(i): p.grad for i, p in enumerate(state.parameters) if p.grad is not None})
+gradients = processes.whole({str(i): p.grad for i, p in enumerate(state.parameters) if p.grad is not None})
 processes.lead(lambda: np.savez(out, **gradients))
 """
 
@@ -59,13 +59,13 @@ def fit(folder, *more, prefix=()):
     return command([*prefix, *fit_arguments(folder, *more)])
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_two_processes_have_the_gradient_of_one_with_the_joined_batch(tmp_path, digits, strategy):
+@pytest.mark.parametrize(("strategy", "network"), [("ddp", "mlp"), ("fsdp", "mlp"), ("fsdp", "notebook")])
+def test_two_processes_have_the_gradient_of_one_with_the_joined_batch(tmp_path, digits, strategy, network):
     script = tmp_path / "gradients.py"
     script.write_text(GRADIENTS)
-    done = command([sys.executable, str(script), strategy, str(tmp_path / "gradients.npz")])
+    done = command([sys.executable, str(script), strategy, network, str(tmp_path / "gradients.npz")])
     assert done.returncode == 0, done.stderr
-    config = enfold.Config(objective="autoencoder", width=16)
+    config = enfold.Config(objective="autoencoder", network=network, width=16)
     state = State(build.autoencoder(config, digits.spec), config)
     state.learner(torch.from_numpy(digits.x[:64])).loss.mean().backward()
     found = np.load(tmp_path / "gradients.npz")
@@ -99,27 +99,51 @@ def test_two_processes_learn_what_one_does(tmp_path, by_torchrun):
 
 
 def test_processes_that_enfold_starts_and_a_signal_stops_end_as_those_of_torchrun(tmp_path, by_torchrun):
-    folder = tmp_path / "run"
-    arguments = fit_arguments(folder, "--devices", "2")
+    errors = fit_and_stop(tmp_path / "run")
+    assert errors.count(f"enfold resume {tmp_path / 'run'}") == 1
+    assert "Traceback" not in errors
+    alone = command([*torchrun(1), ENFOLD, "resume", str(tmp_path / "run")])
+    assert "was begun by 2 processes" in alone.stderr
+    weights = resumed(tmp_path / "run").read_bytes()
+    assert weights == (by_torchrun[1].folder / "model.safetensors").read_bytes()
+
+
+def test_processes_with_a_part_of_the_weights_each_learn_the_same(tmp_path, by_torchrun):
+    fit_and_stop(tmp_path / "run", "--strategy", "fsdp")
+    weights = load_file(by_torchrun[1].folder / "model.safetensors")
+    for name, value in load_file(resumed(tmp_path / "run")).items():
+        torch.testing.assert_close(value, weights[name], rtol=0, atol=1e-3)  # Adam's steps make much of rounding
+
+
+def fit_and_stop(folder, *more):
+    """Fit with two processes, and stop them by a signal to the first; return what they say."""
+    arguments = fit_arguments(folder, "--devices", "2", *more)
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
         after_an_epoch(folder, process)
         process.terminate()
         errors = process.communicate()[1]
     assert process.returncode == 128 + signal.SIGTERM, errors
-    assert errors.count(f"enfold resume {folder}") == 1
-    assert "Traceback" not in errors
     assert not (folder / "model.safetensors").exists()
+    return errors
+
+
+def resumed(folder):
+    """Finish a fit, and return the file with its weights."""
     done = command([ENFOLD, "resume", str(folder), "--json"])
     assert done.returncode == 0, done.stderr
-    assert (folder / "model.safetensors").read_bytes() == (by_torchrun[1].folder / "model.safetensors").read_bytes()
+    return folder / "model.safetensors"
 
 
-def test_processes_with_a_part_of_the_weights_each_learn_the_same(tmp_path, by_torchrun):
-    done = fit(tmp_path / "run", "--devices", "2", "--strategy", "fsdp")
-    assert done.returncode == 0, done.stderr
-    weights = load_file(by_torchrun[1].folder / "model.safetensors")
-    for name, value in load_file(tmp_path / "run" / "model.safetensors").items():
-        torch.testing.assert_close(value, weights[name], rtol=0, atol=1e-3)  # Adam's steps make much of rounding
+def test_a_share_of_an_epoch_does_not_depend_on_where_it_is_gone_on_with():
+    plan = _Plan(enfold.Config(batch_size=2), 5, SecondOfTwo())
+    whole = plan.rows(epoch=0, first=0)
+    assert len(whole) == 3  # of 5 rows, the first comes again
+    assert torch.equal(plan.rows(epoch=0, first=1), whole[1:])
+    assert torch.equal(plan.rows(epoch=0, first=2), whole[2:])
+
+
+class SecondOfTwo(Processes):
+    count, rank = 2, 1
 
 
 def test_what_processes_cannot_share_is_refused_by_the_first_alone(tmp_path):

@@ -1,6 +1,7 @@
 """Checkpoints: the state of a training in files, of which the newest two are kept."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,13 @@ from torch import Tensor
 
 from enfold.errors import InputError
 from enfold.files import write
-from enfold.processes import whole
 from enfold.state import State
 
 KEPT = 2
 FOLDER = "checkpoint"
 
 
-def save_checkpoint(run_folder: Path, state: State, history: list[dict[str, Any]]) -> None:
+def save_checkpoint(run_folder: Path, state: State, history: Callable[[], list[dict[str, Any]]]) -> None:
     """Write a state into a run folder, whole or not at all, and remove all checkpoints but the newest two.
 
     Processes that train together do so together; the first one writes.
@@ -26,14 +26,13 @@ def save_checkpoint(run_folder: Path, state: State, history: list[dict[str, Any]
     Args:
         run_folder: The run's folder.
         state: What to save.
-        history: The run's history up to the state.
+        history: Gives the run's history up to the state.
 
     Raises:
         InputError: The file cannot be written; the checkpoints that are there stay as they are.
     """
-    tensors = whole(state.tensors())
-    metadata = {"counters": asdict(state.counters), "history": history}
-    state.processes.lead(lambda: _write(run_folder, tensors, metadata))
+    tensors, counters = state.processes.whole(state.tensors()), asdict(state.counters)
+    state.processes.lead(lambda: _write(run_folder, tensors, {"counters": counters, "history": history()}))
 
 
 def load_checkpoint(run_folder: Path, state: State) -> list[dict[str, Any]]:
@@ -45,14 +44,15 @@ def load_checkpoint(run_folder: Path, state: State) -> list[dict[str, Any]]:
     Raises:
         InputError: There are checkpoints, but none of them is whole and of these settings.
     """
-    found = checkpoints(run_folder)
+    found = state.processes.told(checkpoints(run_folder))
     for path in reversed(found):
+        known = _read(path)
+        if state.processes.agreed(known is None)[0] or known is None:
+            continue
         try:
-            with safe_open(path, framework="pt") as file:
-                known = json.loads(file.metadata()["enfold"])
-                state.restore({name: file.get_tensor(name) for name in file.keys()}, known["counters"])  # noqa: SIM118
-            return known["history"]
-        except (OSError, SafetensorError, ValueError, TypeError, KeyError, RuntimeError):
+            state.restore(known[0], known[1]["counters"])
+            return known[1]["history"]
+        except (ValueError, TypeError, KeyError, RuntimeError):
             continue
     if found:
         raise InputError(
@@ -65,6 +65,16 @@ def load_checkpoint(run_folder: Path, state: State) -> list[dict[str, Any]]:
 def checkpoints(run_folder: Path) -> list[Path]:
     """Return the checkpoints in a run folder, the newest last."""
     return sorted((run_folder / FOLDER).glob("[0-9]*.safetensors"))
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """Return a checkpoint's tensors and metadata, or None if it is damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = json.loads(file.metadata()["enfold"])
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _write(run_folder: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:

@@ -8,7 +8,12 @@ class InputError(ValueError):
     """A file, an array or a setting is not what it must be; the message says what came and what to do.
 
     The command line prints it and exits with status 2. It is a `ValueError`, as scikit-learn expects.
+
+    Attributes:
+        shared: Whether all processes that work together raise it, so that the first one speaks for them.
     """
+
+    shared = False
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> InputError:
@@ -24,7 +29,10 @@ class Interrupted(KeyboardInterrupt):
 
     Attributes:
         signal: Its number.
+        shared: As of an `InputError`: processes that work together stop together.
     """
+
+    shared = True
 
     def __init__(self, message: str, signal: int):
         super().__init__(message)

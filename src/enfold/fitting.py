@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from enfold import report
@@ -19,11 +20,11 @@ from enfold.checkpoints import load_checkpoint, save_checkpoint
 from enfold.config import Config
 from enfold.data import Dataset, load, load_like
 from enfold.data.split import held_out_rows, training_rows
-from enfold.devices import choose_device
+from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError, Interrupted
 from enfold.files import write_json
 from enfold.metrics import evaluate
-from enfold.processes import Processes, launch, whole
+from enfold.processes import Processes, launch
 from enfold.recipes import RECIPES, mistakes
 from enfold.recipes import recipe as named_recipe
 from enfold.run import Run, create_run, only_process, open_run, record, rewrite_history, save_weights
@@ -95,11 +96,15 @@ def resume(folder: str | Path, *, data: Any = None, device: str = "auto", watch:
     if device == "auto":  # also in the precision that was found best there
         config = run.config.with_settings({"precision": run.environment["precision"]})
         run = replace(run, device=run.environment["device"], config=config)
+    if run.is_finished:
+        with only_process(run):
+            return run
+    asked = run.config.devices * run.config.num_nodes
     run, processes = _launched(run)
+    if processes.count != asked:
+        raise InputError(f"{folder} was begun by {asked} processes, not {processes.count}. Resume it with as many.")
     with ExitStack() as stack:
         processes.lead(lambda: stack.enter_context(only_process(run)))
-        if run.is_finished:
-            return run
         state = State(run.untrained(), run.config, processes)
         history = load_checkpoint(run.folder, state)
         processes.lead(lambda: rewrite_history(run, history))
@@ -142,19 +147,23 @@ def _parts(data: Dataset, held_out: np.ndarray) -> tuple[Dataset, Dataset]:
 
 
 def _launched(run: Run) -> tuple[Run, Processes]:
-    """Return the run, with this process's device, and the processes that train together."""
+    """Return the run, with the device of this process, and the processes that train together."""
     config = run.config
     processes = launch(
         choose_device(run.device), devices=config.devices, num_nodes=config.num_nodes, strategy=config.strategy
     )
-    run = replace(run, device=processes.device or run.device, folder=processes.told(run.folder))
-    return run, processes
+    if processes.device is None:
+        return run, processes
+    dtype = processes.told(autocast_dtype(torch.device(processes.device), config.precision) or torch.float32)
+    layout = {"devices": processes.count // processes.num_nodes, "num_nodes": processes.num_nodes}
+    config = config.with_settings({**layout, "precision": str(dtype).removeprefix("torch.")})
+    return replace(run, device=processes.device, folder=processes.told(run.folder), config=config), processes
 
 
 def _finish(run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State, items: Iterable[Progress]) -> Run:
     """Train to the end, and write what a run folder has of the trained model."""
     _train(run, state, items)
-    weights = whole(state.model.state_dict())
+    weights = state.processes.whole(state.model.state_dict())
     state.processes.lead(lambda: _conclude(run, data, parts, state, weights))
     return run
 
@@ -174,18 +183,19 @@ def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
                     processes.lead(lambda: record(run, progress))  # noqa: B023 - called at once
                 signal, due = processes.agreed(signals[0] if signals else 0, clock.is_due(progress))
                 if (signal or due) and state.is_finite():
-                    clock.time(lambda: save_checkpoint(run.folder, state, run.history.to_dicts()))
+                    clock.time(lambda: save_checkpoint(run.folder, state, lambda: run.history.to_dicts()))
                 if signal:
                     where = f"after step {progress.step:,} of {progress.steps:,}"
                     raise Interrupted(f"stopped {where}. Go on with: enfold resume {run.folder}", signal)
     except Diverged as error:
-        weights, nothing_lost = whole(state.model.state_dict()), state.counters.best is None
+        weights, nothing_lost = processes.whole(state.model.state_dict()), state.counters.best is None
         processes.lead(lambda: shutil.rmtree(run.folder) if nothing_lost else save_weights(run, weights))
-        if nothing_lost:
-            raise
-        raise InputError(f"{error} The best model so far is in {run.folder}.") from error
+        if not nothing_lost:
+            error.args = (f"{error} The best model so far is in {run.folder}.",)
+        raise
     except InputError as error:
-        raise InputError(f"{error} Then go on with: enfold resume {run.folder}") from error
+        error.args = (f"{error} Then go on with: enfold resume {run.folder}",)
+        raise
 
 
 def _conclude(

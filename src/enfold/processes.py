@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PATIENCE = timedelta(hours=6)  # of the processes that wait while the first one evaluates and draws
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -28,9 +31,11 @@ class Processes:
 
     Attributes:
         fabric: What connects them; None if this process is alone.
+        num_nodes: How many machines they are on.
     """
 
     fabric: "Fabric | None" = None
+    num_nodes: int = 1
 
     @cached_property
     def count(self) -> int:
@@ -79,16 +84,32 @@ class Processes:
 
         Raises:
             InputError: The first process raised it; so do all.
+            RuntimeError: The first process raised another error, so that the others cannot go on.
         """
-        error = None
-        if self.rank == 0:
-            try:
-                act()
-            except InputError as raised:
-                error = raised
-        error = self.told(error)
-        if error is not None:
-            raise error
+        if self.rank > 0:
+            error = self.told(None)
+            if error is not None:
+                raise error
+            return
+        try:
+            act()
+        except BaseException as error:
+            if isinstance(error, InputError):
+                error.shared = True
+                self.told(error)
+            else:
+                self.told(RuntimeError(f"the first process failed: {error!r}"))
+            raise
+        self.told(None)
+
+    def whole(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return, in the first process, the tensors on the processor, each put together if it is in parts."""
+        joined = {}
+        for name, value in tensors.items():
+            value = value.full_tensor() if _is_in_parts(value) else value  # pyright: ignore
+            if self.rank == 0:
+                joined[name] = value.detach().cpu().contiguous()
+        return joined
 
 
 ALONE = Processes()
@@ -119,18 +140,19 @@ def launch(device: torch.device, *, devices: int = 1, num_nodes: int = 1, strate
     if not Path(sys.argv[0]).is_file():
         raise InputError("Several processes need a command or a script to start, not lines typed into Python.")
     from lightning_fabric import Fabric
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
 
     chosen = STRATEGIES[strategy](devices * num_nodes)
     try:
         fabric = Fabric(accelerator=device.type, devices=devices, num_nodes=num_nodes, strategy=chosen)
         fabric.launch()
-    except (RuntimeError, ValueError, TypeError) as error:
+    except (MisconfigurationException, RuntimeError, ValueError, TypeError) as error:
         wanted = f"{devices} of {device.type} on {num_nodes} machine{'s' if num_nodes > 1 else ''}"
         raise InputError(
             f"The processes cannot be started: {wanted} were asked for, but {error} Ask for fewer with --devices, "
             "and run a command or a script rather than a notebook."
         ) from error
-    return Processes(fabric)
+    return Processes(fabric, num_nodes)
 
 
 def leads() -> bool:
@@ -138,11 +160,6 @@ def leads() -> bool:
     if torch.distributed.is_initialized():
         return torch.distributed.get_rank() == 0
     return not torch.distributed.is_torchelastic_launched() or os.environ["RANK"] == "0"
-
-
-def whole(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors on the processor, each put together from the processes' parts if it is in parts."""
-    return {name: _joined(value).detach().cpu().contiguous() for name, value in tensors.items()}
 
 
 def own(tensor: Tensor) -> Tensor:
@@ -159,10 +176,6 @@ def like(value: Tensor, other: Tensor) -> Tensor:
     return torch.empty_like(other).copy_(value)
 
 
-def _joined(value: Tensor) -> Tensor:
-    return value.full_tensor() if _is_in_parts(value) else value  # pyright: ignore[reportAttributeAccessIssue]
-
-
 def _is_in_parts(tensor: Tensor) -> bool:
     return hasattr(tensor, "full_tensor")  # a DTensor, whose module is large to import
 
@@ -170,18 +183,21 @@ def _is_in_parts(tensor: Tensor) -> bool:
 def _ddp(processes: int) -> "Strategy":
     from lightning_fabric.strategies.ddp import DDPStrategy
 
-    return DDPStrategy(static_graph=True)  # so parameters may be unused, as the deviations of a plain autoencoder
+    # with a static graph parameters may be unused, as the deviations of a plain autoencoder are
+    return DDPStrategy(static_graph=True, broadcast_buffers=False, timeout=PATIENCE)
 
 
 def _fsdp(processes: int) -> "Strategy":
     from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 
-    return ModelParallelStrategy(_in_parts, data_parallel_size=processes, tensor_parallel_size=1)
+    return ModelParallelStrategy(_in_parts, data_parallel_size=processes, tensor_parallel_size=1, timeout=PATIENCE)
 
 
 def _in_parts(learner: Any, mesh: "DeviceMesh") -> nn.Module:
     from torch.distributed.fsdp import fully_shard
 
+    for parameter in learner.parameters():
+        parameter.data = parameter.data.contiguous()  # torch cannot part them otherwise
     halves = [half for half in (learner.model.encoder, learner.model.decoder) if isinstance(half, nn.Sequential)]
     nets = [net for half in halves for net in list(half)[:-1] if list(net.parameters())]
     for module in (*nets, learner):  # not the heads alone: torch finds no tensors to watch in a distribution

@@ -26,6 +26,8 @@ class NotFinite(ArithmeticError):
 class Diverged(InputError):
     """Training cannot go on: its losses are not finite, whatever the learning rate."""
 
+    shared = True
+
 
 def finite(losses: Losses) -> Losses:
     """Return the losses.
@@ -127,10 +129,11 @@ class State:
             raise NotFinite
         if held_out is None:
             return
-        improved = self.counters.best is None or finite(held_out).loss < self.counters.best
+        loss = finite(held_out).loss
+        improved = self.counters.best is None or loss < self.counters.best
         self.counters.stale = 0 if improved else self.counters.stale + 1
         if improved:
-            self.counters.best = held_out.loss
+            self.counters.best = loss
             self.best = {name: value.clone() for name, value in self.learned.state_dict().items()}
 
     def follow(self) -> None:

@@ -70,7 +70,8 @@ def train(
     """Train the model in place, and yield the progress several times a second and at the end of every epoch.
 
     The same model, data, settings and seed give the same weights on the same machine, whatever is done between
-    the yields, and however often training is interrupted at a yield and gone on with from its state.
+    the yields, and however often training is interrupted at a yield and gone on with from its state. Memory
+    that is freed on the processor stays with this process from then on, up to 1 GiB.
 
     Args:
         model: What to train, on its device.
@@ -84,11 +85,7 @@ def train(
             processes cannot share a batch evenly.
     """
     state = state or State(model, config)
-    if config.batch_size % state.processes.count:
-        raise InputError(
-            f"{state.processes.count} processes cannot share batches of {config.batch_size} examples evenly. Choose "
-            f"a multiple of {state.processes.count}, as with --set batch_size={state.processes.count * 32}."
-        )
+    state.processes.lead(lambda: _check_shares(config, state.processes.count))
     if model.device.type == "cpu":
         keep_freed_memory()
     step = _stepper(state, config)
@@ -138,7 +135,9 @@ class _Plan:
     def rows(self, epoch: int, first: int) -> torch.Tensor:
         """Return this process's rows of an epoch in its order, from a step on."""
         generator = torch.Generator().manual_seed(int(_stream(self.config.seed, ORDER, epoch).generate_state(1)[0]))
-        return self.processes.share(torch.randperm(self.examples, generator=generator)[first * self.size :])
+        return self.processes.share(torch.randperm(self.examples, generator=generator))[
+            first * self.size // self.processes.count :
+        ]
 
     def seeds(self, epoch: int, first: int) -> list[int]:
         """Return the seeds of this process's noise in an epoch's steps, from a step on."""
@@ -226,6 +225,14 @@ def _mean_losses(state: State, held_out: Examples) -> Losses:
     counted = terms[:, : len(rows[processes.rank :: processes.count])]  # without the rows that come again
     total = processes.total(torch.from_numpy(counted.sum(1)))
     return Losses(*(total / len(held_out)).tolist())
+
+
+def _check_shares(config: Config, processes: int) -> None:
+    if config.batch_size % processes:
+        raise InputError(
+            f"{processes} processes cannot share batches of {config.batch_size} examples evenly. Choose a "
+            f"multiple of {processes}, as with --set batch_size={processes * 32}."
+        )
 
 
 def _set_back(state: State, tensors: dict[str, torch.Tensor], counters: dict, x: Examples) -> None:

@@ -49,8 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _fail(error: BaseException, status: int = 2) -> int:
-    """Say what happened, and return the exit status; of processes at work together, the first speaks for all."""
-    if "torch" in sys.modules:
+    """Say what happened, and return the exit status; if all processes raise it, the first one speaks for them."""
+    if getattr(error, "shared", False):
         from enfold.processes import leads
 
         if not leads():

@@ -70,15 +70,19 @@ class NotebookDecoder(nn.Module):
 
 
 def convolved(x: Tensor, layer: nn.Conv2d) -> Tensor:
-    """Return a convolution with "same" padding as a product of matrices, several times faster for few channels.
+    """Return a convolution with "same" padding; from one channel, on the processor, as a product of matrices.
+
+    That is several times faster there than oneDNN's convolution, for a ninefold copy of the input.
 
     Args:
         x: (B, in, H, W).
-        layer: From in to out channels, 3×3.
+        layer: From in to out channels, 3×3, padded by 1.
 
     Returns:
         (B, out, H, W), channels last in memory.
     """
+    if layer.in_channels > 1 or x.device.type != "cpu":
+        return layer(x.to(memory_format=torch.channels_last))
     patches = F.pad(x, (1, 1, 1, 1)).unfold(2, 3, 1).unfold(3, 3, 1).permute(0, 2, 3, 1, 4, 5)  # (B, H, W, in, 3, 3)
     return F.linear(patches.flatten(3), layer.weight.flatten(1), layer.bias).permute(0, 3, 1, 2)
 
