@@ -17,6 +17,7 @@ from enfold.recipes import RECIPES
 
 ORACLE = Path(__file__).parent / "oracle" / "notebook_oracle.npz"
 CONFIG = RECIPES["notebook"].config
+PLACES, CHANNELS = 14 * 14, 64  # of the flattened image
 LAYERS = {
     "conv1": "encoder.1.conv1",
     "conv2": "encoder.1.conv2",
@@ -44,7 +45,7 @@ def model(oracle):
         for name, module in LAYERS.items():
             layer = model.get_submodule(module)
             layer.weight.copy_(torch.from_numpy(as_torch(oracle[f"weights/{name}/kernel"])))
-            layer.bias.copy_(torch.from_numpy(oracle[f"weights/{name}/bias"]))
+            layer.bias.copy_(torch.from_numpy(as_torch(oracle[f"weights/{name}/bias"])))
     return model
 
 
@@ -60,9 +61,19 @@ def keras_noise(oracle, monkeypatch):
     monkeypatch.setattr("torch.distributions.normal._standard_normal", lambda *args, **kwargs: noise)
 
 
-def as_torch(kernel):
-    """Keras's kernels are (height, width, in, out), or transposed (…, out, in), and dense ones (in, out)."""
-    return np.ascontiguousarray(kernel.transpose(3, 2, 0, 1) if kernel.ndim == 4 else kernel.T)
+def as_torch(array):
+    """A kernel, bias or gradient of Keras's as the same of ours.
+
+    Keras's kernels are (height, width, in, out), or transposed (…, out, in), and dense ones (in, out). Ours meet the
+    image turned by half a turn, so those of convolutions are turned with it, and the dense layers beside the flattened
+    image have its places, though not its channels, in reverse.
+    """
+    if array.ndim == 4:
+        return np.ascontiguousarray(array.transpose(3, 2, 0, 1)[..., ::-1, ::-1])
+    for axis in np.flatnonzero(np.equal(array.shape, PLACES * CHANNELS)):
+        reverse = np.arange(PLACES * CHANNELS).reshape(PLACES, CHANNELS)[::-1].ravel()
+        array = array.take(reverse, axis)
+    return np.ascontiguousarray(array.T)
 
 
 def test_the_forward_pass_is_kerass(oracle, model, images, keras_noise):
@@ -91,8 +102,7 @@ def test_the_gradients_are_kerass(oracle, model, images, keras_noise):
         for part, gradient in (("kernel", layer.weight.grad), ("bias", layer.bias.grad)):
             expected = oracle[f"grads/{name}/{part}"]
             found = gradient.norm() if expected.ndim == 0 else gradient
-            expected = as_torch(expected) if expected.ndim >= 2 else expected
-            error = np.linalg.norm(found.numpy() - expected) / np.linalg.norm(expected)
+            error = np.linalg.norm(found.numpy() - as_torch(expected)) / np.linalg.norm(expected)
             assert error < 1e-4, (name, part)
 
 
@@ -101,8 +111,20 @@ def test_one_step_of_rmsprop_is_kerass(oracle, model, images, keras_noise):
     build.objective(CONFIG)(model, images).loss.mean().backward()
     optimizer.step()
     for name, module in LAYERS.items():
-        bias = model.get_submodule(module).bias.detach()
-        np.testing.assert_allclose(bias, oracle[f"after_one_rmsprop_step/{name}/bias"], rtol=0, atol=1e-6)
+        bias, expected = model.get_submodule(module).bias.detach(), oracle[f"after_one_rmsprop_step/{name}/bias"]
+        np.testing.assert_allclose(bias, as_torch(expected), rtol=0, atol=1e-6)
+
+
+def test_a_pixel_beyond_what_keras_takes_for_sure_has_no_gradient(model):
+    """Keras clips probabilities to 1e-7…1 − 1e-7 in its cross-entropy."""
+    layer = model.decoder[0].conv
+    with torch.no_grad():
+        layer.bias.fill_(-30.0)
+    black, z = torch.zeros(1, 1, 28, 28), torch.zeros(1, 2)
+    loss = -model.decode(z).log_prob(255 - black)  # white: 784 pixels, each as unlikely as can be
+    loss.sum().backward()
+    assert loss.item() == pytest.approx(-784 * np.log(1e-7), rel=1e-6)
+    assert not layer.bias.grad.any()
 
 
 def test_the_network_has_as_many_parameters_as_kerass(model):

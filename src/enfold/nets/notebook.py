@@ -1,5 +1,7 @@
 """The convolutional network of the notebook that enfold grew from, layer by layer."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,10 +11,14 @@ from torch.nn.grad import conv2d_weight
 from enfold.errors import InputError
 
 FEATURES = 32
+LARGEST_LOGIT = math.log1p(-1e-7) - math.log(1e-7)  # of a pixel: Keras clips probabilities to 1e-7 … 1 − 1e-7
 
 
 class NotebookEncoder(nn.Module):
     """Images → 32 features: four 3×3 convolutions, the second with stride 2, and a dense layer, all with ReLU.
+
+    The image comes in turned by half a turn. So "same" padding, which with stride 2 is on the right and below, is on
+    the left and above, as torch has it; every kernel is turned with the image.
 
     Args:
         shape: (channels, height, width), height and width even.
@@ -25,7 +31,7 @@ class NotebookEncoder(nn.Module):
         super().__init__()
         channels, height, width = _checked(shape)
         self.conv1 = nn.Conv2d(channels, 32, 3, padding=1)
-        self.conv2 = nn.Conv2d(32, 64, 3, stride=2)
+        self.conv2 = nn.Conv2d(32, 64, 3, stride=2, padding=1)
         self.conv3 = nn.Conv2d(64, 64, 3, padding=1)
         self.conv4 = nn.Conv2d(64, 64, 3, padding=1)
         self.dense = nn.Linear(height // 2 * (width // 2) * 64, FEATURES)
@@ -34,8 +40,8 @@ class NotebookEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features, (B, 32)."""
-        h = relu(convolved(x, self.conv1))  # (B, C, H, W) → (B, 32, H, W)
-        h = relu(self.conv2(F.pad(h, (0, 1, 0, 1))))  # (B, 64, H/2, W/2): "same" pads on the right and below
+        h = relu(convolved(turned(x), self.conv1))  # (B, C, H, W) → (B, 32, H, W)
+        h = relu(self.conv2(h))  # (B, 64, H/2, W/2)
         h = relu(self.conv3(h))
         h = relu(self.conv4(h))
         return relu(self.dense(h.permute(0, 2, 3, 1).flatten(1)))  # in the order height, width, channel
@@ -43,6 +49,9 @@ class NotebookEncoder(nn.Module):
 
 class NotebookDecoder(nn.Module):
     """Latent vectors → logits of images: a dense layer, a transposed convolution with stride 2, a convolution.
+
+    The image is made half a turn away from upright; see `NotebookEncoder`. Keras's cross-entropy clips probabilities,
+    so a pixel that the network is sure of beyond that has no gradient.
 
     Args:
         latent_dim: How many coordinates z has.
@@ -57,16 +66,21 @@ class NotebookDecoder(nn.Module):
         channels, height, width = _checked(shape)
         self.size = (height // 2, width // 2, 64)
         self.dense = nn.Linear(latent_dim, height // 2 * (width // 2) * 64)
-        self.deconv = nn.ConvTranspose2d(64, 32, 3, stride=2)
+        self.deconv = nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=1)
         self.conv = nn.Conv2d(32, channels, 3, padding=1)
         glorot(self)
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def forward(self, z: Tensor) -> Tensor:
-        """Return the logits, (B, C, H, W)."""
+        """Return the logits, (B, C, H, W), between ±16.1."""
         h = relu(self.dense(z)).unflatten(1, self.size).permute(0, 3, 1, 2)  # (B, 64, H/2, W/2)
         h = relu(doubled(h, self.deconv))  # (B, 32, H, W)
-        return self.conv(h)
+        return turned(self.conv(h)).clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
+
+
+def turned(x: Tensor) -> Tensor:
+    """Return images, (B, C, H, W), turned by half a turn."""
+    return x.flip(-2, -1)
 
 
 def convolved(x: Tensor, layer: nn.Conv2d) -> Tensor:
@@ -93,7 +107,7 @@ def relu(h: Tensor) -> Tensor:
 
 
 def doubled(h: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
-    """Return a transposed convolution with stride 2 and "same" padding, which cuts on the right and below.
+    """Return a transposed convolution with stride 2 and "same" padding, which cuts on the left and above.
 
     The bias is added afterwards, since oneDNN is many times slower when it adds it itself.
 
@@ -118,14 +132,13 @@ class _Doubled(torch.autograd.Function):
     @staticmethod
     def forward(ctx, h, weight):
         ctx.save_for_backward(h, weight)
-        return F.conv_transpose2d(h, weight, stride=2)[..., :-1, :-1]
+        return F.conv_transpose2d(h, weight, stride=2, padding=1, output_padding=1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):  # pyright: ignore[reportIncompatibleMethodOverride]
         h, weight = ctx.saved_tensors
-        padded = F.pad(grad, (0, 1, 0, 1))
-        return F.conv2d(padded, weight, stride=2), conv2d_weight(padded, weight.shape, h, stride=2)
+        return F.conv2d(grad, weight, stride=2, padding=1), conv2d_weight(grad, weight.shape, h, stride=2, padding=1)
 
 
 def glorot(module: nn.Module) -> None:
