@@ -7,7 +7,7 @@ from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from enfold import build
 from enfold.data.arrays import from_array
 from enfold.distributions import IntensityBernoulli
-from enfold.nets.heads import DiagonalNormal
+from enfold.nets.posteriors import DiagonalNormal
 
 
 @pytest.mark.parametrize("scale", [1.0, 16.0, 255.0])

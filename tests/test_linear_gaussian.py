@@ -14,7 +14,9 @@ from torch.distributions import MultivariateNormal
 
 from enfold import Autoencoder, Column, Config, Spec, train
 from enfold.metrics.likelihood import log_likelihood_bounds
-from enfold.nets.heads import DiagonalNormal, Normalise, NormalValues
+from enfold.nets.heads import Normalise
+from enfold.nets.likelihoods import NormalValues
+from enfold.nets.posteriors import DiagonalNormal
 from enfold.priors import StandardNormal
 
 D, K = 6, 2

@@ -65,8 +65,8 @@ def as_torch(array):
     """A kernel, bias or gradient of Keras's as the same of ours.
 
     Keras's kernels are (height, width, in, out), or transposed (…, out, in), and dense ones (in, out). Ours meet the
-    image turned by half a turn, so those of convolutions are turned with it, and the dense layers beside the flattened
-    image have its places, though not its channels, in reverse.
+    image turned by half a turn, so those of convolutions are turned with it, and the dense layers beside the
+    flattened image have its places, though not its channels, in reverse.
     """
     if array.ndim == 4:
         return np.ascontiguousarray(array.transpose(3, 2, 0, 1)[..., ::-1, ::-1])

@@ -12,7 +12,7 @@ from enfold.metrics import evaluate
 from enfold.metrics.embedding import knn_accuracy
 from enfold.metrics.likelihood import active_units, log_likelihood_bounds, negative_elbo, reconstruction_mse
 from enfold.model import decode_means, encode_means
-from enfold.objectives import mean_losses
+from enfold.objectives import Learner, mean_losses
 from enfold.state import State
 from enfold.training import epochs_for
 
@@ -81,9 +81,9 @@ def test_the_losses_are_means_over_rows(digits):
 
 
 def test_beta_weighs_the_rate(digits):
-    plain, weighed = (build.objective(QUICK.with_settings({"beta": beta})) for beta in (1.0, 4.0))
+    tasks = [build.task(QUICK.with_settings({"beta": beta}), digits.spec) for beta in (1.0, 4.0)]
     model = fitted(digits, QUICK)
-    a, b = mean_losses(model, plain, digits.x[:50]), mean_losses(model, weighed, digits.x[:50])
+    a, b = (mean_losses(model, lambda model, x, t=task: Learner(model, t)(x), digits.x[:50]) for task in tasks)
     assert b.loss - a.loss == pytest.approx(3 * a.rate, rel=1e-4)
 
 

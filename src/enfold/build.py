@@ -2,60 +2,97 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from math import cos, pi
+from math import cos, pi, prod
 from typing import Any
 
 import torch
 from torch import nn
 
-from enfold import objectives
+from enfold import corruptions, objectives
 from enfold.config import Config
 from enfold.devices import seeded
 from enfold.errors import InputError, unknown
 from enfold.model import Autoencoder
-from enfold.nets.heads import BernoulliPixels, DiagonalNormal, Normalise, NormalValues, at_most_one
+from enfold.nets.conv import conv_decoder, conv_encoder
+from enfold.nets.heads import ConditionalDecoder, ConditionalEncoder, Normalise
+from enfold.nets.likelihoods import BernoulliPixels, ContinuousBernoulliPixels, LogisticPixels, NormalValues
 from enfold.nets.mlp import mlp_decoder, mlp_encoder
 from enfold.nets.notebook import FEATURES, NotebookDecoder, NotebookEncoder, glorot
+from enfold.nets.posteriors import CodesPrior, DiagonalNormal, FiniteScalar, FullNormal, VectorQuantised, at_most_one
 from enfold.objectives import Objective
+from enfold.objectives.terms import Change, Task
 from enfold.optimizers import KerasRMSprop
-from enfold.priors import StandardNormal
+from enfold.priors import Flow, Mixture, StandardNormal, VampPrior
 from enfold.spec import Spec
 
 ONE_CYCLE_RISE, ONE_CYCLE_START = 0.3, 0.04  # of all steps; of the highest rate
+PSEUDO_INPUT = 0.1  # how far pseudo-inputs are from the middle of the data at first, in units of its scale
 
 
-def autoencoder(config: Config, spec: Spec) -> Autoencoder:
+def autoencoder(
+    config: Config, spec: Spec, encoder: nn.Module | None = None, decoder: nn.Module | None = None
+) -> Autoencoder:
     """Return the model that the settings describe, for data as in `spec`, with weights drawn from the seed.
+
+    Args:
+        config: The settings.
+        spec: What the data is.
+        encoder: A network of one's own, normalised examples (B, *shape) → features (B, any), instead of a named one.
+        decoder: One, latent vectors and classes if any (B, latent_dim + classes) → (B, *shape of the likelihood).
 
     Raises:
         InputError: A name is unknown, or the network does not fit the data.
     """
     with seeded(config.seed):
-        encoder_net, features, decoder_net = _named(NETWORKS, config.network, "network")(config, spec)
-        encoder = nn.Sequential(Normalise(spec), encoder_net, _posterior(config, features))
-    decoder = nn.Sequential(decoder_net, likelihood(config.likelihood, spec))
-    return Autoencoder(encoder, decoder, StandardNormal(config.latent_dim), spec)
+        head = likelihood(config.likelihood, spec)
+        make_encoder, make_decoder = _named(NETWORKS, config.network, "network")
+        classes = len(spec.conditions)
+        net, features = _own(encoder, spec) if encoder else make_encoder(config, spec.shape)
+        inner = nn.Sequential(Normalise(spec), net)
+        q = _posterior(config, features)
+        outer = ConditionalEncoder(inner, q, features, classes) if classes else nn.Sequential(*inner, q)
+        maker = nn.Sequential(decoder or make_decoder(config, config.latent_dim + classes, head.shape), head)
+        p = _prior(config, spec, outer, q)
+    return Autoencoder(outer, ConditionalDecoder(maker, classes) if classes else maker, p, spec)
 
 
 def likelihood(name: str, spec: Spec) -> nn.Module:
-    """Return the decoder's head: arrays of the data's shape → p(x|z).
+    """Return the decoder's head: arrays of its `shape` → p(x|z).
 
     Raises:
-        InputError: The name is unknown, or "bernoulli" is asked for data that are not intensities.
+        InputError: The name is unknown, or the likelihood does not fit the data.
     """
-    chosen = {"intensity": "bernoulli", "real": "normal"}[spec.kind] if name == "auto" else name
-    if chosen == "bernoulli" and spec.kind != "intensity":
+    colour = spec.is_image and spec.shape[0] > 1 and spec.dtype == "uint8"
+    auto = "normal" if spec.kind == "real" else "logistic" if colour else "bernoulli"
+    chosen = auto if name == "auto" else name
+    kind = _named(LIKELIHOODS, chosen, "likelihood")
+    if chosen in PIXEL_LIKELIHOODS and spec.kind != "intensity":
         raise InputError(
-            "The Bernoulli likelihood needs values between 0 and a known maximum, such as pixels, but this is "
+            f"The {chosen} likelihood needs values between 0 and a known maximum, such as pixels, but this is "
             f"{spec}. Choose likelihood=normal."
         )
-    return _named(LIKELIHOODS, chosen, "likelihood")(spec)
+    return kind(spec)
+
+
+def task(config: Config, spec: Spec) -> Task:
+    """Return what is to be learned from data as in `spec`.
+
+    Raises:
+        InputError: A name in the settings is unknown, or does not fit the data.
+    """
+    return Task(
+        objective(config), config.beta, _binarise(config, spec), _corrupt(config, spec), config.neighbour_weight
+    )
 
 
 def objective(config: Config) -> Objective:
-    """Return the function to minimise, (model, x) → Terms."""
+    """Return the function to minimise, (model, x, beta) → Terms."""
+    weight = {} if config.penalty == "auto" else {"weight": config.penalty}
     table: dict[str, Objective] = {
-        "elbo": partial(objectives.elbo, beta=config.beta),
+        "elbo": partial(objectives.elbo, free_bits=config.free_bits),
+        "iwae": partial(objectives.importance_weighted, samples=config.samples),
+        "tc": partial(objectives.total_correlation, **weight),
+        "mmd": partial(objectives.mmd, **weight),
         "autoencoder": objectives.autoencoder,
         "notebook": objectives.notebook,
     }
@@ -72,20 +109,84 @@ def schedule(config: Config) -> Callable[[float], float]:
     return partial(_named(SCHEDULES, config.schedule, "schedule"), warm_up=config.warm_up)
 
 
-def _mlp(config: Config, spec: Spec) -> tuple[nn.Module, int, nn.Module]:
-    encoder = mlp_encoder(spec.size, config.width, config.depth)
-    return encoder, config.width, mlp_decoder(config.latent_dim, config.width, config.depth, spec.shape)
+def _own(encoder: nn.Module, spec: Spec) -> tuple[nn.Module, int]:
+    """Return a user's encoder, and how many features it gives."""
+    with torch.no_grad():
+        found = encoder(torch.zeros(2, *spec.shape))
+    if found.ndim != 2:
+        raise InputError(
+            f"The encoder must give features of shape (B, features), but for two examples of shape {spec.shape} "
+            f"it gave {tuple(found.shape)}. End it in nn.Flatten()."
+        )
+    return encoder, found.shape[1]
 
 
-def _notebook(config: Config, spec: Spec) -> tuple[nn.Module, int, nn.Module]:
-    return NotebookEncoder(spec.shape), FEATURES, NotebookDecoder(config.latent_dim, spec.shape)
+def _mlp_encoder(config: Config, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
+    return mlp_encoder(prod(shape), config.width, config.depth), config.width
+
+
+def _mlp_decoder(config: Config, inputs: int, shape: tuple[int, ...]) -> nn.Module:
+    return mlp_decoder(inputs, config.width, config.depth, shape)
+
+
+def _conv_encoder(config: Config, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
+    return conv_encoder(shape, config.width, config.depth), config.width
+
+
+def _conv_decoder(config: Config, inputs: int, shape: tuple[int, ...]) -> nn.Module:
+    return conv_decoder(inputs, config.width, config.depth, shape)
 
 
 def _posterior(config: Config, features: int) -> nn.Module:
-    deviation = torch.exp if config.network == "notebook" else at_most_one
-    head = DiagonalNormal(features, config.latent_dim, deviation)
-    glorot(head)
+    head = _named(POSTERIORS, config.posterior, "posterior")(config, features)
+    if config.network == "notebook":
+        glorot(head)
     return head
+
+
+def _diagonal(config: Config, features: int) -> nn.Module:
+    deviation = torch.exp if config.network == "notebook" else at_most_one
+    return DiagonalNormal(features, config.latent_dim, deviation)
+
+
+def _vq(config: Config, features: int) -> nn.Module:
+    if config.latent_dim % config.parts:
+        raise InputError(
+            f"{config.parts} parts cannot share {config.latent_dim} latent dimensions evenly. Choose a multiple, as "
+            f"with --latent-dim {config.parts * max(1, config.latent_dim // config.parts)}."
+        )
+    return VectorQuantised(features, config.latent_dim, config.codes, config.parts)
+
+
+def _prior(config: Config, spec: Spec, encoder: nn.Module, posterior: nn.Module) -> nn.Module:
+    has_codes = config.posterior in ("fsq", "vq")
+    chosen = ("codes" if has_codes else "normal") if config.prior == "auto" else config.prior
+    make = _named(PRIORS, chosen, "prior")
+    if has_codes != (chosen == "codes"):
+        raise InputError(
+            f"The posterior '{config.posterior}' has no use for the prior '{chosen}'. Choose prior=auto."
+        )
+    return make(config, spec, encoder, posterior)
+
+
+def _vamp(config: Config, spec: Spec, encoder: nn.Module, _: nn.Module) -> nn.Module:
+    offset, scale = torch.from_numpy(spec.offset), torch.from_numpy(spec.scale)
+    middle = offset + (0.5 * scale if spec.kind == "intensity" else 0)
+    begin = middle + PSEUDO_INPUT * scale * torch.randn(config.components, *spec.shape)
+    limits = (0.0, float(spec.scale.min())) if spec.kind == "intensity" else None
+    return VampPrior(encoder, begin, scale, limits)
+
+
+def _binarise(config: Config, spec: Spec) -> Change | None:
+    chosen = _named({"none": False, "static": False, "dynamic": True}, config.binarize, "binarisation")
+    if config.binarize != "none" and spec.kind != "intensity":
+        raise InputError(f"Only pixels can be binarised, and this is {spec}. Choose binarize=none.")
+    return partial(corruptions.binarised, spec=spec) if chosen else None
+
+
+def _corrupt(config: Config, spec: Spec) -> Change | None:
+    chosen = _named(CORRUPTIONS, config.corruption, "corruption")
+    return chosen and partial(chosen, spec=spec, level=config.corruption_level)
 
 
 def _cosine(done: float, warm_up: float) -> float:
@@ -117,7 +218,39 @@ def _named(table: Mapping[str, Any], name: str, what: str) -> Any:
     return table[name]
 
 
-NETWORKS = {"mlp": _mlp, "notebook": _notebook}
-LIKELIHOODS = {"bernoulli": BernoulliPixels, "normal": NormalValues}
+NETWORKS = {
+    "mlp": (_mlp_encoder, _mlp_decoder),
+    "conv": (_conv_encoder, _conv_decoder),
+    "notebook": (
+        lambda config, shape: (NotebookEncoder(shape), FEATURES),
+        lambda config, inputs, shape: NotebookDecoder(inputs, shape),
+    ),
+}
+POSTERIORS = {
+    "diagonal": _diagonal,
+    "full": lambda config, features: FullNormal(features, config.latent_dim),
+    "fsq": lambda config, features: FiniteScalar(features, config.latent_dim, config.codes),
+    "vq": _vq,
+}
+PRIORS = {
+    "normal": lambda config, *_: StandardNormal(config.latent_dim),
+    "mixture": lambda config, *_: Mixture(config.latent_dim, config.components),
+    "vamp": _vamp,
+    "realnvp": lambda config, *_: Flow(config.latent_dim, "realnvp"),
+    "spline": lambda config, *_: Flow(config.latent_dim, "spline"),
+    "codes": lambda config, spec, encoder, posterior: CodesPrior(posterior),
+}
+PIXEL_LIKELIHOODS = {
+    "bernoulli": BernoulliPixels,
+    "continuous_bernoulli": ContinuousBernoulliPixels,
+    "logistic": LogisticPixels,
+}
+LIKELIHOODS = {**PIXEL_LIKELIHOODS, "normal": NormalValues, "normal_each": partial(NormalValues, each=True)}
+CORRUPTIONS = {
+    "none": None,
+    "gaussian": corruptions.gaussian,
+    "masking": corruptions.masking,
+    "salt_and_pepper": corruptions.salt_and_pepper,
+}
 OPTIMIZERS = {"adam": partial(torch.optim.Adam, fused=True), "rmsprop": KerasRMSprop}
 SCHEDULES = {"cosine": _cosine, "one_cycle": _one_cycle, "constant": _constant}

@@ -1,9 +1,25 @@
 """Only what torch.distributions lacks."""
 
+import math
+from functools import singledispatch
+
 import torch
 import torch.nn.functional as F
 from torch import Size, Tensor
-from torch.distributions import Bernoulli, Distribution, constraints
+from torch.distributions import (
+    Bernoulli,
+    ContinuousBernoulli,
+    Distribution,
+    Independent,
+    MultivariateNormal,
+    Normal,
+    constraints,
+    kl_divergence,
+    register_kl,
+)
+
+SMALLEST_LOG_SCALE = -7.0  # of a logistic, where intensities are seen in −1…1
+CODE_LOG_PROB_TOLERANCE = 1e-4  # how far a vector may be from a code to count as that code
 
 
 class IntensityBernoulli(Distribution):
@@ -49,3 +65,259 @@ class IntensityBernoulli(Distribution):
     def sample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
         """Return binary pixels, 0 or `scale`."""
         return Bernoulli(logits=self.logits, validate_args=False).sample(sample_shape) * self.scale
+
+
+class ContinuousIntensity(Distribution):
+    """Grey values as densities: x / scale follows a continuous Bernoulli distribution on 0…1.
+
+    Its density is that of Loaiza-Ganem & Cunningham 2019, "The continuous Bernoulli: fixing a pervasive error in
+    variational autoencoders", divided by `scale`, since x is in raw units.
+
+    Args:
+        logits: Any shape.
+        scale: The largest intensity.
+    """
+
+    arg_constraints = {"logits": constraints.real}  # noqa: RUF012  # pyright: ignore
+    has_rsample = False
+
+    def __init__(self, logits: Tensor, scale: float = 1.0):
+        self.base = ContinuousBernoulli(logits=logits, validate_args=False)
+        self.logits, self.scale = logits, scale
+        super().__init__(logits.shape, validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """The expected intensity, in raw units."""
+        return self.base.mean * self.scale
+
+    @property
+    def variance(self) -> Tensor:
+        """The variance, in squared raw units."""
+        return self.base.variance * self.scale**2
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-density of each value, in nats, with the shape of `logits`."""
+        return self.base.log_prob(value.to(self.logits.dtype) / self.scale) - math.log(self.scale)
+
+    def sample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+        """Return intensities in 0…`scale`."""
+        return self.base.sample(sample_shape) * self.scale
+
+
+class LogisticMixture(Distribution):
+    """Images of whole intensities: each pixel a mixture of logistic distributions, cut into whole numbers.
+
+    Salimans, Karpathy, Chen & Kingma 2017, "PixelCNN++", section 2: the channels of a pixel share a component, and
+    the means of later channels are linear in the earlier ones' values. Intensities are seen in −1…1; the lowest and
+    the highest have the tails.
+
+    Args:
+        parameters: (B, K, 1 + 2 C + C (C − 1) / 2, H, W): for each of K components a logit, C means, C log scales,
+            and the coefficients of earlier channels.
+        channels: C.
+        scale: The highest intensity; the lowest is 0.
+    """
+
+    arg_constraints = {}  # noqa: RUF012  # pyright: ignore
+
+    def __init__(self, parameters: Tensor, channels: int, scale: float):
+        self.logits, rest = parameters[:, :, 0], parameters[:, :, 1:]  # (B, K, H, W)
+        sizes = [channels, channels, rest.shape[2] - 2 * channels]
+        self.means, log_scales, self.coefficients = rest.split(sizes, 2)  # (B, K, C, H, W)
+        self.log_scales = log_scales.clamp(min=SMALLEST_LOG_SCALE)
+        self.scale = scale
+        super().__init__(parameters.shape[:1], Size((channels, *parameters.shape[-2:])), validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-probability of images, (B, C, H, W) → (B,), in nats."""
+        x = (value.float() / self.scale * 2 - 1).unsqueeze(1)  # (B, 1, C, H, W)
+        centred = (x - self._means_given(x)) * (-self.log_scales).exp()
+        half = (-self.log_scales).exp() / self.scale  # of a step between intensities
+        above, below = centred + half, centred - half
+        # log(σ(a) − σ(b)) = log σ(a) + log σ(−b) + log(1 − e^(b − a)), which loses no digits in the tails
+        middle = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(-2 * half))
+        ends = torch.where(x < -1 + 1 / self.scale, F.logsigmoid(above), F.logsigmoid(-below))
+        each = torch.where((x < -1 + 1 / self.scale) | (x > 1 - 1 / self.scale), ends, middle).sum(2)
+        return (each + self.logits.log_softmax(1)).logsumexp(1).sum((-2, -1))
+
+    @property
+    def mean(self) -> Tensor:
+        """The expected intensities in raw units, as those of the logistics before they are cut: (B, C, H, W)."""
+        expected = self._means_given(None)
+        mixed = (expected * self.logits.softmax(1).unsqueeze(2)).sum(1)
+        return (mixed.clamp(-1, 1) + 1) / 2 * self.scale
+
+    def sample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+        """Return images of whole intensities, (*sample_shape, B, C, H, W)."""
+        draws = [self._draw() for _ in range(math.prod(sample_shape))]
+        return torch.stack(draws).reshape(self._extended_shape(sample_shape))
+
+    def _draw(self) -> Tensor:
+        gumbel = -torch.empty_like(self.logits).exponential_().log()
+        chosen = (self.logits + gumbel).argmax(1).view(len(gumbel), 1, 1, *gumbel.shape[2:])
+        chosen = chosen.expand(-1, -1, self.means.shape[2], -1, -1)
+        uniform = torch.rand_like(self.means).clamp(1e-5, 1 - 1e-5)
+        noise = self.log_scales.exp() * (uniform.log() - torch.log1p(-uniform))
+        x = self._means_given(None, noise).gather(1, chosen).squeeze(1)
+        return ((x.clamp(-1, 1) + 1) / 2 * self.scale).round()
+
+    def _means_given(self, x: Tensor | None, noise: Tensor | None = None) -> Tensor:
+        """Return the means given an image's channels, or without one, the channels that means and noise make."""
+        found: list[Tensor] = []
+        place = 0
+        for channel in range(self.means.shape[2]):
+            mean = self.means[:, :, channel]
+            for earlier in range(channel):
+                known = found[earlier] if x is None else x[:, :, earlier]
+                mean = mean + torch.tanh(self.coefficients[:, :, place]) * known
+                place += 1
+            found.append(mean if noise is None else mean + noise[:, :, channel])
+        return torch.stack(found, 2)
+
+
+class Code(Distribution):
+    """A point mass at one of finitely many codes, with the gradient of what was rounded to it.
+
+    Gradients pass the rounding as if it were not there (Bengio, Léonard & Courville 2013, "Estimating or propagating
+    gradients through stochastic neurons").
+
+    Args:
+        continuous: What was rounded, (B, latent_dim).
+        rounded: The codes, (B, latent_dim).
+        cost: What it costs that the two differ, (B,); 0 where rounding has no cost.
+    """
+
+    arg_constraints = {}  # noqa: RUF012  # pyright: ignore
+    has_rsample = True
+
+    def __init__(self, continuous: Tensor, rounded: Tensor, cost: Tensor | None = None):
+        self.continuous, self.rounded = continuous, rounded
+        self.cost = torch.zeros_like(continuous[..., 0]) if cost is None else cost
+        super().__init__(continuous.shape[:-1], continuous.shape[-1:], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """The codes, with the gradient of what was rounded."""
+        return self.continuous + (self.rounded - self.continuous).detach()
+
+    @property
+    def stddev(self) -> Tensor:
+        """Zeros."""
+        return torch.zeros_like(self.continuous)
+
+    def rsample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+        """Return the codes, (*sample_shape, B, latent_dim)."""
+        return self.mean.expand(self._extended_shape(sample_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return 0 where the value is the code, else −∞; the shape is (B,)."""
+        same = (value - self.rounded).abs().amax(-1) < CODE_LOG_PROB_TOLERANCE
+        return torch.where(same, 0.0, -math.inf)
+
+
+class UniformCodes(Distribution):
+    """Each of finitely many codes, which are products of parts, with equal probability.
+
+    Args:
+        parts: The choices for each part of a code, (parts, choices, values of a part).
+    """
+
+    arg_constraints = {}  # noqa: RUF012  # pyright: ignore
+
+    def __init__(self, parts: Tensor):
+        self.parts = parts
+        super().__init__(Size(), Size((parts.shape[0] * parts.shape[2],)), validate_args=False)
+
+    @property
+    def entropy_of_codes(self) -> float:
+        """The code length, in nats: the number of parts times the logarithm of their choices."""
+        return self.parts.shape[0] * math.log(self.parts.shape[1])
+
+    def sample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+        """Return codes, (*sample_shape, latent_dim)."""
+        count, choices, _ = self.parts.shape
+        chosen = torch.randint(choices, (*sample_shape, count), device=self.parts.device)
+        return self.parts[torch.arange(count, device=self.parts.device), chosen].flatten(-2)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-probability of codes, (B, latent_dim) → (B,), in nats; it is the same for all."""
+        return torch.full_like(value[..., 0], -self.entropy_of_codes)
+
+
+@register_kl(Code, UniformCodes)
+def _kl_code_uniform(q: Code, p: UniformCodes) -> Tensor:
+    return torch.full_like(q.continuous[..., 0], p.entropy_of_codes)
+
+
+@register_kl(MultivariateNormal, Independent)
+def _kl_full_diagonal(q: MultivariateNormal, p: Independent) -> Tensor:
+    """KL of a normal with full covariance from one with independent coordinates, in closed form."""
+    base = p.base_dist
+    if not isinstance(base, Normal):
+        raise NotImplementedError
+    scaled = q.variance + (q.mean - base.loc).square()
+    log_volume = q.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    return (0.5 * scaled / base.scale.square() + base.scale.log() - 0.5).sum(-1) - log_volume
+
+
+def rate(q: Distribution, p: Distribution, z: Tensor) -> Tensor:
+    """Return KL(q ‖ p) in nats, (B,): in closed form where torch has one, else log q(z) − log p(z), its estimate.
+
+    Args:
+        q: The posteriors, over (latent_dim,), (B,) of them.
+        p: The prior.
+        z: A draw from each posterior, (B, latent_dim).
+    """
+    try:
+        return kl_divergence(q, p)
+    except NotImplementedError:
+        return log_ratio(q, p, z)
+
+
+def log_ratio(q: Distribution, p: Distribution, z: Tensor) -> Tensor:
+    """Return log q(z) − log p(z) in nats, in float32 whatever the precision around it.
+
+    Args:
+        q: The posteriors, over (latent_dim,), (B,) of them.
+        p: The prior.
+        z: Draws, (…, B, latent_dim).
+
+    Returns:
+        (…, B).
+    """
+    with torch.autocast(z.device.type, enabled=False):
+        return q.log_prob(z) - p.log_prob(z)
+
+
+@singledispatch
+def detached(q: Distribution) -> Distribution:
+    """Return the distribution with parameters through which no gradient passes."""
+    raise NotImplementedError(f"no detached copy of a {type(q).__name__} is known")
+
+
+@detached.register
+def _(q: Independent) -> Distribution:
+    return Independent(detached(q.base_dist), q.reinterpreted_batch_ndims, validate_args=False)
+
+
+@detached.register
+def _(q: Normal) -> Distribution:
+    return Normal(q.loc.detach(), q.scale.detach(), validate_args=False)
+
+
+@detached.register
+def _(q: MultivariateNormal) -> Distribution:
+    return MultivariateNormal(q.loc.detach(), scale_tril=q.scale_tril.detach(), validate_args=False)
+
+
+def moved(q: Distribution, noise: Tensor) -> Tensor:
+    """Return the draws from posteriors that standard normal noise stands for, (B, latent_dim).
+
+    Args:
+        q: Normal posteriors, (B,) of them, or codes, which noise does not move.
+        noise: (latent_dim,), or (B, latent_dim).
+    """
+    if isinstance(q, MultivariateNormal):
+        return q.mean + (q.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
+    return q.mean + q.stddev * noise

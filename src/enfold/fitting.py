@@ -19,15 +19,17 @@ from enfold import report
 from enfold.checkpoints import load_checkpoint, save_checkpoint
 from enfold.config import Config
 from enfold.data import Dataset, load, load_like
+from enfold.data.dataset import class_labels
 from enfold.data.split import held_out_rows, training_rows
 from enfold.devices import autocast_dtype, choose_device
-from enfold.errors import InputError, Interrupted
+from enfold.errors import InputError, Interrupted, unknown
 from enfold.files import write_json
 from enfold.metrics import evaluate
 from enfold.processes import Processes, launch
 from enfold.recipes import RECIPES, mistakes
 from enfold.recipes import recipe as named_recipe
 from enfold.run import Run, create_run, only_process, open_run, record, rewrite_history, save_weights
+from enfold.spec import Spec
 from enfold.state import Diverged, State
 from enfold.training import Progress, steps_in_epoch, train
 
@@ -68,10 +70,10 @@ def fit(
     data = load(data)
     held_out = held_out_rows(len(data), config.holdout, config.seed)
     parts = _parts(data, held_out)
-    spec = data.spec.standardised(parts[0].x)
+    spec = _conditioned(data.spec.standardised(parts[0].x), data, config)
     run, processes = _launched(Run(Path(out) if out else _new_folder(spec.sources[0], recipe), config, spec, device))
     state = State(run.untrained(), config, processes)
-    training = train(state.model, parts[0].x, config, held_out=parts[1].x, state=state)
+    training = train(state.model, parts[0], config, held_out=parts[1], state=state)
     processes.lead(lambda: create_run(run, len(data), held_out))
     with ExitStack() as stack:
         processes.lead(lambda: stack.enter_context(only_process(run)))
@@ -110,7 +112,7 @@ def resume(folder: str | Path, *, data: Any = None, device: str = "auto", watch:
         processes.lead(lambda: rewrite_history(run, history))
         data = _again(run, data)
         parts = _parts(data, run.split[1])
-        training = train(state.model, parts[0].x, run.config, held_out=parts[1].x, state=state)
+        training = train(state.model, parts[0], run.config, held_out=parts[1], state=state)
         return _finish(run, data, parts, state, watch(training) if processes.rank == 0 else training)
 
 
@@ -144,6 +146,21 @@ def _again(run: Run, data: Any = None) -> Dataset:
 def _parts(data: Dataset, held_out: np.ndarray) -> tuple[Dataset, Dataset]:
     """Return the rows to train on and those held out."""
     return data[training_rows(len(data), held_out)], data[held_out]
+
+
+def _conditioned(spec: Spec, data: Dataset, config: Config) -> Spec:
+    """Return the spec with the labels that a conditional model is told apart by."""
+    if config.condition not in ("none", "label"):
+        raise unknown("condition", config.condition, ("none", "label"))
+    if config.condition == "none":
+        return spec
+    found = class_labels(data.labels)
+    if found is None:
+        raise InputError(
+            "A conditional model takes labels that are classes, at most 50 whole numbers or names, and the data has "
+            "none. Name the label column with --label, or set condition=none."
+        )
+    return replace(spec, conditions=tuple(found.tolist()))
 
 
 def _launched(run: Run) -> tuple[Run, Processes]:

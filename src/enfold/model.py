@@ -1,15 +1,16 @@
 """The autoencoder: an encoder x → q(z|x), a decoder z → p(x|z) and a prior p(z), all of them distributions."""
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
+from itertools import repeat
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from enfold.rows import Examples, rows_at_once, unmapped
+from enfold.rows import Examples
 from enfold.spec import Spec
 
 ROWS_AT_ONCE = 128  # when computing without gradients: bounds memory, and keeps what convolutions make in cache
@@ -22,23 +23,50 @@ class Autoencoder(nn.Module):
     else needs to know how the data is scaled.
 
     Args:
-        encoder: Raw examples (B, *spec.shape) → q(z|x) over (latent_dim,).
-        decoder: Latent vectors (B, latent_dim) → p(x|z) over spec.shape, in raw units.
+        encoder: Raw examples (B, *spec.shape) → q(z|x) over (latent_dim,); a conditional one also takes the
+            classes, (B,) integers.
+        decoder: Latent vectors (B, latent_dim) → p(x|z) over spec.shape, in raw units; a conditional one also takes
+            the classes.
         prior: () → p(z) over (latent_dim,).
         spec: What an example is.
     """
+
+    condition: Tensor | None = None
+    corrupt: Callable[[Tensor], Tensor] | None = None
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, prior: nn.Module, spec: Spec):
         super().__init__()
         self.encoder, self.decoder, self.prior, self.spec = encoder, decoder, prior, spec
 
+    def given(self, condition: Tensor | None) -> "Autoencoder":
+        """Return this model, with the same weights, for examples of known classes: q(z|x, y), p(x|z, y).
+
+        Args:
+            condition: The position of each example's class in `spec.conditions`, (B,) integers, −1 where it is not
+                known; None: it is not known of any. Latent vectors may be a multiple of B, batch after batch.
+        """
+        view = copy(self)
+        view.condition = condition
+        return view
+
+    def seeing(self, corrupt: Callable[[Tensor], Tensor] | None) -> "Autoencoder":
+        """Return this model, with the same weights, with an encoder that sees examples only through a change."""
+        view = copy(self)
+        view.corrupt = corrupt
+        return view
+
     def encode(self, x: Tensor | np.ndarray) -> Distribution:
         """Return q(z|x) for raw examples x, (B, *shape)."""
-        return self.encoder(self._here(x))
+        x = self._here(x)
+        x = x if self.corrupt is None else self.corrupt(x)
+        return self.encoder(x) if self.condition is None else self.encoder(x, self.condition)
 
     def decode(self, z: Tensor | np.ndarray) -> Distribution:
         """Return p(x|z) for latent vectors z, (B, latent_dim)."""
-        return self.decoder(self._here(z).float())
+        z = self._here(z).float()
+        if self.condition is None:
+            return self.decoder(z)
+        return self.decoder(z, self.condition.repeat(len(z) // len(self.condition)))
 
     def reconstruct(self, x: Tensor | np.ndarray) -> Tensor:
         """Return the mean of p(x|z) at the mean of q(z|x), (B, *shape), in raw units."""
@@ -63,14 +91,28 @@ class Autoencoder(nn.Module):
         return next(self.parameters()).device
 
 
-def encode_means(model: Autoencoder, x: Examples) -> np.ndarray:
+def conditions(labels: np.ndarray, spec: Spec) -> Tensor | None:
+    """Return the position of each row's label among those that a conditional model knows, (n,) int64, −1 for others.
+
+    Args:
+        labels: Numbered as the model's, (n,); NaN where there is none.
+        spec: The model's; None is returned if it has no conditions.
+    """
+    if not spec.conditions:
+        return None
+    known = np.array(spec.conditions)
+    place = np.searchsorted(known, labels).clip(max=len(known) - 1)
+    return torch.from_numpy(np.where(known[place] == labels, place, -1))
+
+
+def encode_means(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> np.ndarray:
     """Return the means of q(z|x) of raw examples, (n, latent_dim) float32, a bounded number at once."""
-    return _in_chunks(lambda part: model.encode(part).mean, x, model)
+    return _in_chunks(lambda model, part: model.encode(part).mean, x, model, condition)
 
 
-def decode_means(model: Autoencoder, z: np.ndarray) -> np.ndarray:
+def decode_means(model: Autoencoder, z: np.ndarray, condition: Tensor | None = None) -> np.ndarray:
     """Return the means of p(x|z) of latent vectors, (n, *shape) float32 in raw units, a bounded number at once."""
-    return _in_chunks(lambda part: model.decode(part).mean, z, model)
+    return _in_chunks(lambda model, part: model.decode(part).mean, z, model, condition)
 
 
 @contextmanager
@@ -91,24 +133,13 @@ def chunks(x: Examples) -> Iterator[np.ndarray]:
         yield np.ascontiguousarray(x[start : start + ROWS_AT_ONCE])
 
 
-def batches(x: Examples, rows: Tensor, size: int) -> Iterator[Tensor]:
-    """Yield raw examples in the order of their row numbers, `size` at once.
-
-    Rows in files are read for many batches at once, each file's in order, which spares most of the seeking, and while
-    the batches before are at work.
-    """
-    x = unmapped(x) if isinstance(x, np.ndarray) else x
-    if isinstance(x, np.ndarray):
-        examples = torch.from_numpy(np.ascontiguousarray(x))
-        yield from (examples[some] for some in rows.split(size))
-        return
-    with ThreadPoolExecutor(1) as reader:
-        pieces = rows.split(size * max(1, rows_at_once(x) // size))
-        reads = (reader.submit(x.__getitem__, some.numpy()) for some in pieces)
-        ahead = next(reads, None)
-        while ahead is not None:
-            here, ahead = ahead.result(), next(reads, None)
-            yield from torch.from_numpy(here).split(size)
+def given_chunks(
+    model: Autoencoder, x: Examples, condition: Tensor | None
+) -> Iterator[tuple[Autoencoder, np.ndarray]]:
+    """Yield the rows in order, a bounded number at once, each time with the model given their classes, (n,)."""
+    parts = repeat(None) if condition is None else condition.to(model.device).split(ROWS_AT_ONCE)
+    for part, classes in zip(chunks(x), parts, strict=False):
+        yield model.given(classes), part
 
 
 def in_one(x: Examples, parts: Iterable[np.ndarray]) -> np.ndarray:
@@ -124,6 +155,8 @@ def in_one(x: Examples, parts: Iterable[np.ndarray]) -> np.ndarray:
     return out
 
 
-def _in_chunks(f: Callable[[np.ndarray], Tensor], rows: Examples, model: Autoencoder) -> np.ndarray:
+def _in_chunks(
+    f: Callable[[Autoencoder, np.ndarray], Tensor], rows: Examples, model: Autoencoder, condition: Tensor | None
+) -> np.ndarray:
     with evaluating(model):
-        return in_one(rows, (f(part).cpu().numpy() for part in chunks(rows)))
+        return in_one(rows, (f(each, part).cpu().numpy() for each, part in given_chunks(model, rows, condition)))

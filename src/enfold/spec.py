@@ -47,6 +47,7 @@ class Spec:
         classes: The names of the labels 0, 1, …, where labels are names; empty where they are numbers.
         sources: Where the data came from, in the order of its rows.
         label: The name of the label column, where the source was a table with one.
+        conditions: The labels that a conditional model is told apart by, in order; empty: it is not told any.
     """
 
     shape: tuple[int, ...]
@@ -55,6 +56,7 @@ class Spec:
     classes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ("array",)
     label: str = ""
+    conditions: tuple[float, ...] = ()
 
     @property
     def is_image(self) -> bool:
@@ -141,6 +143,7 @@ class Spec:
             "columns": len(self.columns) in (1, self.size),
             "kinds": all(each.kind in get_args(Kind) for each in self.columns),
             "scales": all(0 < each.scale < np.inf and np.isfinite(each.offset) for each in self.columns),
+            "conditions": all(isinstance(label, float) for label in self.conditions),
             "names": bool(self.sources) and all(isinstance(name, str) for name in names),
         }
         for what, is_fine in checks.items():
@@ -157,7 +160,8 @@ class Spec:
         try:
             columns = tuple(Column(**column) for column in values["columns"])
             lists = {name: tuple(values[name]) for name in ("shape", "classes", "sources")}
-            spec = Spec(**{**values, **lists, "columns": columns})
+            conditions = tuple(map(float, values.get("conditions", ())))
+            spec = Spec(**{**values, **lists, "columns": columns, "conditions": conditions})
             spec._check()
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"The spec is damaged ({error!r}). Restore spec.json or fit again.") from error

@@ -77,9 +77,9 @@ class State:
     def __init__(self, model: Autoencoder, config: Config, processes: Processes = ALONE):
         self.model, self.processes = model, processes
         self.average = deepcopy(model) if config.ema else None
-        objective = build.objective(config)
-        self.learner = processes.connect(Learner(model, objective))
-        self._averaged = processes.connect(Learner(self.average, objective)) if self.average else None
+        task = build.task(config, model.spec)
+        self.learner = processes.connect(Learner(model, task))
+        self._averaged = processes.connect(Learner(self.average, task)) if self.average else None
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = build.optimizer(config, self.parameters)
         self._blend = get_ema_multi_avg_fn(config.ema)
@@ -94,9 +94,9 @@ class State:
         """The model that counts: the average of the weights if there is one."""
         return self.average or self.model
 
-    def held_out_terms(self, _: Autoencoder, x: Tensor) -> Terms:
-        """Return the terms of examples by the model that counts: an objective."""
-        return (self._averaged or self.learner)(x)
+    def held_out_terms(self, model: Autoencoder, x: Tensor) -> Terms:
+        """Return the terms of examples by the model that counts, given the classes that `model` is given."""
+        return (self._averaged or self.learner)(x, model.condition)
 
     def add(self, terms: Terms) -> None:
         """Add a batch's terms to the epoch's, without waiting for the device."""

@@ -9,17 +9,19 @@ import numpy as np
 import torch
 
 from enfold import build
+from enfold.batches import Batch, Source
 from enfold.config import Config
+from enfold.data.dataset import Dataset
 from enfold.devices import autocast_dtype, keep_freed_memory, reseed, same_random_state
 from enfold.errors import InputError
-from enfold.model import Autoencoder, batches
+from enfold.model import Autoencoder
 from enfold.objectives import Losses, Terms, terms_of_rows
 from enfold.processes import Processes
 from enfold.rows import Examples, pieces, selected
 from enfold.state import Counters, Diverged, NotFinite, State
 
 T = TypeVar("T")
-Step = Callable[[torch.Tensor, float], Terms]  # a step's raw examples, the share of training that is done
+Step = Callable[[Batch, float], Terms]  # a step's examples, the share of training that is done
 
 SECONDS_BETWEEN_REPORTS = 0.2
 AUTO_EXAMPLES = 700_000  # what epochs="auto" aims at in all
@@ -61,10 +63,10 @@ class Progress:
 
 def train(
     model: Autoencoder,
-    x: Examples,
+    data: Examples | Dataset,
     config: Config,
     *,
-    held_out: Examples | None = None,
+    held_out: Examples | Dataset | None = None,
     state: State | None = None,
 ) -> Iterator[Progress]:
     """Train the model in place, and yield the progress several times a second and at the end of every epoch.
@@ -75,9 +77,9 @@ def train(
 
     Args:
         model: What to train, on its device.
-        x: Raw examples, (n, *shape); they stay as they are until their step.
+        data: Raw examples, (n, *shape), with labels for a conditional model; they stay as they are until their step.
         config: The objective, the optimizer, the schedule, and the rest.
-        held_out: Raw examples to evaluate on after every epoch, (m, *shape).
+        held_out: Those to evaluate on after every epoch, (m, *shape).
         state: Where to go on from; without it, from the beginning. It is up to date at every yield.
 
     Raises:
@@ -88,8 +90,10 @@ def train(
     state.processes.lead(lambda: _check_shares(config, state.processes.count))
     if model.device.type == "cpu":
         keep_freed_memory()
+    seen = Source.of(data, model.spec, config)
+    unseen = None if held_out is None else Source.of(held_out, model.spec)
     step = _stepper(state, config)
-    return _apart(_epochs(state, config, x, held_out, step), model.device)
+    return _apart(_epochs(state, config, seen, unseen, step), model.device)
 
 
 def epochs_for(config: Config, n: int) -> int:
@@ -132,12 +136,12 @@ class _Plan:
             return max(counters.step, round(counters.step / max(self.done(0, counters.seconds), 1e-9)))
         return self.epochs * self.batches
 
-    def rows(self, epoch: int, first: int) -> torch.Tensor:
-        """Return this process's rows of an epoch in its order, from a step on."""
-        generator = torch.Generator().manual_seed(int(_stream(self.config.seed, ORDER, epoch).generate_state(1)[0]))
-        return self.processes.share(torch.randperm(self.examples, generator=generator))[
-            first * self.size // self.processes.count :
-        ]
+    def rows(self, data: Source, epoch: int, first: int) -> torch.Tensor:
+        """Return what this process reads in an epoch, in its order, from a step on."""
+        seed, of_neighbours = map(int, _stream(self.config.seed, ORDER, epoch).generate_state(2))
+        shuffled = torch.randperm(self.examples, generator=torch.Generator().manual_seed(seed))
+        order = self.processes.share(data.order(shuffled, of_neighbours))
+        return order[first * self.size // self.processes.count :]
 
     def seeds(self, epoch: int, first: int) -> list[int]:
         """Return the seeds of this process's noise in an epoch's steps, from a step on."""
@@ -146,8 +150,8 @@ class _Plan:
         return stream.generate_state(self.batches)[first:].tolist()
 
 
-def _epochs(state: State, config: Config, x: Examples, held_out: Examples | None, step: Step) -> Iterator[Progress]:
-    plan = _Plan(config, len(x), state.processes)
+def _epochs(state: State, config: Config, data: Source, held_out: Source | None, step: Step) -> Iterator[Progress]:
+    plan = _Plan(config, len(data), state.processes)
 
     def evaluate() -> Losses | None:
         return None if held_out is None else _mean_losses(state, held_out)
@@ -155,15 +159,15 @@ def _epochs(state: State, config: Config, x: Examples, held_out: Examples | None
     while not state.counters.finished:
         good = state.snapshot()
         try:
-            yield from _epoch(state, plan, step, x, evaluate)
+            yield from _epoch(state, plan, step, data, evaluate)
         except NotFinite:
-            _set_back(state, *good, x)
+            _set_back(state, *good, data.x)
             yield _progress(state, plan, note="The loss was not finite: back, with a quarter of the learning rate.")
     state.conclude(config.keep)
 
 
 def _epoch(
-    state: State, plan: _Plan, step: Step, x: Examples, evaluate: Callable[[], Losses | None]
+    state: State, plan: _Plan, step: Step, data: Source, evaluate: Callable[[], Losses | None]
 ) -> Iterator[Progress]:
     """Take the steps that the epoch still has, and evaluate."""
     counters = state.counters
@@ -171,11 +175,11 @@ def _epoch(
     if first == 0:
         state.begin_epoch()
     speed = _Speed(counters)
-    examples = batches(x, plan.rows(epoch, first), plan.size // state.processes.count)
-    for batch, seed in zip(examples, plan.seeds(epoch, first), strict=True):
+    batches = data.batches(plan.rows(data, epoch, first), plan.size // state.processes.count)
+    for batch, seed in zip(batches, plan.seeds(epoch, first), strict=True):
         reseed(seed, state.model.device)
         done = plan.done(counters.step + 0.5, counters.seconds)
-        state.add(step(batch.to(state.model.device, non_blocking=True), done))
+        state.add(step(batch.to(state.model.device), done))
         counters.step += 1
         state.tick()
         if speed.is_due() and counters.step % plan.batches:
@@ -198,13 +202,14 @@ def _stepper(state: State, config: Config) -> Step:
     schedule, dtype = build.schedule(config), autocast_dtype(state.model.device, config.precision)
     at_once = config.batch_size // state.processes.count
 
-    def step(examples: torch.Tensor, done: float) -> Terms:
+    def step(examples: Batch, done: float) -> Terms:
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * schedule(done) * SLOWDOWN**state.counters.setbacks
+        warmth = min(1.0, done / config.rate_warm_up) if config.rate_warm_up else 1.0
         found = []
         for batch in examples.split(at_once):
-            with torch.autocast(batch.device.type, dtype, enabled=dtype is not None):
-                found.append(learner(batch))
+            with torch.autocast(batch.x.device.type, dtype, enabled=dtype is not None):
+                found.append(learner(batch.x, batch.condition, warmth, batch.near))
             (found[-1].loss.sum() / len(examples)).backward()
         if config.clip:
             torch.nn.utils.clip_grad_norm_(state.parameters, config.clip)
@@ -216,12 +221,13 @@ def _stepper(state: State, config: Config) -> Step:
     return step
 
 
-def _mean_losses(state: State, held_out: Examples) -> Losses:
+def _mean_losses(state: State, held_out: Source) -> Losses:
     """Return the mean terms over the held-out rows, of which every process takes its share."""
     rows, processes = torch.arange(len(held_out)), state.processes
     share = processes.share(rows)
-    some = held_out if len(share) == len(rows) else selected(held_out, share.numpy())
-    terms = terms_of_rows(state.learned, state.held_out_terms, some)
+    some = held_out.x if len(share) == len(rows) else selected(held_out.x, share.numpy())
+    condition = None if held_out.condition is None else held_out.condition[share]
+    terms = terms_of_rows(state.learned, state.held_out_terms, some, condition)
     counted = terms[:, : len(rows[processes.rank :: processes.count])]  # without the rows that come again
     total = processes.total(torch.from_numpy(counted.sum(1)))
     return Losses(*(total / len(held_out)).tolist())

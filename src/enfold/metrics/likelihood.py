@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
-from torch.distributions import kl_divergence
 
+from enfold.distributions import moved, rate
 from enfold.model import Autoencoder, chunks, decode_means, evaluating, in_one
 from enfold.objectives import EVALUATION_SEED, elbo, terms_of_rows
 from enfold.rows import Examples
@@ -22,7 +22,7 @@ def negative_elbo(model: Autoencoder, x: Examples) -> dict[str, float]:
         model: The model.
         x: Raw examples, (n, *shape).
     """  # noqa: D400, D415 - the sentence ends in its formula
-    loss, distortion, rate = terms_of_rows(model, elbo, x, DRAWS).mean(1).tolist()
+    loss, distortion, rate = terms_of_rows(model, elbo, x, draws=DRAWS).mean(1).tolist()
     return {"negative_elbo": loss, "distortion": distortion, "rate": rate}
 
 
@@ -43,9 +43,9 @@ def log_likelihood_bounds(model: Autoencoder, x: Examples) -> np.ndarray:
     def bounds_of(part: np.ndarray) -> np.ndarray:
         batch = torch.from_numpy(part).to(model.device)
         q = model.encode(batch)
-        draws = (q.mean + q.stddev * each for each in noise.to(model.device))
-        fit = torch.stack([model.decode(z).log_prob(batch) for z in draws]).mean(0)
-        return (fit - kl_divergence(q, model.prior())).cpu().double().numpy()
+        p, draws = model.prior(), [moved(q, each) for each in noise.to(model.device)]
+        bounds = [model.decode(z).log_prob(batch) - rate(q, p, z) for z in draws]
+        return torch.stack(bounds).mean(0).cpu().double().numpy()
 
     with evaluating(model):
         return in_one(x, map(bounds_of, chunks(x)))

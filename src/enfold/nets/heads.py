@@ -1,16 +1,11 @@
-"""From arrays to distributions: the last module of an encoder or a decoder, and the first one of an encoder."""
-
-from collections.abc import Callable
+"""The first module of an encoder, and what makes a network depend on an example's class."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Independent, Normal
+from torch.distributions import Distribution
 
-from enfold.distributions import IntensityBernoulli
 from enfold.spec import Spec
-
-SMALLEST_LOG_SIGMA = -7.0  # of a standardised column: a density may not grow without bound on constant columns
-INITIAL_LOG_SIGMA = -1.0  # of a standardised column; from 0 on, the rate costs more than it gains and z dies out
 
 
 class Normalise(nn.Module):
@@ -33,63 +28,46 @@ class Normalise(nn.Module):
         return h * self.scale + self.offset
 
 
-def at_most_one(raw: Tensor) -> Tensor:
-    """Return a deviation in 0…1, the root of sigmoid(raw).
-
-    A posterior is then never wider than the standard normal prior, and no stray example can make its rate explode.
-    """
-    return torch.sigmoid(raw).sqrt()
-
-
-class DiagonalNormal(nn.Module):
-    """Features → a normal distribution with independent coordinates: q(z|x) = N(μ(h), diag σ(h)²).
+class ConditionalEncoder(nn.Module):
+    """An encoder that also knows an example's class: x, y → q(z|x, y) (Sohn, Lee & Yan 2015).
 
     Args:
-        features: How many features come in.
-        latent_dim: How many coordinates z has.
-        deviation: Makes σ of a linear function of the features; with torch.exp that is log σ.
+        net: Raw examples → features, (B, features).
+        posterior: Features and a one-hot class, (B, features + classes), → q.
+        features: How many features the net gives.
+        classes: How many classes there are.
     """
 
-    def __init__(self, features: int, latent_dim: int, deviation: Callable[[Tensor], Tensor] = at_most_one):
+    def __init__(self, net: nn.Module, posterior: nn.Module, features: int, classes: int):
         super().__init__()
-        self.mu = nn.Linear(features, latent_dim)
-        self.raw_sigma = nn.Linear(features, latent_dim)
-        self.deviation = deviation
+        self.net, self.posterior, self.classes = net, posterior, classes
+        self.mix = nn.Linear(features + classes, features)
 
-    def forward(self, h: Tensor) -> Independent:  # (B, features) → over (latent_dim,)
-        """Return the distribution, in float32 whatever the features' precision."""
-        with torch.autocast(h.device.type, enabled=False):
-            mu, sigma = self.mu(h.float()), self.deviation(self.raw_sigma(h.float()))
-        return Independent(Normal(mu, sigma, validate_args=False), 1, validate_args=False)
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Distribution:
+        """Return q(z|x, y) for classes y, (B,); −1 or None where the class is not known."""
+        h = self.net(x)
+        return self.posterior(torch.relu(self.mix(torch.cat([h, one_hot(condition, len(h), self.classes).to(h)], 1))))
 
 
-class BernoulliPixels(nn.Module):
-    """Logits → independent intensities in 0…scale; see `IntensityBernoulli`."""
+class ConditionalDecoder(nn.Module):
+    """A decoder that also knows the class of what it makes: z, y → p(x|z, y).
 
-    def __init__(self, spec: Spec):
-        super().__init__()
-        self.scale, self.dims = float(spec.scale[0]), len(spec.shape)
-
-    def forward(self, h: Tensor) -> Independent:  # (B, *shape) → over (*shape,)
-        """Return the distribution."""
-        return Independent(IntensityBernoulli(h.float(), self.scale), self.dims, validate_args=False)
-
-
-class NormalValues(nn.Module):
-    """Means → independent normal values in raw units, with one learned deviation per column.
-
-    The deviation is shared by all examples and learned with the weights (σ-VAE: Rybkin, Daniilidis & Levine 2021,
-    "Simple and effective VAE training with calibrated decoders").
+    Args:
+        net: Latent vectors and a one-hot class, (B, latent_dim + classes), → p.
+        classes: How many classes there are.
     """
 
-    def __init__(self, spec: Spec):
+    def __init__(self, net: nn.Module, classes: int):
         super().__init__()
-        self.units = Normalise(spec)
-        self.log_sigma = nn.Parameter(torch.full((len(spec.columns),), INITIAL_LOG_SIGMA))
-        self.dims = len(spec.shape)
+        self.net, self.classes = net, classes
 
-    def forward(self, h: Tensor) -> Independent:  # (B, *shape) → over (*shape,)
-        """Return the distribution."""
-        mean = self.units.inverse(h.float())
-        sigma = (self.log_sigma.clamp(min=SMALLEST_LOG_SIGMA).exp() * self.units.scale).expand_as(mean)
-        return Independent(Normal(mean, sigma, validate_args=False), self.dims, validate_args=False)
+    def forward(self, z: Tensor, condition: Tensor | None = None) -> Distribution:
+        """Return p(x|z, y) for classes y, (B,); −1 or None where the class is not known."""
+        return self.net(torch.cat([z, one_hot(condition, len(z), self.classes).to(z)], 1))
+
+
+def one_hot(condition: Tensor | None, rows: int, classes: int) -> Tensor:
+    """Return classes as rows with a one, (rows, classes); zeros where the class is −1 or there is no condition."""
+    if condition is None:
+        return torch.zeros(rows, classes)
+    return F.one_hot(condition + 1, classes + 1)[:, 1:]

@@ -1,0 +1,72 @@
+"""Arrays → p(x|z): the last module of a decoder. Each says in `shape` which arrays it takes."""
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+
+from enfold.distributions import ContinuousIntensity, IntensityBernoulli, LogisticMixture
+from enfold.nets.heads import Normalise
+from enfold.spec import Spec
+
+SMALLEST_LOG_SIGMA = -7.0  # of a standardised column: a density may not grow without bound on constant columns
+MIXED = 5  # logistic distributions for each pixel
+INITIAL_LOG_SIGMA = -1.0  # of a standardised column; from 0 on, the rate costs more than it gains and z dies out
+
+
+class BernoulliPixels(nn.Module):
+    """Logits → independent intensities in 0…scale; see `IntensityBernoulli`."""
+
+    kind = IntensityBernoulli
+
+    def __init__(self, spec: Spec):
+        super().__init__()
+        self.shape, self.scale = spec.shape, float(spec.scale[0])
+
+    def forward(self, h: Tensor) -> Independent:  # (B, *shape) → over (*shape,)
+        """Return the distribution."""
+        return Independent(self.kind(h.float(), self.scale), len(self.shape), validate_args=False)
+
+
+class ContinuousBernoulliPixels(BernoulliPixels):
+    """Logits → independent densities of intensities in 0…scale; see `ContinuousIntensity`."""
+
+    kind = ContinuousIntensity
+
+
+class NormalValues(nn.Module):
+    """Means → independent normal values in raw units, with learned deviations.
+
+    The deviations are shared by all examples and learned with the weights (σ-VAE: Rybkin, Daniilidis & Levine 2021,
+    "Simple and effective VAE training with calibrated decoders").
+
+    Args:
+        spec: What the data is.
+        each: Whether every value of an example has a deviation of its own. Otherwise a table has one for each
+            column, and an image one for all pixels.
+    """
+
+    def __init__(self, spec: Spec, *, each: bool = False):
+        super().__init__()
+        self.shape = spec.shape
+        self.units = Normalise(spec)
+        self.log_sigma = nn.Parameter(torch.full(spec.shape if each else (len(spec.columns),), INITIAL_LOG_SIGMA))
+
+    def forward(self, h: Tensor) -> Independent:  # (B, *shape) → over (*shape,)
+        """Return the distribution."""
+        mean = self.units.inverse(h.float())
+        sigma = (self.log_sigma.clamp(min=SMALLEST_LOG_SIGMA).exp() * self.units.scale).expand_as(mean)
+        return Independent(Normal(mean, sigma, validate_args=False), len(self.shape), validate_args=False)
+
+
+class LogisticPixels(nn.Module):
+    """Arrays → whole intensities, a mixture of discretised logistics for each pixel; see `LogisticMixture`."""
+
+    def __init__(self, spec: Spec):
+        super().__init__()
+        channels = spec.shape[0]
+        self.scale, self.channels = float(spec.scale[0]), channels
+        self.shape = (MIXED * (1 + 2 * channels + channels * (channels - 1) // 2), *spec.shape[1:])
+
+    def forward(self, h: Tensor) -> LogisticMixture:  # (B, *shape) → over (channels, height, width)
+        """Return the distribution."""
+        return LogisticMixture(h.float().unflatten(1, (MIXED, -1)), self.channels, self.scale)

@@ -1,0 +1,150 @@
+"""Features → q(z|x): the last module of an encoder."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, MultivariateNormal, Normal
+
+from enfold.distributions import Code, UniformCodes
+
+COMMITMENT = 0.25  # van den Oord 2017, equation 3
+
+
+def at_most_one(raw: Tensor) -> Tensor:
+    """Return a deviation in 0…1, the root of sigmoid(raw).
+
+    A posterior is then never wider than the standard normal prior, and no stray example can make its rate explode.
+    """
+    return torch.sigmoid(raw).sqrt()
+
+
+class DiagonalNormal(nn.Module):
+    """Features → a normal distribution with independent coordinates: q(z|x) = N(μ(h), diag σ(h)²).
+
+    Args:
+        features: How many features come in.
+        latent_dim: How many coordinates z has.
+        deviation: Makes σ of a linear function of the features; with torch.exp that is log σ.
+    """
+
+    def __init__(self, features: int, latent_dim: int, deviation: Callable[[Tensor], Tensor] = at_most_one):
+        super().__init__()
+        self.mu = nn.Linear(features, latent_dim)
+        self.raw_sigma = nn.Linear(features, latent_dim)
+        self.deviation = deviation
+
+    def forward(self, h: Tensor) -> Independent:  # (B, features) → over (latent_dim,)
+        """Return the distribution, in float32 whatever the features' precision."""
+        with torch.autocast(h.device.type, enabled=False):
+            mu, sigma = self.mu(h.float()), self.deviation(self.raw_sigma(h.float()))
+        return Independent(Normal(mu, sigma, validate_args=False), 1, validate_args=False)
+
+
+class FullNormal(nn.Module):
+    """Features → a normal distribution with any covariance: q(z|x) = N(μ(h), L(h) L(h)ᵀ), L lower triangular.
+
+    (Kingma & Welling 2019, "An introduction to variational autoencoders", section 2.5.1.)
+
+    Args:
+        features: How many features come in.
+        latent_dim: How many coordinates z has.
+    """
+
+    places: Tensor
+
+    def __init__(self, features: int, latent_dim: int):
+        super().__init__()
+        self.mu = nn.Linear(features, latent_dim)
+        self.raw_sigma = nn.Linear(features, latent_dim)
+        self.below = nn.Linear(features, latent_dim * (latent_dim - 1) // 2)
+        self.register_buffer("places", torch.tril_indices(latent_dim, latent_dim, -1), persistent=False)
+
+    def forward(self, h: Tensor) -> MultivariateNormal:  # (B, features) → over (latent_dim,)
+        """Return the distribution, in float32 whatever the features' precision."""
+        with torch.autocast(h.device.type, enabled=False):
+            h = h.float()
+            diagonal = torch.diag_embed(at_most_one(self.raw_sigma(h)))
+            row, column = self.places
+            tril = diagonal.index_put((torch.arange(len(h), device=h.device)[:, None], row, column), self.below(h))
+            return MultivariateNormal(self.mu(h), scale_tril=tril, validate_args=False)
+
+
+class FiniteScalar(nn.Module):
+    """Features → a code whose every coordinate is one of a few levels in −1…1 .
+
+    Each coordinate is squashed by tanh and rounded to the nearest level; nothing has to be learned for it
+    (Mentzer 2023, "Finite scalar quantization", section 3.1).
+
+    Args:
+        features: How many features come in.
+        latent_dim: How many coordinates z has.
+        levels: How many values each coordinate may take, at least 2.
+    """
+
+    def __init__(self, features: int, latent_dim: int, levels: int = 8):
+        super().__init__()
+        self.linear = nn.Linear(features, latent_dim)
+        self.levels = levels
+
+    def forward(self, h: Tensor) -> Code:  # (B, features) → over (latent_dim,)
+        """Return the code, in float32 whatever the features' precision."""
+        with torch.autocast(h.device.type, enabled=False):
+            bounded = torch.tanh(self.linear(h.float()))
+        half = (self.levels - 1) / 2
+        steps = ((bounded + 1) * half).round()
+        return Code(bounded, steps / half - 1)
+
+    def codes(self) -> Tensor:
+        """Return the choices for each coordinate, (latent_dim, levels, 1)."""
+        levels = torch.linspace(-1, 1, self.levels, device=self.linear.weight.device)
+        return levels.expand(self.linear.out_features, -1).unsqueeze(-1)
+
+
+class VectorQuantised(nn.Module):
+    """Features → the nearest of learned codes, part by part (van den Oord, Vinyals & Kavukcuoglu 2017).
+
+    The code's cost is their equation 3: the codebook moves to the features, and they commit to it, in squared units.
+
+    Args:
+        features: How many features come in.
+        latent_dim: How many coordinates z has; `parts` divides it.
+        codes: How many codes each part may be.
+        parts: How many parts of z are looked up on their own.
+    """
+
+    def __init__(self, features: int, latent_dim: int, codes: int = 64, parts: int = 1):
+        super().__init__()
+        self.linear = nn.Linear(features, latent_dim)
+        self.book = nn.Parameter(torch.randn(parts, codes, latent_dim // parts))
+
+    def forward(self, h: Tensor) -> Code:  # (B, features) → over (latent_dim,)
+        """Return the code, in float32 whatever the features' precision."""
+        with torch.autocast(h.device.type, enabled=False):
+            z = self.linear(h.float())
+            parts = z.unflatten(1, (self.book.shape[0], -1)).transpose(0, 1)  # (parts, B, values)
+            nearest = torch.cdist(parts.detach(), self.book.detach()).argmin(-1)  # (parts, B)
+            chosen = self.book.gather(1, nearest.unsqueeze(-1).expand(-1, -1, self.book.shape[2]))
+            rounded = chosen.transpose(0, 1).flatten(1)
+            cost = (z.detach() - rounded).square().sum(1) + COMMITMENT * (z - rounded.detach()).square().sum(1)
+        return Code(z, rounded, cost)
+
+    def codes(self) -> Tensor:
+        """Return the choices for each part, (parts, codes, latent_dim / parts)."""
+        return self.book
+
+
+class CodesPrior(nn.Module):
+    """p(z): every code of a posterior with equal probability.
+
+    Args:
+        posterior: A `FiniteScalar` or a `VectorQuantised`.
+    """
+
+    def __init__(self, posterior: FiniteScalar | VectorQuantised):
+        super().__init__()
+        self._posterior = (posterior,)  # not a module of this one, whose weights it would double
+
+    def forward(self) -> UniformCodes:
+        """Return the distribution, over (latent_dim,)."""
+        return UniformCodes(self._posterior[0].codes())

@@ -1,0 +1,79 @@
+"""Evidence bounds."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from enfold.distributions import detached, log_ratio
+from enfold.distributions import rate as rate_of
+from enfold.model import Autoencoder
+from enfold.objectives.terms import Terms
+
+
+def elbo(model: Autoencoder, x: Tensor, beta: float = 1.0, *, free_bits: float = 0.0) -> Terms:
+    """Return the negative evidence lower bound, with one draw z ~ q(z|x):
+
+        loss = −log p(x|z) + β KL(q(z|x) ‖ p(z)).
+
+    With β = 1 it bounds −log p(x) from above (Kingma & Welling 2014, equation 3); other β: Higgins 2017. With codes
+    for z, what rounding to them costs comes to it (van den Oord 2017, equation 3).
+
+    Args:
+        model: The autoencoder.
+        x: Raw examples, (B, *shape).
+        beta: The rate's weight.
+        free_bits: Nats of the batch's mean rate that cost nothing, so that they are used (Kingma 2016, equation 15,
+            with all of z as one group).
+    """  # noqa: D400, D415 - the sentence ends in its formula
+    q = model.encode(x)
+    z = q.rsample()
+    distortion = -model.decode(z).log_prob(x)
+    rate = rate_of(q, model.prior(), z)
+    paid = torch.where(rate.mean() > free_bits, rate, free_bits) if free_bits else rate
+    loss = distortion + beta * paid
+    cost = getattr(q, "cost", None)
+    return Terms(loss if cost is None else loss + cost, distortion, rate)
+
+
+def importance_weighted(model: Autoencoder, x: Tensor, beta: float = 1.0, *, samples: int = 8) -> Terms:
+    """Return the importance-weighted bound of K draws z_k ~ q(z|x):
+
+        loss = −log 1/K Σ_k w_k,   log w_k = log p(x|z_k) + β (log p(z_k) − log q(z_k|x)).
+
+    With β = 1 it lies between the negative ELBO and −log p(x) (Burda, Grosse & Salakhutdinov 2016, equation 8). The
+    gradient of the encoder is the doubly reparameterised one, whose noise does not grow with K (Tucker 2018,
+    equation 8).
+
+    Args:
+        model: The autoencoder, with a normal posterior.
+        x: Raw examples, (B, *shape).
+        beta: The weight of log p(z) − log q(z|x).
+        samples: K.
+    """  # noqa: D400, D415 - the sentence ends in its formula
+    q = model.encode(x)
+    z = q.rsample((samples,))  # (K, B, latent_dim)
+    distortion = -log_likelihood(model, x, z)  # (K, B)
+    rate = log_ratio(detached(q), model.prior(), z)
+    log_w = -distortion - beta * rate
+    share = log_w.detach().softmax(0)
+    if z.requires_grad:
+        z.register_hook(lambda gradient: gradient * share.unsqueeze(-1))
+    surrogate = -(share * log_w).sum(0)  # its gradient is the bound's
+    loss = surrogate + (math.log(samples) - log_w.logsumexp(0) - surrogate).detach()
+    return Terms(loss, distortion.mean(0), rate.mean(0))
+
+
+def log_likelihood(model: Autoencoder, x: Tensor, z: Tensor) -> Tensor:
+    """Return log p(x|z), in nats, for several draws of z for each example.
+
+    Args:
+        model: The autoencoder.
+        x: Raw examples, (B, *shape).
+        z: Latent vectors, (K, B, latent_dim).
+
+    Returns:
+        (K, B).
+    """
+    many = x.expand(len(z), *x.shape).flatten(0, 1)
+    return model.decode(z.flatten(0, 1)).log_prob(many).view(z.shape[:-1])

@@ -1,0 +1,83 @@
+"""Bounds with a further demand on the aggregate posterior q(z), the mean of q(z|x) over the data."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+
+from enfold.distributions import rate as rate_of
+from enfold.model import Autoencoder
+from enfold.objectives.terms import Terms
+
+KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # of the squared distance that two draws of the prior have
+
+
+def total_correlation(model: Autoencoder, x: Tensor, beta: float = 1.0, *, weight: float = 3.0) -> Terms:
+    """Return the negative ELBO and a penalty on how much the latent dimensions tell of each other:
+
+        loss = −log p(x|z) + β KL(q(z|x) ‖ p(z)) + λ KL(q(z) ‖ Π_j q(z_j)).
+
+    With β = 1, λ + 1 is the weight that Chen, Li, Grosse & Duvenaud 2018 call β
+    ("Isolating sources of disentanglement in variational autoencoders", equation 4). q(z) is
+    estimated by the batch (their equation S3 but for a constant).
+
+    Args:
+        model: The autoencoder, with a normal posterior.
+        x: Raw examples, (B, *shape); of the estimate's bias a B of a hundred or more leaves little.
+        beta: The rate's weight.
+        weight: λ, of the total correlation.
+    """  # noqa: D400, D415 - the sentence ends in its formula
+    q = model.encode(x)
+    z = q.rsample()  # (B, latent_dim)
+    distortion = -model.decode(z).log_prob(x)
+    rate = rate_of(q, model.prior(), z)
+    others = z.unsqueeze(1)  # against every posterior of the batch
+    joint = q.log_prob(others).logsumexp(1) - math.log(len(x))  # (B,)
+    each = Normal(q.mean, q.stddev, validate_args=False).log_prob(others)  # (B, B, latent_dim)
+    product = (each.logsumexp(1) - math.log(len(x))).sum(-1)
+    return Terms(distortion + beta * rate + weight * (joint - product), distortion, rate)
+
+
+def mmd(model: Autoencoder, x: Tensor, beta: float = 1.0, *, weight: float = 100.0) -> Terms:
+    """Return the negative ELBO and a penalty on how far q(z) is from the prior:
+
+        loss = −log p(x|z) + β KL(q(z|x) ‖ p(z)) + λ MMD²(q(z), p(z)).
+
+    With β = 0 it is the Wasserstein autoencoder (Tolstikhin 2018, algorithm 2), with β below 1 InfoVAE (Zhao, Song &
+    Ermon 2017, equation 6, with 1 − α = β), which lets z tell more of x than the ELBO does.
+
+    Args:
+        model: The autoencoder, with a posterior and a prior that can be drawn from.
+        x: Raw examples, (B, *shape).
+        beta: The rate's weight.
+        weight: λ, of the squared maximum mean discrepancy, in nats.
+    """  # noqa: D400, D415 - the sentence ends in its formula
+    q, p = model.encode(x), model.prior()
+    z = q.rsample()
+    distortion = -model.decode(z).log_prob(x)
+    rate = rate_of(q, p, z)
+    penalty = maximum_mean_discrepancy(z, p.sample((len(x),)))
+    return Terms(distortion + beta * rate + weight * penalty, distortion, rate)
+
+
+def maximum_mean_discrepancy(a: Tensor, b: Tensor) -> Tensor:
+    """Return the unbiased estimate of MMD²(A, B), a scalar, for two samples; it may be below zero.
+
+    The kernel is the sum of inverse multiquadrics Σ_s C_s / (C_s + ‖a − b‖²), C_s = 2 d s, whose tails are heavy
+    enough to see far points (Tolstikhin 2018, section 4). Gretton et al. 2012,
+    "A kernel two-sample test", equation 3.
+
+    Args:
+        a: (n, d), n > 1.
+        b: (m, d), m > 1.
+    """
+    within = (_kernel(each, each) for each in (a, b))
+    same = sum((k.sum() - k.diagonal().sum()) / (len(k) * (len(k) - 1)) for k in within)
+    return same - 2 * _kernel(a, b).mean()
+
+
+def _kernel(a: Tensor, b: Tensor) -> Tensor:  # (n, d), (m, d) → (n, m)
+    squared = (a.unsqueeze(1) - b).square().sum(-1)
+    constants = [2.0 * a.shape[-1] * scale for scale in KERNEL_SCALES]
+    return torch.stack([c / (c + squared) for c in constants]).sum(0)
