@@ -59,8 +59,7 @@ class IntensityBernoulli(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-probability of each value, in nats, with the shape of `logits`."""
         chance = value.to(self.logits.dtype) / self.scale
-        logits, chance = torch.broadcast_tensors(self.logits, chance)
-        return -F.binary_cross_entropy_with_logits(logits, chance, reduction="none")
+        return chance * self.logits + F.logsigmoid(-self.logits)
 
     def sample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
         """Return binary pixels, 0 or `scale`."""

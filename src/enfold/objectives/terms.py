@@ -90,7 +90,7 @@ class Learner(nn.Module):
         terms = self.task.objective(model.seeing(self.task.corrupt), x, self.task.beta * warmth)
         if near is None:
             return terms
-        return terms._replace(loss=terms.loss + self.task.neighbour_weight * neighbour_loss(model, x, near))
+        return terms._replace(loss=terms.loss + self.task.neighbour_weight * neighbour_loss(self.model, x, near))
 
 
 def mean_losses(model: Autoencoder, objective: Callable[[Autoencoder, Tensor], Terms], x: Examples) -> Losses:
