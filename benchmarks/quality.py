@@ -60,7 +60,7 @@ def main(recipes):
             lines.append(row(recipe, seed, figures))
             print(lines[-1])
         if len(results) > 1:
-            average = {name: mean(each[name] for each in results) for name in results[0]}
+            average = {name: mean(each[name] for each in results) for name in (*FIGURES, "seconds")}
             lines.append(row(f"{recipe}, mean", "", average))
     if set(recipes) == set(SEEDS):
         Path(__file__).with_name("QUALITY.md").write_text(page(lines, epochs))
