@@ -145,6 +145,21 @@ def test_evaluate_finds_the_figures_again_and_takes_other_data(json_of, run, dig
     assert other["knn_accuracy"] > 0.3
 
 
+def test_evaluate_prints_each_figure_with_its_error_and_how_it_was_got(enfold, json_of, run):
+    arguments = ("evaluate", run, "--samples", 3, "--binarize", "static")
+    found = json_of(*arguments)
+    text = enfold(*arguments)[1]
+    figures, words = text.split("\n\n")
+    lines = {line.split("  ")[0]: line for line in figures.splitlines()[1:]}
+    error = found["standard_errors"]["negative_elbo"]
+    assert f"± {error:.2f}" in lines["negative ELBO"]
+    assert len(lines) == len(found["standard_errors"])
+    assert len({line.index("±") for line in lines.values()}) == 1
+    assert all(sentence in " ".join(words.split()) for sentence in found["protocol"].values())
+    assert "3 draws" in found["protocol"]["log_likelihood"]
+    assert found["log_likelihood"] > -found["negative_elbo"]
+
+
 def test_summary_counts_the_parameters(json_of, enfold, run, digits_run):
     total = sum(p.numel() for p in digits_run.model.parameters())
     assert sum(layer["parameters"] for layer in json_of("summary", run)["layers"]) == total
@@ -211,6 +226,8 @@ def test_recipes_and_devices_are_shown(json_of, enfold):
         (["sample", "{run}", "-n", "0", "-o", "s.png"], "at least 1"),
         (["decode", "{run}", "nowhere.csv", "-o", "x.npz"], "nowhere.csv"),
         (["report", "nowhere"], "no folder"),
+        (["evaluate", "{run}", "--binarize", "half"], "no binarisation named 'half'"),
+        (["evaluate", "{run}", "--samples", "-3"], "at least 1 draw"),
     ],
 )
 def test_what_the_user_can_mend_ends_with_a_message_and_status_2(

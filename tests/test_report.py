@@ -160,6 +160,14 @@ def test_the_figures_that_are_known_are_on_the_page_and_the_others_are_not(make_
     assert "None" not in page.text
 
 
+def test_an_error_stands_beside_its_figure_where_it_is_known(make_run):
+    errors = {"negative_elbo": 0.514, "knn_accuracy": 0.0213}
+    page = page_of(make_run(SMALL, GREY, standard_errors=errors))
+    for text in ("147.2 nats ± 0.51", "75.7% ± 2.1%", "± is one standard error"):
+        assert text in page.text
+    assert page.text.count("±") == 3
+
+
 def test_a_notebook_run_says_what_is_wrong_with_it_as_long_as_its_objective_is_the_notebooks(make_run, tmp_path):
     notebook = RECIPES["notebook"].config
     page = page_of(make_run(notebook, GREY, notebook_loss=0.17894))

@@ -10,7 +10,7 @@ import enfold
 from enfold import InputError
 from enfold.data.split import held_out_rows
 from enfold.model import encode_means
-from enfold.run import FORMAT
+from enfold.run import FIGURES, FORMAT, LATER_FIGURES
 
 
 @pytest.fixture
@@ -37,8 +37,11 @@ def test_a_run_folder_holds_everything(digits_run):
 
 def test_the_figures_have_what_they_must(digits_run):
     metrics = digits_run.metrics
-    names = {"negative_elbo", "distortion", "rate", "active_units", "reconstruction_mse", "knn_accuracy"}
-    assert names | {"rows", "train_seconds", "images_per_second", "mistakes"} == set(metrics)
+    names = {*FIGURES, *LATER_FIGURES, "standard_errors", "protocol"}
+    assert names | {"train_seconds", "images_per_second", "mistakes"} == set(metrics)
+    unknown = {"log_likelihood", "bits_per_dim", "ssim"}  # not asked for; grey pixels; images smaller than its window
+    assert {name for name in names if metrics[name] is None} == unknown
+    assert set(metrics["standard_errors"]) == {*FIGURES, *LATER_FIGURES} - unknown - {"rows"}
     assert metrics["rows"] == 200
     assert 0 < metrics["rate"] < metrics["distortion"] < 64 * np.log(2)
     assert digits_run.history["epoch"].to_list() == list(range(1, 21))
@@ -178,6 +181,9 @@ def read_all(run):
         ("spec.json", {"columns": [{"name": "pixel", "kind": "intensity", "offset": 0, "scale": 0}]}),
         ("metrics.json", {"negative_elbo": "low"}),
         ("metrics.json", {"mistakes": None}),
+        ("metrics.json", {"nmi": "high"}),
+        ("metrics.json", {"standard_errors": [0.1]}),
+        ("metrics.json", {"standard_errors": {"rate": None}}),
         ("split.json", {"held_out": [5000]}),
         ("split.json", {"held_out": []}),
         ("split.json", {"held_out": [[1]]}),

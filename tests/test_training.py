@@ -10,7 +10,9 @@ from enfold.data.arrays import from_array
 from enfold.devices import autocast_dtype
 from enfold.metrics import evaluate
 from enfold.metrics.embedding import knn_accuracy
-from enfold.metrics.likelihood import active_units, log_likelihood_bounds, negative_elbo, reconstruction_mse
+from enfold.metrics.information import active_units
+from enfold.metrics.likelihood import log_likelihood_bounds, negative_elbo
+from enfold.metrics.reconstruction import reconstruction_mse
 from enfold.model import decode_means, encode_means
 from enfold.objectives import Learner, mean_losses
 from enfold.state import State

@@ -13,7 +13,8 @@ from enfold.data.arrays import from_array
 from enfold.devices import choose_device
 from enfold.errors import InputError
 from enfold.latent import prior_samples
-from enfold.metrics.likelihood import log_likelihood_bounds, reconstruction_mse
+from enfold.metrics.likelihood import log_likelihood_bounds
+from enfold.metrics.reconstruction import reconstruction_mse
 from enfold.model import decode_means, encode_means
 from enfold.recipes import recipe
 from enfold.training import train

@@ -17,6 +17,7 @@ from enfold.config import Config, describe
 from enfold.data.bundled import BUNDLED
 from enfold.data.dataset import Dataset
 from enfold.files import write
+from enfold.metrics.intervals import decimals
 from enfold.model import Autoencoder, decode_means, encode_means, evaluating
 from enfold.recipes import RECIPES, Recipe
 from enfold.run import Run
@@ -174,11 +175,23 @@ def _key_figures(run: Run, metrics: Mapping[str, Any], epochs: int) -> list[dict
     square = "the full scale squared" if run.spec.kind == "intensity" else "each column's variance"
     passes = "one pass" if epochs == 1 else f"{epochs} passes"
     values = {**known, "latent_dim": run.config.latent_dim, "passes": passes, "square": square}
+    errors = {name: _plus_minus(name, error) for name, error in metrics.get("standard_errors", {}).items()}
     return [
-        {"label": label, "number": number.format(**values), "meaning": meaning.format(**values)}
+        {
+            "label": label,
+            "number": number.format(**values),
+            "error": errors.get(name, ""),
+            "meaning": meaning.format(**values),
+        }
         for name, label, number, meaning in KEY_FIGURES
         if name in known
     ]
+
+
+def _plus_minus(name: str, error: float) -> str:
+    """Return a figure's standard error with two digits, in the figure's unit."""
+    scale, unit = (100, "%") if name == "knn_accuracy" else (1, "")
+    return f"± {scale * error:,.{decimals(scale * error)}f}{unit}"
 
 
 def _settings(config: Config) -> list[dict[str, Any]]:

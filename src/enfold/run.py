@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 FIGURES = ["rows", "negative_elbo", "distortion", "rate", "active_units", "reconstruction_mse", "knn_accuracy"]
+LATER_FIGURES = [  # which runs of old do not have
+    *("log_likelihood", "bits_per_dim", "mutual_information", "marginal_kl", "psnr", "ssim", "trustworthiness"),
+    *("linear_probe_accuracy", "clustering_accuracy", "nmi", "ari"),
+]
 FORMAT = 1  # of the folder; a higher one was written by a newer enfold
 
 
@@ -69,12 +73,17 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The figures on the held-out rows."""
+        """The figures on the held-out rows, with their standard errors."""
         path = self.folder / "metrics.json"
         found = read_json(path)
         wrong = [name for name in FIGURES if not isinstance(found.get(name, ""), int | float | None)]
-        if wrong or not isinstance(found.get("mistakes"), list):
-            raise InputError(f"{path} is damaged: '{(*wrong, 'mistakes')[0]}' is not as it must be. Fit again.")
+        wrong += [name for name in LATER_FIGURES if not isinstance(found.get(name), int | float | None)]
+        wrong += [] if isinstance(found.get("mistakes"), list) else ["mistakes"]
+        errors = found.get("standard_errors", {})
+        are_numbers = isinstance(errors, dict) and all(isinstance(each, int | float) for each in errors.values())
+        wrong += [] if are_numbers else ["standard_errors"]
+        if wrong:
+            raise InputError(f"{path} is damaged: '{wrong[0]}' is not as it must be. Fit again.")
         return found
 
     @property

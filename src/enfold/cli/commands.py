@@ -131,26 +131,49 @@ def summary(run: RunFolder, /, *, json: Json = False) -> None:
 
 @app.command
 def evaluate(
-    run: RunFolder, /, *source: str, label: str | None = None, device: Device = "auto", json: Json = False
+    run: RunFolder,
+    /,
+    *source: str,
+    samples: Whole = 0,
+    binarize: str | None = None,
+    label: str | None = None,
+    device: Device = "auto",
+    json: Json = False,
 ) -> None:
     """Show how good a model is on new data, or without a source, on the rows held out when it was fitted.
+
+    Each figure comes with ± its standard error, and below them stands how they were got.
 
     Parameters
     ----------
     source
         Files, folders or data sets by name, with examples of the run's kind.
+    samples
+        Draws for each row in the importance-weighted log-likelihood, such as 500 or 5000; 0: it is not estimated.
+    binarize
+        static or dynamic: figures of pixels that are drawn once, on with the chance that the intensity says; none:
+        of the values as they are; without it, as the run was fitted.
     label
         The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one.
     """
+    from enfold.cli.figures import figures, protocol
     from enfold.metrics import evaluate as evaluate_model
     from enfold.run import open_run
 
     opened = open_run(run, device)
+    config = opened.config.with_settings({} if binarize is None else {"binarize": binarize})
     rows, known = _unseen_and_known(opened, source, label)
-    metrics = evaluate_model(opened.model, opened.config, rows, known)
-    note = "" if known else "\n(no 5-nn accuracy: the data that the run was fitted to cannot be read any more)"
+    metrics = evaluate_model(opened.model, config, rows, known, samples=samples)
+    if source:
+        metrics["protocol"]["rows"] = f"{metrics['rows']:,} rows of {', '.join(source)}."
+    missing = (
+        ""
+        if known
+        else "\n(no 5-nn accuracy, no linear probe: the data that the run was fitted to cannot be read any more)"
+    )
     where = "in the source" if source else "held out"
-    say(json, metrics, f"{metrics['rows']:,} rows {where}\n{_figures(metrics, opened)}{note}")
+    shown = f"{metrics['rows']:,} rows {where}\n{figures(metrics, config.latent_dim)}{missing}"
+    say(json, metrics, f"{shown}\n\n{protocol(metrics)}")
 
 
 @app.command
@@ -234,29 +257,19 @@ def _values(run: "Run") -> dict[str, Any]:
 
 
 def _overview(run: "Run") -> str:
+    from enfold.cli.figures import SHORT, figures
+
     metrics = run.metrics
     title = f"{' + '.join(run.spec.sources)} · {run.config.recipe} · {run.folder} · {metrics['rows']:,} rows held out"
     wrong = [f"- {each}" for each in metrics["mistakes"]]
-    return "\n".join([title, "", _figures(metrics, run), *(["", "Known to be wrong here:", *wrong] if wrong else [])])
-
-
-def _figures(metrics: dict[str, Any], run: "Run") -> str:
-    lines = []
-    if metrics["negative_elbo"] is None:
-        lines.append(["distortion", f"{metrics['distortion']:.2f} nats", ""])
-    else:
-        parts = "= {distortion:.2f} distortion + {rate:.2f} rate".format(**metrics)
-        lines.append(["negative ELBO", f"{metrics['negative_elbo']:.2f} nats", parts])
-    if metrics.get("notebook_loss") is not None:
-        lines.append(["notebook's loss", f"{metrics['notebook_loss']:.4f}", ""])
-    if metrics["knn_accuracy"] is not None:
-        lines.append(["5-nn accuracy", f"{metrics['knn_accuracy']:.3f}", "of the latent means"])
-    lines.append(["active units", f"{metrics['active_units']} of {run.config.latent_dim}", ""])
-    lines.append(["reconstruction MSE", f"{metrics['reconstruction_mse']:.4f}", ""])
-    if "train_seconds" in metrics:
-        speed = f"{metrics['images_per_second']:,.0f} images/s"
-        lines.append(["training", f"{metrics['train_seconds']:.1f} s", speed])
-    return table([], lines)
+    return "\n".join(
+        [
+            title,
+            "",
+            figures(metrics, run.config.latent_dim, SHORT),
+            *(["", "Known to be wrong here:", *wrong] if wrong else []),
+        ]
+    )
 
 
 def _shape(text: str | None) -> tuple[int, ...] | None:

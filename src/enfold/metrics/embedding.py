@@ -1,9 +1,14 @@
-"""What a map of points knows about their classes."""
+"""What a map of points knows about their classes, and of who is whose neighbour."""
 
 import numpy as np
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import pairwise_distances
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 NEIGHBOURS = 5
+PROBE_STEPS = 1000  # of the solver, at most
 
 
 def knn_accuracy(points: np.ndarray, labels: np.ndarray, new_points: np.ndarray, new_labels: np.ndarray) -> float:
@@ -17,3 +22,48 @@ def knn_accuracy(points: np.ndarray, labels: np.ndarray, new_points: np.ndarray,
     """
     classifier = KNeighborsClassifier(min(NEIGHBOURS, len(points))).fit(points, labels)
     return float(classifier.score(new_points, new_labels))
+
+
+def linear_probe_accuracy(
+    points: np.ndarray, labels: np.ndarray, new_points: np.ndarray, new_labels: np.ndarray
+) -> float | None:
+    """Return the share of new points that a logistic regression on standardised points classifies rightly.
+
+    (Alain & Bengio 2017, "Understanding intermediate layers using linear classifier probes"; scikit-learn's
+    `LogisticRegression` with its default penalty.) None where there is but one class to learn.
+
+    Args:
+        points: Latent vectors with known classes, (n, d).
+        labels: Their classes, (n,).
+        new_points: Latent vectors to classify, (m, d).
+        new_labels: Their true classes, (m,).
+    """
+    if len(np.unique(labels)) < 2:
+        return None
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=PROBE_STEPS))
+    return float(probe.fit(points.astype(np.float64), labels).score(new_points.astype(np.float64), new_labels))
+
+
+def trustworthiness_of_rows(x: np.ndarray, points: np.ndarray) -> np.ndarray | None:
+    """Return how far each point's neighbours on the map are its neighbours in the data, (n,), in 0…1:
+
+        1 − 2 / (k (2 n − 3 k − 1)) Σ_j max(0, r(i, j) − k),
+
+    the sum over its k = 5 neighbours j on the map, r(i, j) the rank of j's distance in the data. The mean is
+    scikit-learn's `trustworthiness` (Venna & Kaski 2001, "Neighborhood preservation in nonlinear projection methods",
+    equation 1). None of fewer than 11 rows.
+
+    Args:
+        x: The data, (n, values); time and memory grow with n².
+        points: Where the map has each, (n, d).
+    """  # noqa: D400, D415 - the sentence ends in its formula
+    n, k = len(x), NEIGHBOURS
+    if n <= 2 * k:
+        return None
+    distances = pairwise_distances(x)
+    np.fill_diagonal(distances, np.inf)  # nothing is its own neighbour
+    ranks = np.empty((n, n), np.int64)
+    np.put_along_axis(ranks, distances.argsort(1), np.arange(1, n + 1)[None], 1)
+    near = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)
+    intruders = np.maximum(np.take_along_axis(ranks, near, 1) - k, 0).sum(1)
+    return 1 - 2 * intruders / (k * (2 * n - 3 * k - 1))

@@ -19,13 +19,13 @@ class Residual(nn.Module):
 
 
 class SineFeatures(nn.Module):
-    """Learned Fourier features of a latent vector: √2 sin(W z + b), with W ~ N(0, 2 / latent_dim), b uniform at first.
+    """Learned Fourier features of a latent vector: √2 sin(W z + b), with W ~ N(0, 2 / d) and b uniform at first.
 
     A function of two coordinates is hard for ReLUs to bend finely enough; sines have it bend everywhere. (Rahimi &
     Recht 2007, "Random features for large-scale kernel machines"; Tancik et al. 2020, "Fourier features let networks
-    learn high frequency functions in low dimensional domains".) The phases of two draws from the prior differ as much in many
-    dimensions as in two: else, at first, a posterior's noise leaves nothing of what it says. The features are computed in float32, since
-    bfloat16 would round z to a grid coarser than a posterior's width.
+    learn high frequency functions in low dimensional domains".) The phases of two draws from the prior differ as much
+    in many dimensions d as in two: else a posterior's noise leaves nothing of what it says at first. The features are
+    computed in float32, since bfloat16 would round z to a grid coarser than a posterior's width.
     """
 
     def __init__(self, latent_dim: int, width: int):

@@ -1,0 +1,87 @@
+"""How much the latent vector tells of an example, and where."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+
+from enfold.devices import seeded
+from enfold.distributions import Code, rate
+from enfold.metrics.intervals import bootstrap_error
+from enfold.model import ROWS_AT_ONCE, Autoencoder, evaluating, given_chunks
+from enfold.objectives import EVALUATION_SEED
+from enfold.rows import Examples
+
+ACTIVE_VARIANCE = 0.01  # Burda, Grosse & Salakhutdinov 2016, section 5.2
+
+
+def active_units(means: np.ndarray) -> int:
+    """Return how many latent dimensions vary with x: Var_x(E[z|x]) > 0.01 (Burda et al. 2016, section 5.2).
+
+    Args:
+        means: Posterior means, (n, latent_dim).
+    """
+    return int((means.var(0) > ACTIVE_VARIANCE).sum())
+
+
+def active_units_error(means: np.ndarray) -> float | None:
+    """Return the standard error of `active_units` by the bootstrap over rows."""
+    centred = means.astype(np.float64) - means.mean(0)
+    squares = centred**2
+
+    def count(times: np.ndarray) -> float:
+        variance = times @ squares / len(means) - (times @ centred / len(means)) ** 2
+        return float((variance > ACTIVE_VARIANCE).sum())
+
+    return bootstrap_error(count, np.ones(len(means), np.int64))
+
+
+def information_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> dict[str, np.ndarray]:
+    """Return what the rate of each example is made of, (n,) in nats each, so that rate = information + marginal:
+
+        information = log q(z|x) − log q(z),   marginal = KL(q(z|x) ‖ p(z)) − information,
+        z ~ q(z|x),   q(z) = 1/n Σ_j q(z|x_j).
+
+    The means are I(x; z) under q, and KL(q(z) ‖ p(z)) (Hoffman & Johnson 2016, "ELBO surgery", equation 7). As q(z)
+    is that of the rows given, the information is about which of them it is: at most log n. To first order in 1/n
+    the mean does not change with q(z), which minimises it; so the spread over rows gives its standard error.
+
+    Args:
+        model: The model.
+        x: Raw examples, (n, *shape); time and memory grow with n² and n.
+        condition: The class of each, (n,) integers, for a conditional model.
+    """  # noqa: D400, D415 - the sentence ends in its formula
+    with evaluating(model), seeded(EVALUATION_SEED, model.device):
+        parts = [
+            view.encode(torch.from_numpy(part).to(model.device)) for view, part in given_chunks(model, x, condition)
+        ]
+        q = _joined(parts)
+        z = q.rsample()
+        rates = rate(q, model.prior(), z)
+        aggregate = torch.cat([_log_mean(q, each) for each in z.split(ROWS_AT_ONCE)])
+        information = (q.log_prob(z) - aggregate).cpu().double().numpy()
+    rates = rates.cpu().double().numpy()
+    return {"rate": rates, "information": information, "marginal": rates - information}
+
+
+def _log_mean(q: Distribution, z: Tensor) -> Tensor:
+    """Return the log-density of the posteriors' mean at latent vectors, (m, latent_dim) → (m,)."""
+    return q.log_prob(z.unsqueeze(1)).logsumexp(1) - math.log(q.batch_shape[0])
+
+
+def _joined(parts: Sequence[Distribution]) -> Distribution:
+    """Return posteriors of several batches as one, over (n, latent_dim)."""
+    first = parts[0]
+    if isinstance(first, Code):
+        codes = [each for each in parts if isinstance(each, Code)]
+        return Code(torch.cat([each.continuous for each in codes]), torch.cat([each.rounded for each in codes]))
+    mean = torch.cat([each.mean for each in parts])
+    if isinstance(first, MultivariateNormal):
+        tril = torch.cat([each.scale_tril for each in parts if isinstance(each, MultivariateNormal)])
+        return MultivariateNormal(mean, scale_tril=tril, validate_args=False)
+    return Independent(
+        Normal(mean, torch.cat([each.stddev for each in parts]), validate_args=False), 1, validate_args=False
+    )

@@ -1,0 +1,55 @@
+"""How far figures of so many rows may be from those of all rows: standard errors."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+RESAMPLES = (
+    200  # of the bootstrap; the error of its standard error is then 5 % (Efron & Tibshirani 1993, section 6.4)
+)
+BOOTSTRAP_SEED = 0  # the same resamples at every call
+
+
+def mean_error(values: np.ndarray) -> float | None:
+    """Return the standard error of a mean, s / √n, in the values' unit; None of fewer than two values.
+
+    Args:
+        values: One of each row, (n,), the rows drawn independently.
+    """
+    if len(values) < 2:
+        return None
+    return float(values.std(ddof=1, dtype=np.float64) / math.sqrt(len(values)))
+
+
+def share_error(share: float, n: int) -> float | None:
+    """Return the standard error of a share of rows, √(p (1 − p) / (n − 1)); None of fewer than two rows.
+
+    Args:
+        share: p, in 0…1.
+        n: How many rows there are.
+    """
+    return math.sqrt(max(share * (1 - share), 0.0) / (n - 1)) if n > 1 else None
+
+
+def bootstrap_error(statistic: Callable[[np.ndarray], float], counts: np.ndarray) -> float | None:
+    """Return the standard error of a statistic of counted rows: its deviation over rows drawn again with replacement.
+
+    (Efron 1979, "Bootstrap methods: another look at the jackknife".)
+
+    Args:
+        statistic: Counts of the shape of `counts` → a number.
+        counts: How often each row, or each kind of row, was seen, of any shape.
+    """
+    n = int(counts.sum())
+    if n < 2:
+        return None
+    random = np.random.default_rng(BOOTSTRAP_SEED)
+    chances = counts.ravel() / n
+    drawn = (random.multinomial(n, chances).reshape(counts.shape) for _ in range(RESAMPLES))
+    return float(np.std([statistic(each) for each in drawn], ddof=1))
+
+
+def decimals(error: float) -> int:
+    """Return how many decimals show two digits of an error, 0…6."""
+    return min(max(1 - math.floor(math.log10(error)), 0), 6) if error > 0 else 0

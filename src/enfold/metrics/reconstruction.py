@@ -1,0 +1,106 @@
+"""How near the reconstructions are to what they rebuild."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from torch import Tensor
+
+from enfold.model import Autoencoder, chunks, decode_means, evaluating, given_chunks, in_one
+from enfold.rows import Examples
+from enfold.spec import Spec
+
+WINDOW, WINDOW_DEVIATION = 11, 1.5  # pixels; Wang 2004, section III.B
+LUMINANCE, CONTRAST = 0.01**2, 0.03**2  # C₁ and C₂ of a full scale of 1, there
+
+Measure = Callable[[np.ndarray, np.ndarray], np.ndarray]  # two batches, (B, *shape) in units of the scale → (B,)
+
+
+def reconstruction_mse(model: Autoencoder, x: Examples, means: np.ndarray) -> float:
+    """Return the mean squared error of the reconstructions at the posterior means.
+
+    Args:
+        model: The model.
+        x: Raw examples, (n, *shape).
+        means: Their posterior means, (n, latent_dim).
+
+    Returns:
+        The mean over examples and values, in units of each column's squared scale: of 0…1 for pixels, of the
+        training rows' variance for real columns.
+    """
+    return float(reconstruction_measures(model, x, means, [squared_error])[0].mean())
+
+
+def reconstruction_measures(
+    model: Autoencoder,
+    x: Examples,
+    means: np.ndarray,
+    measures: Sequence[Measure],
+    condition: Tensor | None = None,
+) -> np.ndarray:
+    """Return how each example and its reconstruction at the posterior mean compare, (measures, n) float64.
+
+    Args:
+        model: The model.
+        x: Raw examples, (n, *shape).
+        means: Their posterior means, (n, latent_dim).
+        measures: How to compare; they see values in units of each column's scale.
+        condition: The class of each, (n,) integers, for a conditional model.
+    """
+    spec = model.spec
+
+    def compared(view: Autoencoder, part: np.ndarray, z: np.ndarray) -> np.ndarray:
+        rebuilt = decode_means(view, z, view.condition)
+        a, b = ((each.astype(np.float64) - spec.offset) / spec.scale for each in (part, rebuilt))
+        return np.stack([measure(a, b) for measure in measures], 1)
+
+    with evaluating(model):
+        pairs = zip(given_chunks(model, x, condition), chunks(means), strict=True)
+        return in_one(x, (compared(view, part, z) for (view, part), z in pairs)).T
+
+
+def squared_error(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the mean squared difference of each pair, (B, *shape) twice → (B,)."""
+    return np.square(a - b).reshape(len(a), -1).mean(1)
+
+
+def peak_signal_to_noise(mse: float) -> float | None:
+    """Return the peak signal-to-noise ratio of values of full scale 1, in decibel: −10 log₁₀ MSE; None without error.
+
+    Args:
+        mse: The mean squared error, over all examples and values.
+    """
+    return -10 * math.log10(mse) if mse > 0 else None
+
+
+def structural_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the mean structural similarity of each pair of images, (B, C, H, W) twice → (B,), in −1…1, of equals 1:
+
+        SSIM = (2 μ_a μ_b + C₁) (2 σ_ab + C₂) / ((μ_a² + μ_b² + C₁) (σ_a² + σ_b² + C₂)),
+
+    in normal windows of 11 × 11 pixels, σ = 1.5, that lie inside the image; the mean over windows and channels (Wang,
+    Bovik, Sheikh & Simoncelli 2004, "Image quality assessment: from error visibility to structural similarity",
+    equation 13).
+
+    Args:
+        a: Images in 0…1, at least 11 pixels high and wide; see `has_windows`.
+        b: Others.
+    """  # noqa: D400, D415 - the sentence ends in its formula
+    down, across = _windows(a.shape[-2]), _windows(a.shape[-1]).T
+    mean_a, mean_b, square_a, square_b, product = (down @ each @ across for each in (a, b, a * a, b * b, a * b))
+    similar = (2 * mean_a * mean_b + LUMINANCE) * (2 * (product - mean_a * mean_b) + CONTRAST)
+    most = (mean_a**2 + mean_b**2 + LUMINANCE) * (square_a - mean_a**2 + square_b - mean_b**2 + CONTRAST)
+    return (similar / most).reshape(len(a), -1).mean(1)
+
+
+def has_windows(spec: Spec) -> bool:
+    """Return whether the examples are images of a known range, large enough for structural similarity."""
+    return spec.is_image and spec.kind == "intensity" and min(spec.shape[1:]) >= WINDOW
+
+
+def _windows(size: int) -> np.ndarray:
+    """Return the normal windows along one side of an image, (places, size); each sums to 1."""
+    offsets = np.arange(WINDOW) - WINDOW // 2
+    weights = np.exp(-0.5 * (offsets / WINDOW_DEVIATION) ** 2)
+    places = size - WINDOW + 1
+    return sum((w * np.eye(places, size, k) for k, w in enumerate(weights / weights.sum())), np.zeros((places, size)))

@@ -1,0 +1,144 @@
+"""What `evaluate` says as a whole: on which rows, given which classes, of which pixels, with which words."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from enfold import Config, InputError, build, train
+from enfold.data.arrays import from_array
+from enfold.metrics import evaluate
+from enfold.metrics import evaluation as evaluation_module
+from enfold.model import conditions
+from enfold.rows import Rows
+from enfold.run import FIGURES, LATER_FIGURES
+
+QUICK = Config(width=64, depth=1, epochs=5, batch_size=100)
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    """Returns a model that was fitted for a moment, with some settings."""
+
+    def fit(**settings):
+        config = QUICK.with_settings(settings)
+        model = build.autoencoder(config, digits.spec)
+        for _ in train(model, digits.x[:1500], config):
+            pass
+        return model, config
+
+    return fit
+
+
+def strict(found):
+    """The same through JSON, without NaN."""
+    return json.loads(json.dumps(found, allow_nan=False))
+
+
+def test_it_gives_every_figure_and_its_error_and_the_same_again(fitted, digits):
+    model, config = fitted()
+    found = evaluate(model, config, digits[1500:], digits[:1500], samples=10)
+    assert strict(found) == found == evaluate(model, config, digits[1500:], digits[:1500], samples=10)
+    assert set(found) == {*FIGURES, *LATER_FIGURES, "standard_errors", "protocol"}
+    known = {name for name in (*FIGURES, *LATER_FIGURES) if found[name] is not None}
+    assert set(found["standard_errors"]) == known - {"rows"}
+    assert -found["log_likelihood"] < found["negative_elbo"]
+    assert found["rate"] == pytest.approx(found["mutual_information"] + found["marginal_kl"], rel=1e-5)
+    assert "10 draws" in found["protocol"]["log_likelihood"]
+    assert "1,500 training rows" in found["protocol"]["classes"]
+
+
+def test_costly_figures_are_of_some_rows_and_it_says_so(fitted, digits, monkeypatch):
+    monkeypatch.setattr(evaluation_module, "PAIR_ROWS", 100)
+    model, config = fitted(epochs=1)
+    found = evaluate(model, config, digits[1500:])
+    assert "100 rows" in found["protocol"]["information"]
+    assert "100 rows" in found["protocol"]["map"]
+    assert found["protocol"]["rows"].startswith("297 rows")
+
+
+def test_a_plain_autoencoder_has_no_figure_of_a_bound(fitted, digits):
+    model, config = fitted(objective="autoencoder", epochs=1)
+    found = strict(evaluate(model, config, digits[1500:], samples=5))
+    bounds = ("negative_elbo", "rate", "log_likelihood", "bits_per_dim", "mutual_information", "marginal_kl")
+    assert all(found[name] is None for name in bounds)
+    assert "no bound" in found["protocol"]["bound"]
+    assert not {"log_likelihood", "bits_per_dim", "information"} & set(found["protocol"])
+
+
+def test_a_table_has_no_figure_of_images_or_classes():
+    data = from_array(np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32))
+    found = strict(evaluate(build.autoencoder(QUICK, data.spec), QUICK, data, data))
+    names = ("psnr", "ssim", "bits_per_dim", "knn_accuracy", "linear_probe_accuracy", "clustering_accuracy", "nmi")
+    assert all(found[name] is None for name in names)
+    assert "unit" in found["protocol"]["bits_per_dim"]
+
+
+def test_large_images_have_a_structural_similarity():
+    data = from_array(np.random.default_rng(0).integers(0, 256, (20, 12, 14)).astype(np.uint8))
+    found = evaluate(build.autoencoder(QUICK, data.spec), QUICK, data)
+    assert 0 < found["ssim"] < 1
+    assert "SSIM in windows" in found["protocol"]["reconstruction"]
+
+
+def test_a_single_row_has_figures_without_errors(fitted, digits):
+    model, config = fitted(epochs=1)
+    found = strict(evaluate(model, config, digits[1500:1501], digits[:50], samples=2))
+    assert found["negative_elbo"] > 0
+    assert found["standard_errors"] == {}
+
+
+def test_codes_are_evaluated_too(fitted, digits):
+    model, config = fitted(posterior="vq", codes=16)
+    found = strict(evaluate(model, config, digits[1500:], samples=7))
+    assert -found["log_likelihood"] == pytest.approx(found["negative_elbo"], rel=1e-5)
+    assert found["negative_elbo"] == pytest.approx(found["distortion"] + found["rate"], rel=1e-9)
+    assert found["rate"] == pytest.approx(np.log(16), rel=1e-5)
+
+
+def test_a_conditional_model_is_told_the_labels(digits):
+    """The figures are those of the model given each row's class, and others without labels."""
+    spec = replace(digits.spec, conditions=tuple(map(float, range(10))))
+    config = QUICK.with_settings({"condition": "label"})
+    torch.manual_seed(0)
+    model = build.autoencoder(config, spec)
+    rows = digits[:100]
+    found = evaluate(model, config, rows)
+    given = model.given(conditions(rows.labels, spec))
+    with torch.no_grad():
+        rebuilt = given.reconstruct(rows.x).numpy() / 16
+    assert found["reconstruction_mse"] == pytest.approx(np.mean((rebuilt - rows.x / 16) ** 2), rel=1e-5)
+    unknown = evaluate(model, config, replace(rows, labels=np.full(100, np.nan)))
+    assert found["distortion"] != unknown["distortion"]
+    assert "class" in found["protocol"]["condition"]
+
+
+@pytest.mark.parametrize("how", ["static", "dynamic"])
+def test_binarised_rows_are_the_same_each_time_and_wherever_they_are_read(fitted, digits, how):
+    model, config = fitted(epochs=1)
+    binary = config.with_settings({"binarize": how})
+    rows = digits[1500:1700]
+    found = evaluate(model, binary, rows)
+    lazily = replace(rows, x=Rows(rows.x.shape, rows.x.dtype, lambda numbers: rows.x[numbers]))
+    for again in (evaluate(model, binary, rows), evaluate(model, binary, lazily)):
+        assert again == found
+    assert found["bits_per_dim"] == pytest.approx(found["negative_elbo"] / 64 / np.log(2), rel=1e-6)
+    grey = evaluate(model, config, rows)
+    assert grey["bits_per_dim"] is None
+    # the noise of pixels adds up in a row, with a mean of zero: grey is what binary pixels are on average
+    difference = abs(grey["distortion"] - found["distortion"])
+    assert 0 < difference < 4 * found["standard_errors"]["distortion"]
+    assert how in found["protocol"]["binarisation"]
+
+
+def test_what_cannot_be_asked_is_refused(fitted, digits):
+    model, config = fitted(epochs=1)
+    with pytest.raises(InputError, match="at least 1 draw"):
+        evaluate(model, config, digits[:20], samples=-1)
+    with pytest.raises(InputError, match="binarisation named 'half'"):
+        evaluate(model, config.with_settings({"binarize": "half"}), digits[:20])
+    table = from_array(np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32))
+    with pytest.raises(InputError, match="Only pixels"):
+        evaluate(build.autoencoder(QUICK, table.spec), QUICK.with_settings({"binarize": "static"}), table)
