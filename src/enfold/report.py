@@ -31,6 +31,11 @@ TITLES = {"array": "Data from an array", "mnist": "MNIST", "digits": "Digits"}
 SAMPLES = 64
 SAMPLES_OF_A_CLASS, SHOWN_CLASSES = 10, 20  # of a conditional model, at most
 REBUILT = 500  # held-out rows, at most
+CODES = ("fsq", "vq")
+OF_THE_MODEL = (
+    *("network", "posterior", "prior", "likelihood", "objective", "beta", "rate_warm_up", "free_bits", "corruption"),
+    *("binarize", "condition", "neighbours"),
+)  # settings beside which a recipe's summary would mislead
 KEY_FIGURES = (  # the name in metrics.json, what to call it, its number and what it means
     (
         "negative_elbo",
@@ -44,7 +49,7 @@ KEY_FIGURES = (  # the name in metrics.json, what to call it, its number and wha
         "5-nn accuracy",
         "{knn_accuracy:.1%}",
         "of held-out examples have the class of most of their 5 nearest training examples in the latent "
-        "space. The learning never sees a label.",
+        "space. {told}",
     ),
     (
         "active_units",
@@ -145,7 +150,8 @@ def write_report(run: Run) -> Path:
         config=run.config,
         spec=run.spec,
         metrics=metrics,
-        summary=_origin(run.config).summary,
+        summary=_summary(run.config),
+        has_codes=run.config.posterior in CODES,
         key_figures=_key_figures(run, metrics, len(history)),
         mistakes=metrics["mistakes"],
         pictures={name: _data_uri(_picture(run, name)) for name in PICTURES},
@@ -156,6 +162,15 @@ def write_report(run: Run) -> Path:
         version=run.environment.get("enfold", ""),
     )
     return write(run.folder / "report.html", page)
+
+
+def _summary(config: Config) -> str:
+    """Return the recipe's summary, or if the model is not the recipe's, how it differs."""
+    origin = _origin(config)
+    changes = {name: value for name, value in config.changes(origin.config).items() if name in OF_THE_MODEL}
+    if not changes:
+        return origin.summary
+    return f"Recipe {origin.config.recipe}, with {', '.join(f'{n} = {_text(v)}' for n, v in changes.items())}."
 
 
 def command_line(run: Run) -> str:
@@ -184,7 +199,9 @@ def layers(model: Autoencoder) -> list[dict[str, Any]]:
     shapes: dict[str, str] = {}
     hooks = [module.register_forward_hook(partial(_note_shape, shapes, name)) for name, module in own.items()]
     with evaluating(model):
-        model.reconstruct(np.zeros((1, *model.spec.shape), model.spec.dtype))
+        z = model.encode(np.zeros((1, *model.spec.shape), model.spec.dtype)).mean
+        model.decode(z)
+        model.prior().log_prob(z)
     for hook in hooks:
         hook.remove()
     return [
@@ -208,7 +225,8 @@ def _key_figures(run: Run, metrics: Mapping[str, Any], epochs: int) -> list[dict
     known = {name: value for name, value in metrics.items() if value is not None}
     square = "the full scale squared" if run.spec.kind == "intensity" else "each column's variance"
     passes = "one pass" if epochs == 1 else f"{epochs} passes"
-    values = {**known, "latent_dim": run.config.latent_dim, "passes": passes, "square": square}
+    told = "Encoder and decoder are told the label." if run.spec.conditions else "The learning never sees a label."
+    values = {**known, "latent_dim": run.config.latent_dim, "passes": passes, "square": square, "told": told}
     return [
         {"label": label, "number": number.format(**values), "meaning": meaning.format(**values)}
         for name, label, number, meaning in KEY_FIGURES

@@ -48,8 +48,8 @@ def manifold(
     """Return the examples decoded on a grid through the prior's quantiles, 5 % to 95 %, in even steps of probability.
 
     Further latent dimensions stay at the prior's medians. The quantiles are exact where the prior's coordinates are
-    independent normals, else those of many draws. A prior of codes gives each value once, and each place on the grid is
-    decoded as the nearest code.
+    independent normals, else those of many draws. A prior of codes gives each value once, and each place on the grid
+    is decoded as the nearest code.
 
     Args:
         model: The model.

@@ -1,8 +1,8 @@
 """Distributions to draw new latent vectors from, when training is over.
 
-Where the aggregate posterior q(z), the mean of q(z|x) over the data, is not the prior, draws from the prior fall into
-places that the decoder has never seen. A density fitted to q(z) afterwards avoids them (Ghosh, Sajjadi, Vergari, Black
-& Schölkopf 2020, "From variational to deterministic autoencoders", section 4).
+Where the aggregate posterior q(z), the mean of q(z|x) over the data, is not the prior, draws from the prior fall
+into places that the decoder has never seen. A density fitted to q(z) afterwards avoids them (Ghosh, Sajjadi, Vergari,
+Black & Schölkopf 2020, "From variational to deterministic autoencoders", section 4).
 """
 
 import warnings
@@ -114,7 +114,9 @@ def aggregate(
         InputError: There are too few rows.
     """
     if len(x) < 2:
-        raise InputError(f"A sampler is fitted to at least 2 rows, and there are {len(x)}. Give more, or use the prior.")
+        raise InputError(
+            f"A sampler is fitted to at least 2 rows, and there are {len(x)}. Give more, or use the prior."
+        )
     rows = np.sort(np.random.default_rng(seed).permutation(len(x))[:AGGREGATED])
     some = selected(x, rows)
     classes = None if condition is None else condition[torch.from_numpy(rows)]
@@ -147,9 +149,9 @@ def draws(p: Distribution, n: int, seed: int = 0, device: torch.device | None = 
 def tempered(p: Distribution, temperature: float) -> Distribution:
     """Return the distribution with its normals' deviations multiplied by a temperature.
 
-    Below 1 draws are more typical and less varied. A normal shrinks about its mean. A mixture's components shrink about
-    theirs and keep their weights, so that no draw falls between them. A flow bends a shrunken normal (Kingma & Dhariwal
-    2018, "Glow", section 6).
+    Below 1 draws are more typical and less varied. A normal shrinks about its mean. A mixture's components shrink
+    about theirs and keep their weights, so that no draw falls between them. A flow bends a shrunken normal (Kingma &
+    Dhariwal 2018, "Glow", section 6).
 
     Args:
         p: A normal, a mixture of normals, a flow, or the nearest codes to one.

@@ -59,7 +59,11 @@ def reconstructions(x: np.ndarray, x_hat: np.ndarray, spec: Spec, *, seen: np.nd
     """
     if not spec.is_image:
         return agreement(x, x_hat, spec)
-    rows = [("original", x), ("rebuilt", x_hat)] if seen is None else [("seen", seen), ("original", x), ("rebuilt", x_hat)]
+    rows = (
+        [("original", x), ("rebuilt", x_hat)]
+        if seen is None
+        else [("seen", seen), ("original", x), ("rebuilt", x_hat)]
+    )
     difference = _difference(x[:MOST_PAIRS], x_hat[:MOST_PAIRS], spec)
     limit = float(np.nanmax(np.abs(difference), initial=1e-6))
     drawing = figure(12, 12 * 1.1 * (len(rows) + 1) * difference.shape[0] / difference.shape[1])
