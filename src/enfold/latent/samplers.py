@@ -36,7 +36,7 @@ SAMPLERS = ("prior", "mixture", "flow")
 AGGREGATED = 20_000  # rows, at most: more would only sharpen what these say of q(z)
 COMPONENTS = 20  # normals in the mixture, at most
 ROWS_FOR_A_COVARIANCE = 10  # for each latent dimension: fewer would leave it to chance
-FLOW_STEPS, FLOW_BATCH, FLOW_RATE = 300, 512, 5e-3
+FLOW_STEPS, FLOW_BATCH, FLOW_RATE, FLOW_TRANSFORMS = 300, 256, 5e-3, 3
 BLUR = 0.15  # of the distance between codes, as a deviation: a density needs some, and 0.1 % of it leaves a code
 
 
@@ -213,7 +213,7 @@ def _mixture(z: Tensor, seed: int, device: torch.device) -> MixtureSameFamily:
 def _flow(z: Tensor, device: torch.device) -> NormalizingFlow:
     mean, deviation = z.mean(0), z.std(0).clamp(min=1e-6)  # the splines bend what is near 0
     rows = ((z - mean) / deviation).to(device)
-    flow = Flow(z.shape[1], "spline").to(device)
+    flow = Flow(z.shape[1], "spline", FLOW_TRANSFORMS).to(device)
     optimizer = torch.optim.Adam(flow.parameters(), FLOW_RATE)
     rates = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, FLOW_STEPS)
     for _ in range(FLOW_STEPS):

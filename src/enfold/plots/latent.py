@@ -17,6 +17,7 @@ from enfold.spec import Spec
 MARKERS = ("o", "^")  # the second ten classes have the first ten's colours
 JITTER = 0.36  # half the height of a class's strip, whose distance to the next is 1
 BINS = 60
+SAME_PLACE = 1e-5  # of the map's extent: codes are equal up to rounding
 DISC = 0.45  # the radius of the fullest place, of the distance between places
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 NAMES_APART = 0.04  # of the map's extent
@@ -101,7 +102,9 @@ def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray) -> None:
 
 def _side_by_side(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return (n, 2) points of which most share their places, spread over a disc around each, class by class."""
-    places, which, counts = np.unique(points, axis=0, return_inverse=True, return_counts=True)
+    same = SAME_PLACE * max(float(np.ptp(points)), 1e-12)
+    steps, which, counts = np.unique(np.rint(points / same), axis=0, return_inverse=True, return_counts=True)
+    places = steps * same
     if not 1 < len(places) <= len(points) / 2:
         return points
     distances, _ = NearestNeighbors(n_neighbors=2).fit(places).kneighbors(places)
