@@ -253,6 +253,38 @@ def test_the_differences_colours_are_symmetric_about_zero():
     np.testing.assert_allclose(difference.get_array()[:, :4], expected, atol=1e-6)
 
 
+def test_what_the_encoder_was_given_instead_is_the_first_row():
+    x, seen = draws((20,), GREY), draws((20,), GREY, seed=1)
+    first, second, *_ = plots.reconstructions(x, x, GREY, seen=seen.astype(np.float32)).axes
+    np.testing.assert_array_equal(first.images[0].get_array()[:, :4], seen[0, 0])
+    np.testing.assert_array_equal(second.images[0].get_array()[:, :4], x[0, 0])
+    assert first.get_ylabel() == "seen"
+
+
+def test_samples_of_classes_have_a_row_each_with_the_classs_name_in_its_middle():
+    x = draws((6,), GREY)
+    (axes,) = plots.generated(x, GREY, ["cat", "dog"]).axes
+    canvas = axes.images[0].get_array()
+    assert canvas.shape == (2 * 4 + 1, 3 * 4 + 2)
+    np.testing.assert_array_equal(canvas[5:, :4], x[3, 0])
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["cat", "dog"]
+    assert list(axes.get_yticks()) == [1.5, 6.5]
+    rows = plots.generated(draws((6,), TABLE), TABLE, ["cat", "dog"]).axes[0]
+    assert [text.get_text() for text in rows.get_yticklabels()] == ["cat"] * 3 + ["dog"] * 3
+
+
+def test_examples_that_share_a_place_lie_side_by_side_around_it():
+    """300 examples on four codes, equal up to rounding: no two in one place, and none nearer to another code."""
+    codes = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]], np.float32)
+    which = np.arange(300) % 4
+    means = codes[which] + np.random.default_rng(0).normal(scale=1e-8, size=(300, 2)).astype(np.float32)
+    (points, *_) = plots.latent_map(means, which.astype(float), GREY, (0, 1)).axes[0].collections
+    places = np.asarray(points.get_offsets())
+    assert len(np.unique(places.round(3), axis=0)) == 300
+    nearest = np.square(places[:, None] - codes).sum(-1).argmin(1)
+    np.testing.assert_array_equal(nearest, which)
+
+
 def test_a_tables_reconstructions_lie_on_the_line_if_they_are_perfect():
     x = draws((30,), TABLE)
     figure = plots.reconstructions(x, x, TABLE)

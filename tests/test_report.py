@@ -98,6 +98,38 @@ def test_any_run_gets_its_six_pictures_and_a_page(make_run, spec, latent_dim):
     assert "is not in the run folder" not in page.text
 
 
+MEMBERS = [
+    *({"prior": name, "components": 3} for name in ("mixture", "vamp", "realnvp", "spline")),
+    *({"posterior": name} for name in ("full", "fsq", "vq")),
+    *({"likelihood": name} for name in ("continuous_bernoulli", "normal", "normal_each", "logistic")),
+    {"network": "conv", "width": 8},
+    *({"corruption": name} for name in ("gaussian", "masking", "salt_and_pepper")),
+    {"condition": "label"},
+    {"condition": "label", "posterior": "fsq"},
+]
+
+
+@pytest.mark.parametrize("settings", MEMBERS, ids=str)
+def test_every_member_of_the_family_gets_its_pictures_and_all_its_parameters_are_listed(make_run, settings):
+    config = SMALL.with_settings(settings)
+    spec = replace(GREY, shape=(1, 8, 8), conditions=(0.0, 1.0) if "condition" in settings else ())
+    run, data = make_run(config, spec), dataset(spec, labels=np.arange(20.0) % 2)
+    model = build.autoencoder(config, spec)
+    report.draw(run, model, data, data)
+    assert page_of(run).tags.count("img") == 6
+    found = report.layers(model)
+    assert sum(each["parameters"] for each in found) == sum(p.numel() for p in model.parameters())
+    assert all(each["shape"] for each in found)
+
+
+def test_the_page_says_what_the_model_is_told_and_what_it_is(make_run):
+    spec = replace(GREY, conditions=(0.0, 1.0))
+    text = page_of(make_run(SMALL.with_settings({"condition": "label", "objective": "iwae"}), spec)).text
+    assert "never sees a label" not in text
+    assert "Encoder and decoder are told the label" in text
+    assert "Recipe default, with objective = iwae, condition = label." in " ".join(text.split())
+
+
 def test_a_plain_autoencoder_shows_nothing_that_a_prior_would_have_to_give(make_run):
     config = replace(SMALL, objective="autoencoder")
     run, data = make_run(config, GREY, negative_elbo=None, rate=None), dataset(GREY)

@@ -87,16 +87,7 @@ def task(config: Config, spec: Spec) -> Task:
 
 def objective(config: Config) -> Objective:
     """Return the function to minimise, (model, x, beta) → Terms."""
-    weight = {} if config.penalty == "auto" else {"weight": config.penalty}
-    table: dict[str, Objective] = {
-        "elbo": partial(objectives.elbo, free_bits=config.free_bits),
-        "iwae": partial(objectives.importance_weighted, samples=config.samples),
-        "tc": partial(objectives.total_correlation, **weight),
-        "mmd": partial(objectives.mmd, **weight),
-        "autoencoder": objectives.autoencoder,
-        "notebook": objectives.notebook,
-    }
-    return _named(table, config.objective, "objective")
+    return _named(OBJECTIVES, config.objective, "objective")(config)
 
 
 def optimizer(config: Config, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
@@ -107,6 +98,10 @@ def optimizer(config: Config, parameters: Iterable[nn.Parameter]) -> torch.optim
 def schedule(config: Config) -> Callable[[float], float]:
     """Return the factor of the learning rate as a function of the share of training that is done, in 0…1."""
     return partial(_named(SCHEDULES, config.schedule, "schedule"), warm_up=config.warm_up)
+
+
+def _weight(config: Config) -> dict[str, float]:
+    return {} if config.penalty == "auto" else {"weight": config.penalty}
 
 
 def _own(encoder: nn.Module, spec: Spec) -> tuple[nn.Module, int]:
@@ -218,6 +213,14 @@ def _named(table: Mapping[str, Any], name: str, what: str) -> Any:
     return table[name]
 
 
+OBJECTIVES: dict[str, Callable[[Config], Objective]] = {
+    "elbo": lambda config: partial(objectives.elbo, free_bits=config.free_bits),
+    "iwae": lambda config: partial(objectives.importance_weighted, samples=config.samples),
+    "tc": lambda config: partial(objectives.total_correlation, **_weight(config)),
+    "mmd": lambda config: partial(objectives.mmd, **_weight(config)),
+    "autoencoder": lambda config: objectives.autoencoder,
+    "notebook": lambda config: objectives.notebook,
+}
 NETWORKS = {
     "mlp": (_mlp_encoder, _mlp_decoder),
     "conv": (_conv_encoder, _conv_decoder),

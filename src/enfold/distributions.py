@@ -233,6 +233,22 @@ class UniformCodes(Distribution):
         """The code length, in nats: the number of parts times the logarithm of their choices."""
         return self.parts.shape[0] * math.log(self.parts.shape[1])
 
+    @property
+    def spacing(self) -> Tensor:
+        """How far a code is from the nearest other one, in its part: the median over codes, (latent_dim,)."""
+        apart = torch.cdist(self.parts.detach(), self.parts.detach())
+        apart.diagonal(dim1=1, dim2=2).fill_(math.inf)
+        return apart.amin(2).median(1).values.repeat_interleave(self.parts.shape[2])
+
+    def nearest(self, z: Tensor) -> Tensor:
+        """Return the code nearest to each vector, (…, latent_dim)."""
+        count, _, values = self.parts.shape
+        split = z.reshape(-1, count, values).transpose(0, 1)  # (parts, n, values)
+        parts = self.parts.detach()
+        chosen = torch.cdist(split, parts).argmin(-1)
+        found = parts[torch.arange(count, device=z.device)[:, None], chosen]
+        return found.transpose(0, 1).reshape(z.shape)
+
     def sample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
         """Return codes, (*sample_shape, latent_dim)."""
         count, choices, _ = self.parts.shape

@@ -9,23 +9,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from enfold import build, latent, plots
 from enfold.config import Config, describe
 from enfold.data.bundled import BUNDLED
-from enfold.data.dataset import Dataset
+from enfold.data.dataset import Dataset, class_name
+from enfold.devices import seeded
 from enfold.files import write
 from enfold.metrics.intervals import decimals
-from enfold.model import Autoencoder, decode_means, encode_means, evaluating
+from enfold.model import Autoencoder, conditions, decode_means, encode_means, evaluating
+from enfold.objectives import EVALUATION_SEED
 from enfold.recipes import RECIPES, Recipe
 from enfold.run import Run
+from enfold.spec import Spec
 
 PICTURES = ("latent", "manifold", "reconstructions", "generated", "curves", "samples")
 TITLES = {"array": "Data from an array", "mnist": "MNIST", "digits": "Digits"}
 SAMPLES = 64
+SAMPLES_OF_A_CLASS, SHOWN_CLASSES = 10, 20  # of a conditional model, at most
 REBUILT = 500  # held-out rows, at most
+CODES = ("fsq", "vq")
+OF_THE_MODEL = (
+    *("network", "posterior", "prior", "likelihood", "objective", "beta", "rate_warm_up", "free_bits", "corruption"),
+    *("binarize", "condition", "neighbours"),
+)  # settings beside which a recipe's summary would mislead
 KEY_FIGURES = (  # the name in metrics.json, what to call it, its number and what it means
     (
         "negative_elbo",
@@ -39,7 +50,7 @@ KEY_FIGURES = (  # the name in metrics.json, what to call it, its number and wha
         "5-nn accuracy",
         "{knn_accuracy:.1%}",
         "of held-out examples have the class of most of their 5 nearest training examples in the latent "
-        "space. The learning never sees a label.",
+        "space. {told}",
     ),
     (
         "active_units",
@@ -79,21 +90,50 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
     """
     spec = replace(model.spec, classes=held_out.spec.classes)
     shown = training[:SAMPLES] if shown is None else shown
-    means = encode_means(model, held_out.x)
+    means = encode_means(model, held_out.x, conditions(held_out.labels, spec))
     axes = latent.shown_axes(means)
-    rebuilt = decode_means(model, means[:REBUILT])
     pictures = {
         "samples": plots.samples(np.asarray(shown.x), shown.labels, spec),
         "curves": plots.curves(run.history.to_dicts()),
         "latent": plots.latent_map(means, held_out.labels, spec, axes),
-        "reconstructions": plots.reconstructions(held_out.x[:REBUILT], rebuilt, spec),
+        "reconstructions": _reconstructions(run, model, held_out[:REBUILT], spec),
     }
     if run.config.objective != "autoencoder":  # which has no prior to walk through or to draw from
-        generated = decode_means(model, latent.prior_samples(model, SAMPLES))
-        pictures["manifold"] = plots.manifold(latent.manifold(model, axes), spec)
-        pictures["generated"] = plots.generated(generated, spec)
+        usual, name = _usual_class(training, spec)
+        pictures["manifold"] = plots.manifold(latent.manifold(model, axes, condition=usual), spec, name)
+        pictures["generated"] = _generated(model, spec)
     for name, figure in pictures.items():
         write(_picture(run, name), plots.png(figure))
+
+
+def _reconstructions(run: Run, model: Autoencoder, rows: Dataset, spec: Spec) -> Figure:
+    """Return the picture of rows and what becomes of them; if the encoder learned from damaged ones, of such."""
+    classes, corrupt = conditions(rows.labels, spec), build.task(run.config, spec).corrupt
+    x, seen = np.asarray(rows.x), None
+    if corrupt is not None:
+        with seeded(EVALUATION_SEED):
+            seen = corrupt(torch.from_numpy(x)).numpy()
+    means = encode_means(model, x if seen is None else seen, classes)
+    return plots.reconstructions(x, decode_means(model, means, classes), spec, seen=seen)
+
+
+def _generated(model: Autoencoder, spec: Spec) -> Figure:
+    """Return the picture of draws from the prior; of a conditional model, of the same few as each class."""
+    if not spec.conditions:
+        return plots.generated(decode_means(model, latent.prior_samples(model, SAMPLES)), spec)
+    classes = spec.conditions[:SHOWN_CLASSES]
+    z = np.tile(latent.prior_samples(model, SAMPLES_OF_A_CLASS), (len(classes), 1))
+    x = decode_means(model, z, torch.arange(len(classes)).repeat_interleave(SAMPLES_OF_A_CLASS))
+    return plots.generated(x, spec, [class_name(label, spec) for label in classes])
+
+
+def _usual_class(training: Dataset, spec: Spec) -> tuple[int | None, str]:
+    """Return the most frequent class that a conditional model is told, and its name; of another, None."""
+    found = conditions(training.labels, spec)
+    if found is None:
+        return None, ""
+    usual = int(torch.bincount(found + 1)[1:].argmax())
+    return usual, class_name(spec.conditions[usual], spec)
 
 
 def write_report(run: Run) -> Path:
@@ -111,7 +151,8 @@ def write_report(run: Run) -> Path:
         config=run.config,
         spec=run.spec,
         metrics=metrics,
-        summary=_origin(run.config).summary,
+        summary=_summary(run.config),
+        has_codes=run.config.posterior in CODES,
         key_figures=_key_figures(run, metrics, len(history)),
         mistakes=metrics["mistakes"],
         pictures={name: _data_uri(_picture(run, name)) for name in PICTURES},
@@ -122,6 +163,15 @@ def write_report(run: Run) -> Path:
         version=run.environment.get("enfold", ""),
     )
     return write(run.folder / "report.html", page)
+
+
+def _summary(config: Config) -> str:
+    """Return the recipe's summary, or if the model is not the recipe's, how it differs."""
+    origin = _origin(config)
+    changes = {name: value for name, value in config.changes(origin.config).items() if name in OF_THE_MODEL}
+    if not changes:
+        return origin.summary
+    return f"Recipe {origin.config.recipe}, with {', '.join(f'{n} = {_text(v)}' for n, v in changes.items())}."
 
 
 def command_line(run: Run) -> str:
@@ -150,7 +200,9 @@ def layers(model: Autoencoder) -> list[dict[str, Any]]:
     shapes: dict[str, str] = {}
     hooks = [module.register_forward_hook(partial(_note_shape, shapes, name)) for name, module in own.items()]
     with evaluating(model):
-        model.reconstruct(np.zeros((1, *model.spec.shape), model.spec.dtype))
+        z = model.encode(np.zeros((1, *model.spec.shape), model.spec.dtype)).mean
+        model.decode(z)
+        model.prior().log_prob(z)
     for hook in hooks:
         hook.remove()
     return [
@@ -174,8 +226,9 @@ def _key_figures(run: Run, metrics: Mapping[str, Any], epochs: int) -> list[dict
     known = {name: value for name, value in metrics.items() if value is not None}
     square = "the full scale squared" if run.spec.kind == "intensity" else "each column's variance"
     passes = "one pass" if epochs == 1 else f"{epochs} passes"
-    values = {**known, "latent_dim": run.config.latent_dim, "passes": passes, "square": square}
     errors = {name: _plus_minus(name, error) for name, error in metrics.get("standard_errors", {}).items()}
+    told = "Encoder and decoder are told the label." if run.spec.conditions else "The learning never sees a label."
+    values = {**known, "latent_dim": run.config.latent_dim, "passes": passes, "square": square, "told": told}
     return [
         {
             "label": label,

@@ -13,7 +13,10 @@ from enfold.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
+    from torch.distributions import Distribution
 
+    from enfold.run import Run
     from enfold.spec import Spec
 
 Out = Annotated[Path, Parameter(name=["--out", "-o"])]
@@ -36,25 +39,36 @@ def encode(
         A .csv file with columns row, z0, z1, …, label; or a .npy file with the vectors alone.
     """
     from enfold.data import load_like
-    from enfold.model import encode_means
+    from enfold.model import conditions, encode_means
     from enfold.run import open_run
 
     _check_suffix(out, ".csv", ".npy")
     opened = open_run(run, device)
     data = load_like(opened.spec, *_required(source), label=label)
-    z = encode_means(opened.model, data.x)
+    z = encode_means(opened.model, data.x, conditions(data.labels, opened.spec))
     _write_vectors(out, z, _label_texts(data))
     say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} latent vectors: {out}")
 
 
 @app.command
-def decode(run: RunFolder, vectors: Path, /, *, out: Out, device: Device = "auto", json: Json = False) -> None:
+def decode(
+    run: RunFolder,
+    vectors: Path,
+    /,
+    *,
+    label: str | None = None,
+    out: Out,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
     """Write the examples that latent vectors stand for, in the data's own units.
 
     Parameters
     ----------
     vectors
         A .csv file with columns z0, z1, …, as `enfold encode` writes it, or a .npy file.
+    label
+        The class to decode them as, where the model was fitted with condition=label.
     out
         A .npz file (array x), a .npy file, or for images a .png sheet.
     """
@@ -63,8 +77,9 @@ def decode(run: RunFolder, vectors: Path, /, *, out: Out, device: Device = "auto
 
     _check_suffix(out, ".npz", ".npy", ".png")
     opened = open_run(run, device)
+    place = _class(opened.spec, label)
     z = _read_vectors(vectors, opened.config.latent_dim)
-    _write_examples(out, decode_means(opened.model, z), opened.spec)
+    _write_examples(out, decode_means(opened.model, z, _as_class(opened.spec, place, len(z))), opened.spec)
     say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} decoded examples: {out}")
 
 
@@ -74,32 +89,48 @@ def sample(
     /,
     *,
     n: Annotated[Whole, Parameter(name=["--number", "-n"])] = 64,
+    sampler: str = "prior",
+    temperature: float = 1.0,
+    label: str | None = None,
     out: Out,
     seed: Whole = 0,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Write new examples, decoded from draws from the prior.
+    """Write new examples, decoded from draws from the prior, or from what the data was encoded to.
 
     Parameters
     ----------
     n
         How many.
+    sampler
+        prior; or a density of the training data's latent vectors, for which that data is read again: mixture (of
+        normals), flow.
+    temperature
+        What the draws' spread is multiplied by: that of a normal, of each normal in a mixture, of what a flow bends.
+    label
+        The class to make, where the model was fitted with condition=label; without it, all classes in turn.
     out
         For images a .png sheet; or a .npz file (array x) or a .npy file.
     seed
         Another seed gives other examples.
     """
     from enfold.config import LARGEST_SEED
-    from enfold.latent import prior_samples
+    from enfold.latent import draws, tempered
     from enfold.model import decode_means
     from enfold.run import open_run
 
     _check_suffix(out, ".npz", ".npy", ".png")
     if n < 1 or not 0 <= seed <= LARGEST_SEED:
         raise InputError(f"Expected at least 1 sample and a seed from 0 to {LARGEST_SEED}, got {n} and {seed}.")
+    if not 0 < temperature < float("inf"):
+        raise InputError(f"Expected a temperature above 0, such as 0.7, got {temperature}.")
     opened = open_run(run, device)
-    _write_examples(out, decode_means(opened.model, prior_samples(opened.model, n, seed)), opened.spec)
+    spec, place = opened.spec, _class(opened.spec, label)
+    p = tempered(_sampler(opened, sampler, place), temperature)
+    z = draws(p, n, seed, opened.model.device)
+    columns = len(spec.conditions) if place is None and n > len(spec.conditions) > 1 else None
+    _write_examples(out, decode_means(opened.model, z, _as_class(spec, place, n)), spec, columns)
     say(json, {"out": str(out), "rows": n}, f"{n:,} new examples: {out}")
 
 
@@ -130,21 +161,74 @@ def reconstruct(
     import numpy as np
 
     from enfold.data import load_like
-    from enfold.model import decode_means, encode_means
+    from enfold.model import conditions, decode_means, encode_means
     from enfold.run import open_run
 
     _check_suffix(out, ".npz", ".png")
     if n < 1:
         raise InputError(f"The number of columns must be at least 1, got {n}.")
     opened = open_run(run, device)
-    x = load_like(opened.spec, *_required(source), label=label).x
-    x = x[:n] if out.suffix.lower() == ".png" else x
-    rebuilt = _in_raw_type(decode_means(opened.model, encode_means(opened.model, x)), opened.spec)
+    data = load_like(opened.spec, *_required(source), label=label)
+    data = data[:n] if out.suffix.lower() == ".png" else data
+    x, classes = data.x, conditions(data.labels, opened.spec)
+    z = encode_means(opened.model, x, classes)
+    rebuilt = _in_raw_type(decode_means(opened.model, z, classes), opened.spec)
     if out.suffix.lower() == ".png":
         _write_sheet(out, np.concatenate([x, rebuilt]), opened.spec, columns=len(x))
     else:
         _write_arrays(out, x=x, reconstruction=rebuilt)
     say(json, {"out": str(out), "rows": len(x)}, f"{len(x):,} reconstructions: {out}")
+
+
+def _class(spec: "Spec", name: str | None) -> int | None:
+    """Return the position in `spec.conditions` of the class of that name."""
+    from enfold.data.dataset import class_name
+    from enfold.errors import unknown
+
+    if name is None:
+        return None
+    if not spec.conditions:
+        raise InputError("The run was fitted without labels. Leave out --label, or fit with --set condition=label.")
+    names = [class_name(label, spec) for label in spec.conditions]
+    if name not in names:
+        raise unknown("label", name, names)
+    return names.index(name)
+
+
+def _as_class(spec: "Spec", place: int | None, n: int) -> "Tensor | None":
+    """Return the classes to decode `n` vectors as: one, or of a conditional model all in turn."""
+    import torch
+
+    if not spec.conditions:
+        return None
+    return torch.arange(n) % len(spec.conditions) if place is None else torch.full((n,), place)
+
+
+def _sampler(run: "Run", kind: str, place: int | None) -> "Distribution":
+    """Return what to draw latent vectors from; a density is fitted to the training rows, of one class if it is named.
+
+    Raises:
+        InputError: The kind is unknown, the model has no such, or the training data cannot be read again.
+    """
+    from enfold.fitting import split_again
+    from enfold.latent import SAMPLERS, sampler
+    from enfold.model import conditions
+
+    is_plain = run.config.objective == "autoencoder"
+    if kind == "prior" and is_plain and run.config.posterior not in ("fsq", "vq"):
+        raise InputError("A plain autoencoder has no prior to draw from. Choose --sampler mixture or --sampler flow.")
+    if kind not in SAMPLERS[1:]:
+        return sampler(run.model, kind)
+    if "array" in run.spec.sources:
+        raise InputError(
+            f"The sampler '{kind}' is fitted to the training data, and the run's was an array, which cannot be read "
+            f"again. Choose --sampler prior, or in Python enfold.latent.sampler(model, '{kind}', x)."
+        )
+    _, data = split_again(run)
+    classes = conditions(data.labels, run.spec)
+    if classes is not None and place is not None:
+        data, classes = data[(classes == place).numpy().nonzero()[0]], classes[classes == place]
+    return sampler(run.model, kind, data.x, condition=classes, means=is_plain)
 
 
 def _required(source: tuple[str, ...]) -> tuple[str, ...]:
@@ -204,9 +288,9 @@ def _in_raw_type(x: "np.ndarray", spec: "Spec") -> "np.ndarray":
     return np.rint(x).clip(0, spec.scale[0]).astype(np.uint8) if spec.dtype == "uint8" else x
 
 
-def _write_examples(path: Path, x: "np.ndarray", spec: "Spec") -> None:
+def _write_examples(path: Path, x: "np.ndarray", spec: "Spec", columns: int | None = None) -> None:
     if path.suffix.lower() == ".png":
-        _write_sheet(path, x, spec)
+        _write_sheet(path, x, spec, columns)
     else:
         _write_arrays(path, x=_in_raw_type(x, spec))
 

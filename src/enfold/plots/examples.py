@@ -1,8 +1,10 @@
 """Examples as they are, as they are rebuilt, and as the model makes them up."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from enfold.data.dataset import class_name
@@ -46,27 +48,31 @@ def samples(x: np.ndarray, labels: np.ndarray, spec: Spec) -> Figure:
 
 
 @styled()
-def reconstructions(x: np.ndarray, x_hat: np.ndarray, spec: Spec) -> Figure:
+def reconstructions(x: np.ndarray, x_hat: np.ndarray, spec: Spec, *, seen: np.ndarray | None = None) -> Figure:
     """Return up to 12 originals over their reconstructions over the differences; a table's, one by the other.
 
     Args:
         x: Raw examples, (n, *shape).
         x_hat: Their reconstructions, (n, *shape).
         spec: What they are.
+        seen: What the encoder was given instead of the images, (n, *shape); they are then the first row.
     """
     if not spec.is_image:
         return agreement(x, x_hat, spec)
-    x, x_hat = x[:MOST_PAIRS], x_hat[:MOST_PAIRS]
-    difference = _difference(x, x_hat, spec)
+    rows = (
+        [("original", x), ("rebuilt", x_hat)]
+        if seen is None
+        else [("seen", seen), ("original", x), ("rebuilt", x_hat)]
+    )
+    difference = _difference(x[:MOST_PAIRS], x_hat[:MOST_PAIRS], spec)
     limit = float(np.nanmax(np.abs(difference), initial=1e-6))
-    drawing = figure(12, 12 * 3.3 * difference.shape[0] / difference.shape[1])
-    axes = drawing.subplots(3)
-    axes[0].imshow(sheet(x, spec, len(x)), **GREY)
-    axes[1].imshow(sheet(x_hat, spec, len(x)), **GREY)
-    field = axes[2].imshow(difference, cmap=DIVERGING, vmin=-limit, vmax=limit)
-    for each, name in zip(axes, ("original", "rebuilt", "difference"), strict=True):
-        bare(each)
-        each.set_ylabel(name, rotation=0, ha="right", va="center", size=11, color=INK)
+    drawing = figure(12, 12 * 1.1 * (len(rows) + 1) * difference.shape[0] / difference.shape[1])
+    axes = drawing.subplots(len(rows) + 1)
+    for each, (name, images) in zip(axes, rows, strict=False):
+        each.imshow(sheet(images[:MOST_PAIRS], spec, len(x[:MOST_PAIRS])), **GREY)
+        _titled(each, name)
+    field = axes[-1].imshow(difference, cmap=DIVERGING, vmin=-limit, vmax=limit)
+    _titled(axes[-1], "difference")
     bar = drawing.colorbar(field, ax=axes, shrink=0.7, aspect=18, fraction=0.02, pad=0.01)
     bar.set_label("rebuilt − original, of full scale")
     bar.outline.set_visible(False)
@@ -74,21 +80,32 @@ def reconstructions(x: np.ndarray, x_hat: np.ndarray, spec: Spec) -> Figure:
 
 
 @styled()
-def generated(x: np.ndarray, spec: Spec) -> Figure:
+def generated(x: np.ndarray, spec: Spec, names: Sequence[str] = ()) -> Figure:
     """Return decoded samples of the prior, side by side; of a table, as a heat map of rows × columns.
 
     Args:
         x: Raw examples, (n, *shape).
         spec: What they are.
+        names: Of the classes that the samples are of, in order and equally many of each: a row for each class.
     """
     if not spec.is_image:
-        return heat_map(x[:MOST_ROWS], spec)
-    canvas = sheet(x, spec)
+        each = [name for name in names for _ in range(len(x) // len(names))]
+        return heat_map(x[:MOST_ROWS], spec, [short(name, 14) for name in each[:MOST_ROWS]] or None)
+    canvas = sheet(x, spec, len(x) // len(names) if names else None)
     drawing = figure(9, 9 * canvas.shape[0] / canvas.shape[1])
     axes = drawing.subplots()
     axes.imshow(canvas, **GREY)
     bare(axes)
+    pitch = (canvas.shape[0] + 1) / max(len(names), 1)
+    places = (np.arange(len(names)) + 0.5) * pitch - 1
+    axes.set_yticks(places, [short(name, 14) for name in names], size=11, color=INK)
+    axes.tick_params(length=0)
     return drawing
+
+
+def _titled(axes: Axes, name: str) -> None:
+    bare(axes)
+    axes.set_ylabel(name, rotation=0, ha="right", va="center", size=11, color=INK)
 
 
 def _difference(x: np.ndarray, x_hat: np.ndarray, spec: Spec) -> np.ndarray:

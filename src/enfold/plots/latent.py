@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from sklearn.neighbors import NearestNeighbors
 
 from enfold.data.dataset import class_labels, class_name
 from enfold.plots.style import ACCENT, INK, PAPER, QUALITATIVE, SEQUENTIAL, UNLABELLED, figure, short, styled
@@ -16,6 +17,9 @@ from enfold.spec import Spec
 MARKERS = ("o", "^")  # the second ten classes have the first ten's colours
 JITTER = 0.36  # half the height of a class's strip, whose distance to the next is 1
 BINS = 60
+SAME_PLACE = 1e-5  # of the map's extent: codes are equal up to rounding
+DISC = 0.45  # the radius of the fullest place, of the distance between places
+GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 NAMES_APART = 0.04  # of the map's extent
 
 
@@ -24,7 +28,8 @@ def latent_map(means: np.ndarray, labels: np.ndarray, spec: Spec, axes: tuple[in
     """Return the posterior means of held-out examples in the plane of two latent axes, coloured by label.
 
     Classes have a legend and their names at their medians, numbers a colour bar; examples without a label are
-    grey and beneath. Along a single latent axis, each class has its own strip, and numbers are the height.
+    grey and beneath. Along a single latent axis, each class has its own strip, and numbers are the height. Where many
+    examples share a place, as those with one code do, they are drawn side by side around it.
 
     Args:
         means: Posterior means, (n, latent_dim).
@@ -38,7 +43,7 @@ def latent_map(means: np.ndarray, labels: np.ndarray, spec: Spec, axes: tuple[in
     plane = drawing.subplots()
     plane.set_title(_title(means, axes))
     plane.set(xlabel=f"z{axes[0]}", ylabel=f"z{axes[1]}")
-    points = means[:, list(axes)]
+    points = _side_by_side(means[:, list(axes)], labels)
     _scatter(plane, points, labels)
     plane.set_aspect("equal", adjustable="datalim")
     _name_medians(plane, points, labels, spec)
@@ -93,6 +98,22 @@ def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray) -> None:
         for turn, marker in enumerate(MARKERS):
             rows = known & (position // len(palette) == turn)
             axes.scatter(*points[rows].T, c=palette[position[rows] % len(palette)], marker=marker, **look)
+
+
+def _side_by_side(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return (n, 2) points of which most share their places, spread over a disc around each, class by class."""
+    same = SAME_PLACE * max(float(np.ptp(points)), 1e-12)
+    steps, which, counts = np.unique(np.rint(points / same), axis=0, return_inverse=True, return_counts=True)
+    places = steps * same
+    if not 1 < len(places) <= len(points) / 2:
+        return points
+    distances, _ = NearestNeighbors(n_neighbors=2).fit(places).kneighbors(places)
+    order = np.lexsort((labels, which))
+    rank = np.empty(len(points))
+    rank[order] = np.arange(len(points)) - np.repeat(np.cumsum(counts) - counts, counts)
+    radius = DISC * np.median(distances[:, 1]) * np.sqrt((rank + 0.5) / counts.max())
+    angle = GOLDEN_ANGLE * rank  # as in a sunflower (Vogel 1979, "A better way to construct the sunflower head")
+    return points + radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
 
 
 def _heights(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:

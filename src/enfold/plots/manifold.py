@@ -14,7 +14,7 @@ SIDE = 12  # inches
 
 
 @styled()
-def manifold(grid: Manifold, spec: Spec) -> Figure:
+def manifold(grid: Manifold, spec: Spec, name: str = "") -> Figure:
     """Return the examples decoded on a grid in the latent plane.
 
     Images are one seamless mosaic, its first row at the top: row i is decoded at `vertical[i]`, column j at
@@ -23,10 +23,13 @@ def manifold(grid: Manifold, spec: Spec) -> Figure:
     Args:
         grid: The decoded examples.
         spec: What they are.
+        name: Of the class that all of them were decoded as, if the model is told one.
     """
     if spec.is_image:
-        return _mosaic(grid, spec)
+        return _mosaic(grid, spec, name)
     drawing, axes = panels(spec)
+    if name:
+        drawing.suptitle(_title(name), x=0.01, ha="left")
     for i, panel in enumerate(axes):
         panel.set_title(short(spec.columns[i].name))
         _surface(drawing, panel, grid, grid.x[..., i])
@@ -36,13 +39,18 @@ def manifold(grid: Manifold, spec: Spec) -> Figure:
     return drawing
 
 
-def _mosaic(grid: Manifold, spec: Spec) -> Figure:
+def _title(name: str) -> str:
+    return f"decoded as the class {short(name)}" if name else ""
+
+
+def _mosaic(grid: Manifold, spec: Spec, name: str) -> Figure:
     rows, columns = grid.x.shape[:2]
     _, height, width = spec.shape
     canvas = sheet(grid.x.reshape(-1, *spec.shape), spec, columns, gap=0)
     drawing = figure(SIDE, SIDE * canvas.shape[0] / canvas.shape[1] + (0 if rows > 1 else 0.5))
     plane = drawing.subplots()
     plane.imshow(canvas, **GREY)
+    plane.set_title(_title(name))
     plane.spines[:].set_visible(False)
     plane.tick_params(length=0)
     plane.set_xticks(_centres(columns, width), [number(z) for z in grid.horizontal])

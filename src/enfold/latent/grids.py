@@ -1,0 +1,91 @@
+"""Grids in the latent space to decode, and the axes to show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.distributions import Distribution, Independent, Normal
+
+from enfold.distributions import UniformCodes
+from enfold.latent.samplers import draws
+from enfold.model import Autoencoder, decode_means
+
+GRID_SIDE = 20
+GRID_QUANTILES = (0.05, 0.95)
+QUANTILE_DRAWS = 20_000  # of a prior without a formula: a quantile is then right to a third of a percent
+
+
+@dataclass(frozen=True)
+class Manifold:
+    """Decoded examples on a grid in the plane of two latent axes.
+
+    Attributes:
+        x: Raw values, (rows, columns, *shape): `x[i, j]` is decoded at `vertical[i]`, `horizontal[j]`.
+        horizontal: Coordinates on the first axis, (columns,).
+        vertical: Coordinates on the second axis, (rows,); a single one if there is only one axis.
+        axes: The numbers of the latent dimensions shown.
+    """
+
+    x: np.ndarray
+    horizontal: np.ndarray
+    vertical: np.ndarray
+    axes: tuple[int, ...]
+
+
+def shown_axes(means: np.ndarray) -> tuple[int, ...]:
+    """Return the two latent dimensions with the most variance, in order; all of them if there are at most two.
+
+    Args:
+        means: Posterior means, (n, latent_dim).
+    """
+    return tuple(sorted(np.argsort(-means.var(0), kind="stable")[:2].tolist()))
+
+
+def manifold(
+    model: Autoencoder, axes: Sequence[int] = (0, 1), side: int = GRID_SIDE, *, condition: int | None = None
+) -> Manifold:
+    """Return the examples decoded on a grid through the prior's quantiles, 5 % to 95 %, in even steps of probability.
+
+    Further latent dimensions stay at the prior's medians. The quantiles are exact where the prior's coordinates are
+    independent normals, else those of many draws. A prior of codes gives each value once, and each place on the grid
+    is decoded as the nearest code.
+
+    Args:
+        model: The model.
+        axes: The one or two latent dimensions to walk along.
+        side: How many steps along each.
+        condition: The position in `spec.conditions` of the class to decode, for a conditional model.
+    """
+    with torch.inference_mode():
+        prior = model.prior()
+        steps, middle = _quantiles(prior, np.linspace(*GRID_QUANTILES, side)), _quantiles(prior, np.array([0.5]))
+    horizontal, *rest = (_distinct(prior, steps[:, axis]) for axis in axes)
+    vertical = rest[0] if rest else middle[:, axes[0]]
+    z = np.tile(middle[0], (len(vertical), len(horizontal), 1))
+    z[..., axes[0]] = horizontal[None, :]
+    if rest:
+        z[..., axes[1]] = vertical[:, None]
+    z = _on_codes(prior, z.reshape(-1, model.latent_dim))
+    x = decode_means(model, z, None if condition is None else torch.full((len(z),), condition))
+    shape = (len(vertical), len(horizontal), *model.spec.shape)
+    return Manifold(x.reshape(shape), horizontal, vertical, tuple(axes))
+
+
+def _quantiles(prior: Distribution, probability: np.ndarray) -> np.ndarray:
+    """Return the quantiles of each coordinate, (probabilities, latent_dim) float32."""
+    if isinstance(prior, Independent) and isinstance(prior.base_dist, Normal):
+        standard = torch.special.ndtri(torch.from_numpy(probability)).float().numpy()[:, None]
+        return standard * prior.base_dist.scale.cpu().numpy() + prior.base_dist.loc.cpu().numpy()
+    drawn = draws(prior, QUANTILE_DRAWS)
+    return np.quantile(drawn, probability, axis=0, method="inverted_cdf")  # values that the prior does have
+
+
+def _distinct(prior: Distribution, steps: np.ndarray) -> np.ndarray:
+    return np.unique(steps) if isinstance(prior, UniformCodes) else steps
+
+
+def _on_codes(prior: Distribution, z: np.ndarray) -> np.ndarray:
+    if not isinstance(prior, UniformCodes):
+        return z
+    return prior.nearest(torch.from_numpy(z).to(prior.parts.device)).cpu().numpy()

@@ -1,0 +1,228 @@
+"""Distributions to draw new latent vectors from, when training is over.
+
+Where the aggregate posterior q(z), the mean of q(z|x) over the data, is not the prior, draws from the prior fall
+into places that the decoder has never seen. A density fitted to q(z) afterwards avoids them (Ghosh, Sajjadi, Vergari,
+Black & Schölkopf 2020, "From variational to deterministic autoencoders", section 4).
+"""
+
+import warnings
+from functools import singledispatch
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from torch import Size, Tensor
+from torch.distributions import (
+    AffineTransform,
+    Categorical,
+    Distribution,
+    Independent,
+    MixtureSameFamily,
+    MultivariateNormal,
+    Normal,
+)
+from zuko.distributions import NormalizingFlow
+from zuko.transforms import ComposedTransform
+
+from enfold.devices import seeded
+from enfold.distributions import UniformCodes
+from enfold.errors import InputError, unknown
+from enfold.model import Autoencoder, evaluating, given_chunks, in_one
+from enfold.priors import Flow
+from enfold.rows import Examples, selected
+
+SAMPLERS = ("prior", "mixture", "flow")
+AGGREGATED = 20_000  # rows, at most: more would only sharpen what these say of q(z)
+COMPONENTS = 20  # normals in the mixture, at most
+ROWS_FOR_A_COVARIANCE = 10  # for each latent dimension: fewer would leave it to chance
+FLOW_STEPS, FLOW_BATCH, FLOW_RATE, FLOW_TRANSFORMS = 300, 256, 5e-3, 3
+BLUR = 0.15  # of the distance between codes, as a deviation: a density needs some, and 0.1 % of it leaves a code
+
+
+class NearestCode(Distribution):
+    """Codes that are the nearest to draws of a density.
+
+    Args:
+        density: Over (latent_dim,).
+        codes: What may be drawn.
+    """
+
+    arg_constraints = {}  # noqa: RUF012  # pyright: ignore
+
+    def __init__(self, density: Distribution, codes: UniformCodes):
+        self.density, self.codes = density, codes
+        super().__init__(Size(), density.event_shape, validate_args=False)
+
+    def sample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+        """Return codes, (*sample_shape, latent_dim)."""
+        return self.codes.nearest(self.density.sample(sample_shape))
+
+
+def sampler(
+    model: Autoencoder,
+    kind: str,
+    x: Examples | None = None,
+    *,
+    condition: Tensor | None = None,
+    means: bool = False,
+    seed: int = 0,
+) -> Distribution:
+    """Return a distribution over (latent_dim,) to draw new latent vectors from.
+
+    Args:
+        model: The trained model.
+        kind: "prior": the model's own p(z). "mixture": normals with full covariances, fitted by expectation
+            maximisation to draws from q(z|x) of the rows. "flow": a neural spline flow (Durkan 2019), fitted to them
+            by maximum likelihood, in some seconds. Of a model with codes these two are fitted to codes with a little
+            noise, and what they draw is the code nearest to it.
+        x: Raw examples, (n, *shape), n > 1; 20,000 of them are used. Not needed for the prior.
+        condition: The class of each, (n,) integers, for a conditional model.
+        means: Whether to take the means of q(z|x), as of a plain autoencoder, whose q has no width that was learned.
+        seed: Of the rows, the draws and the fit.
+
+    Raises:
+        InputError: The kind is unknown, or there are too few rows.
+    """
+    if kind not in SAMPLERS:
+        raise unknown("sampler", kind, SAMPLERS)
+    with torch.no_grad():
+        prior = model.prior()
+    if kind == "prior":
+        return prior
+    z = aggregate(model, x if x is not None else np.empty(0), condition, means=means, seed=seed)
+    codes = prior if isinstance(prior, UniformCodes) else None
+    with seeded(seed):
+        z = z if codes is None else z + BLUR * codes.spacing.cpu() * torch.randn_like(z)
+        density = _mixture(z, seed, model.device) if kind == "mixture" else _flow(z, model.device)
+    return density if codes is None else NearestCode(density, codes)
+
+
+def aggregate(
+    model: Autoencoder, x: Examples, condition: Tensor | None = None, *, means: bool = False, seed: int = 0
+) -> Tensor:
+    """Return draws from the aggregate posterior, (n, latent_dim) on the processor: one from q(z|x) for each row.
+
+    Args:
+        model: The model.
+        x: Raw examples, (n, *shape), n > 1; of more than 20,000, as many at random.
+        condition: The class of each, (n,) integers, for a conditional model.
+        means: Whether to take the means of q(z|x) instead.
+        seed: Of the rows and the draws.
+
+    Raises:
+        InputError: There are too few rows.
+    """
+    if len(x) < 2:
+        raise InputError(
+            f"A sampler is fitted to at least 2 rows, and there are {len(x)}. Give more, or use the prior."
+        )
+    rows = np.sort(np.random.default_rng(seed).permutation(len(x))[:AGGREGATED])
+    some = selected(x, rows)
+    classes = None if condition is None else condition[torch.from_numpy(rows)]
+    with evaluating(model), seeded(seed, model.device):
+        posteriors = (each.encode(part) for each, part in given_chunks(model, some, classes))
+        found = in_one(some, ((q.mean if means else q.sample()).cpu().numpy() for q in posteriors))
+    return torch.from_numpy(found)
+
+
+def prior_samples(model: Autoencoder, n: int, seed: int = 0) -> np.ndarray:
+    """Return `n` latent vectors drawn from the prior, (n, latent_dim) float32; the same for the same seed."""
+    with torch.no_grad():
+        return draws(model.prior(), n, seed, model.device)
+
+
+def draws(p: Distribution, n: int, seed: int = 0, device: torch.device | None = None) -> np.ndarray:
+    """Return `n` draws, (n, latent_dim) float32; the same for the same seed.
+
+    Args:
+        p: A distribution over (latent_dim,).
+        n: How many.
+        seed: Of the draws.
+        device: Where the distribution is, if not on the processor.
+    """
+    with seeded(seed, device), torch.inference_mode():
+        return p.sample((n,)).cpu().numpy()
+
+
+@singledispatch
+def tempered(p: Distribution, temperature: float) -> Distribution:
+    """Return the distribution with its normals' deviations multiplied by a temperature.
+
+    Below 1 draws are more typical and less varied. A normal shrinks about its mean. A mixture's components shrink
+    about theirs and keep their weights, so that no draw falls between them. A flow bends a shrunken normal (Kingma &
+    Dhariwal 2018, "Glow", section 6).
+
+    Args:
+        p: A normal, a mixture of normals, a flow, or the nearest codes to one.
+        temperature: Above 0; 1 changes nothing.
+
+    Raises:
+        InputError: The distribution has no deviations, as a prior of equally likely codes.
+    """
+    if temperature == 1:
+        return p
+    raise InputError("Equally likely codes have no spread. Leave the temperature at 1, or choose another sampler.")
+
+
+@tempered.register
+def _(p: Normal, temperature: float) -> Distribution:
+    return Normal(p.loc, p.scale * temperature, validate_args=False)
+
+
+@tempered.register
+def _(p: MultivariateNormal, temperature: float) -> Distribution:
+    return MultivariateNormal(p.loc, scale_tril=p.scale_tril * temperature, validate_args=False)
+
+
+@tempered.register
+def _(p: Independent, temperature: float) -> Distribution:
+    return Independent(tempered(p.base_dist, temperature), p.reinterpreted_batch_ndims, validate_args=False)
+
+
+@tempered.register
+def _(p: MixtureSameFamily, temperature: float) -> Distribution:
+    parts = tempered(p.component_distribution, temperature)
+    return MixtureSameFamily(p.mixture_distribution, parts, validate_args=False)
+
+
+@tempered.register
+def _(p: NormalizingFlow, temperature: float) -> Distribution:
+    return NormalizingFlow(p.transform, tempered(p.base, temperature))
+
+
+@tempered.register
+def _(p: NearestCode, temperature: float) -> Distribution:
+    return NearestCode(tempered(p.density, temperature), p.codes)
+
+
+def _mixture(z: Tensor, seed: int, device: torch.device) -> MixtureSameFamily:
+    n, dim = z.shape
+    components = int(np.clip(n // (ROWS_FOR_A_COVARIANCE * dim), 1, COMPONENTS))
+    rows = z.double().numpy()
+    floor = 1e-6 * max(float(rows.var(0).mean()), 1e-12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a density that could be a little better is one
+        fitted = GaussianMixture(components, reg_covar=floor, random_state=seed).fit(rows)
+    weights, mu = (torch.from_numpy(each).float().to(device) for each in (fitted.weights_, fitted.means_))
+    tril = torch.linalg.cholesky(torch.from_numpy(fitted.covariances_)).float().to(device)
+    parts = MultivariateNormal(mu, scale_tril=tril, validate_args=False)
+    return MixtureSameFamily(Categorical(weights, validate_args=False), parts, validate_args=False)
+
+
+def _flow(z: Tensor, device: torch.device) -> NormalizingFlow:
+    mean, deviation = z.mean(0), z.std(0).clamp(min=1e-6)  # the splines bend what is near 0
+    rows = ((z - mean) / deviation).to(device)
+    flow = Flow(z.shape[1], "spline", FLOW_TRANSFORMS).to(device)
+    optimizer = torch.optim.Adam(flow.parameters(), FLOW_RATE)
+    rates = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, FLOW_STEPS)
+    for _ in range(FLOW_STEPS):
+        batch = rows[torch.randint(len(rows), (min(FLOW_BATCH, len(rows)),))]
+        loss = -flow().log_prob(batch).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        rates.step()
+    standardise = AffineTransform((-mean / deviation).to(device), (1 / deviation).to(device), event_dim=1)
+    bent = flow.requires_grad_(False)()
+    return NormalizingFlow(ComposedTransform(standardise, bent.transform), bent.base)
