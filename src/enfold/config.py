@@ -54,7 +54,7 @@ class Config:
     binarize: str = setting("none", "pixels: none, static (once), dynamic (anew each time)")
     condition: str = setting("none", "what encoder and decoder are told of an example: none, label")
     neighbours: int = setting(0, "of each row, that a map keeps near it; 0: none", low=0)
-    neighbour_weight: float = setting(10.0, "the weight of keeping them, in nats", low=0.0)
+    neighbour_weight: float = setting(2.0, "the weight of keeping them, in nats for each value", low=0.0)
     optimizer: str = setting("adam", "adam, rmsprop (as Keras defines it)")
     learning_rate: float = setting(2e-3, "the highest step size", above=0.0)
     schedule: str = setting("cosine", "the learning rate over time: cosine (after a warm-up), one_cycle, constant")

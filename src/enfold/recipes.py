@@ -28,6 +28,15 @@ RECIPES = {
         Config(),
         "The best map in the least time: the evidence lower bound with β = 1 and a network made for the data.",
     ),
+    "neighbours": Recipe(
+        Config(
+            recipe="neighbours",
+            neighbours=15,
+            batch_size=512,
+            learning_rate=4e-3,
+        ),
+        "A map that keeps what is near in the data near, as UMAP's does, and can still be decoded.",
+    ),
     "autoencoder": Recipe(
         Config(recipe="autoencoder", objective="autoencoder"),
         "A plain autoencoder: no noise, no prior; it rebuilds well but cannot generate.",
