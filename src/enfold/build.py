@@ -81,7 +81,11 @@ def task(config: Config, spec: Spec) -> Task:
         InputError: A name in the settings is unknown, or does not fit the data.
     """
     return Task(
-        objective(config), config.beta, _binarise(config, spec), _corrupt(config, spec), config.neighbour_weight
+        objective(config),
+        config.beta,
+        _binarise(config, spec),
+        _corrupt(config, spec),
+        config.neighbour_weight * spec.size,
     )
 
 
