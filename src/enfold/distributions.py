@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Size, Tensor
 from torch.distributions import (
     Bernoulli,
-    ContinuousBernoulli,
     Distribution,
     Independent,
     MultivariateNormal,
@@ -106,8 +105,10 @@ class ContinuousIntensity(Distribution):
 
     def sample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
         """Return intensities in 0…`scale`."""
-        base = ContinuousBernoulli(logits=self.logits, validate_args=False)
-        return base.sample(sample_shape) * self.scale
+        steepness = self.logits.abs().clamp(min=1e-6)  # at which the density is flat in float32
+        below = torch.rand(self._extended_shape(sample_shape), device=self.logits.device)
+        rising = 1 + torch.log1p(below * torch.expm1(-steepness)) / steepness  # the quantile function at 1 - below
+        return torch.where(self.logits < 0, 1 - rising, rising) * self.scale
 
     @property
     def _is_flat(self) -> Tensor:
