@@ -26,6 +26,7 @@ LEVELS = [
     "optimizers",
     "config",
     "recipes",
+    "parts",
     "batches",
     "build",
     "state",

@@ -1,6 +1,7 @@
 """The only place where a name becomes an object."""
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from functools import partial
 from math import cos, pi, prod
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 
 from enfold import corruptions, objectives
-from enfold.config import Config
+from enfold.config import OWN, Config
 from enfold.devices import seeded
 from enfold.errors import InputError, unknown
 from enfold.model import Autoencoder
@@ -22,6 +23,7 @@ from enfold.nets.posteriors import CodesPrior, DiagonalNormal, FiniteScalar, Ful
 from enfold.objectives import Objective
 from enfold.objectives.terms import Change, Task
 from enfold.optimizers import KerasRMSprop
+from enfold.parts import NONE_OWN, Parts, check_parts, own_decoder, own_encoder, own_prior
 from enfold.priors import Flow, Mixture, StandardNormal, VampPrior
 from enfold.spec import Spec
 
@@ -29,34 +31,36 @@ ONE_CYCLE_RISE, ONE_CYCLE_START = 0.3, 0.04  # of all steps; of the highest rate
 PSEUDO_INPUT = 0.1  # how far pseudo-inputs are from the middle of the data at first, in units of its scale
 
 
-def autoencoder(
-    config: Config, spec: Spec, encoder: nn.Module | None = None, decoder: nn.Module | None = None
-) -> Autoencoder:
+def autoencoder(config: Config, spec: Spec, parts: Parts = NONE_OWN) -> Autoencoder:
     """Return the model that the settings describe, for data as in `spec`, with weights drawn from the seed.
 
     Args:
         config: The settings.
         spec: What the data is.
-        encoder: A network of one's own, normalised examples (B, *shape) → features (B, any), instead of a named one.
-        decoder: One, latent vectors and classes if any (B, latent_dim + classes) → (B, *shape of the likelihood).
+        parts: The objects for what the settings call "own".
 
     Raises:
-        InputError: A name is unknown, or the network does not fit the data.
+        InputError: A name is unknown, settings do not go together, a part does not fit the data, or is missing.
     """
+    _check(config)
+    check_parts(config, parts, ("encoder", "decoder", "prior"))
+    encoder, decoder, prior = deepcopy((parts.encoder, parts.decoder, parts.prior))  # at once: they may share weights
     with seeded(config.seed):
         head = likelihood(config.likelihood, spec)
         make_encoder, make_decoder = _named(NETWORKS, config.network, "network")
         classes = len(spec.conditions)
-        net, features = _own(encoder, spec) if encoder else make_encoder(config, spec.shape)
+        net, features = own_encoder(encoder, spec) if encoder else make_encoder(config, spec.shape)
         inner = nn.Sequential(Normalise(spec), net)
         q = _posterior(config, features)
         outer = ConditionalEncoder(inner, q, features, classes) if classes else nn.Sequential(*inner, q)
-        maker = nn.Sequential(decoder or make_decoder(config, config.latent_dim + classes, head.shape), head)
-        p = _prior(config, spec, outer, q)
+        inputs, shape = config.latent_dim + classes, head.shape
+        back = own_decoder(decoder, inputs, shape) if decoder else make_decoder(config, inputs, shape)
+        maker = nn.Sequential(back, head)
+        p = own_prior(prior, config) if prior else _prior(config, spec, outer, q)
     return Autoencoder(outer, ConditionalDecoder(maker, classes) if classes else maker, p, spec)
 
 
-def likelihood(name: str, spec: Spec) -> nn.Module:
+def likelihood(name: str, spec: Spec) -> Any:
     """Return the decoder's head: arrays of its `shape` → p(x|z).
 
     Raises:
@@ -71,27 +75,33 @@ def likelihood(name: str, spec: Spec) -> nn.Module:
             f"The {chosen} likelihood needs values between 0 and a known maximum, such as pixels, but this is "
             f"{spec}. Choose likelihood=normal."
         )
+    if chosen == "logistic" and not (spec.is_image and spec.dtype == "uint8"):
+        raise InputError(
+            f"The logistic likelihood is of images of whole intensities, but this is {spec}, {spec.dtype}. Choose "
+            "likelihood=bernoulli or likelihood=normal."
+        )
     return kind(spec)
 
 
-def task(config: Config, spec: Spec) -> Task:
+def task(config: Config, spec: Spec, own: Objective | None = None) -> Task:
     """Return what is to be learned from data as in `spec`.
 
+    Args:
+        config: The settings.
+        spec: What the data is.
+        own: The objective, if it is the user's.
+
     Raises:
-        InputError: A name in the settings is unknown, or does not fit the data.
+        InputError: A name in the settings is unknown, or does not fit the data, or the objective is missing.
     """
-    return Task(
-        objective(config),
-        config.beta,
-        _binarise(config, spec),
-        _corrupt(config, spec),
-        config.neighbour_weight * spec.size,
-    )
+    changes = _binarise(config, spec), _corrupt(config, spec)
+    return Task(objective(config, own), config.beta, *changes, config.neighbour_weight * spec.size)
 
 
-def objective(config: Config) -> Objective:
-    """Return the function to minimise, (model, x, beta) → Terms."""
-    return _named(OBJECTIVES, config.objective, "objective")(config)
+def objective(config: Config, own: Objective | None = None) -> Objective:
+    """Return the function to minimise, (model, x, beta) → Terms; `own` is the user's, if it is theirs."""
+    check_parts(config, Parts(objective=own), ("objective",))
+    return own or _named(OBJECTIVES, config.objective, "objective")(config)
 
 
 def optimizer(config: Config, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
@@ -108,16 +118,15 @@ def _weight(config: Config) -> dict[str, float]:
     return {} if config.penalty == "auto" else {"weight": config.penalty}
 
 
-def _own(encoder: nn.Module, spec: Spec) -> tuple[nn.Module, int]:
-    """Return a user's encoder, and how many features it gives."""
-    with torch.no_grad():
-        found = encoder(torch.zeros(2, *spec.shape))
-    if found.ndim != 2:
-        raise InputError(
-            f"The encoder must give features of shape (B, features), but for two examples of shape {spec.shape} "
-            f"it gave {tuple(found.shape)}. End it in nn.Flatten()."
-        )
-    return encoder, found.shape[1]
+def _check(config: Config) -> None:
+    """Raise an InputError for settings that do not go together."""
+    for name, values, other, allowed, why in DEMANDS:
+        value, has = getattr(config, name), getattr(config, other)
+        if value in values and has not in allowed:
+            raise InputError(
+                f"With {name}={value}, {other} must be {' or '.join(map(str, allowed))}, got {has}: {why}. Set "
+                f"{other}={allowed[0]}, or choose another {name}."
+            )
 
 
 def _mlp_encoder(config: Config, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
@@ -158,13 +167,8 @@ def _vq(config: Config, features: int) -> nn.Module:
 
 
 def _prior(config: Config, spec: Spec, encoder: nn.Module, posterior: nn.Module) -> nn.Module:
-    has_codes = config.posterior in ("fsq", "vq")
-    chosen = ("codes" if has_codes else "normal") if config.prior == "auto" else config.prior
-    make = _named(PRIORS, chosen, "prior")
-    if has_codes != (chosen == "codes"):
-        raise InputError(
-            f"The posterior '{config.posterior}' has no use for the prior '{chosen}'. Choose prior=auto."
-        )
+    auto = "codes" if config.posterior in CODES else "normal"
+    make = _named(PRIORS, auto if config.prior == "auto" else config.prior, "prior")
     return make(config, spec, encoder, posterior)
 
 
@@ -185,6 +189,11 @@ def _binarise(config: Config, spec: Spec) -> Change | None:
 
 def _corrupt(config: Config, spec: Spec) -> Change | None:
     chosen = _named(CORRUPTIONS, config.corruption, "corruption")
+    if config.corruption in ("masking", "salt_and_pepper") and config.corruption_level > 1:
+        raise InputError(
+            f"With corruption={config.corruption}, corruption_level is a share of the values, at most 1, got "
+            f"{config.corruption_level:g}. Set corruption_level=0.25."
+        )
     return chosen and partial(chosen, spec=spec, level=config.corruption_level)
 
 
@@ -235,7 +244,9 @@ NETWORKS = {
 }
 POSTERIORS = {
     "diagonal": _diagonal,
-    "full": lambda config, features: FullNormal(features, config.latent_dim),
+    "full": lambda config, features: (
+        FullNormal(features, config.latent_dim) if config.latent_dim > 1 else _diagonal(config, features)
+    ),
     "fsq": lambda config, features: FiniteScalar(features, config.latent_dim, config.codes),
     "vq": _vq,
 }
@@ -260,4 +271,21 @@ CORRUPTIONS = {
     "salt_and_pepper": corruptions.salt_and_pepper,
 }
 OPTIMIZERS = {"adam": partial(torch.optim.Adam, fused=True), "rmsprop": KerasRMSprop}
+CODES = ("fsq", "vq")
+DEMANDS = (  # where one setting has one of some values, another must have one of some; and why
+    ("posterior", CODES, "prior", ("auto", "codes", OWN), "a prior of codes is a table of chances"),
+    ("prior", ("codes",), "posterior", CODES, "only these give codes"),
+    ("objective", ("iwae", "tc", "mmd"), "posterior", ("diagonal", "full"), "it needs the density of q(z|x)"),
+    ("objective", ("notebook",), "posterior", ("diagonal",), "its loss is of independent deviations"),
+    (
+        "objective",
+        ("autoencoder",),
+        "posterior",
+        ("diagonal", *CODES),
+        "it draws no noise, so it learns no covariance",
+    ),
+    ("objective", ("autoencoder", "notebook"), "prior", ("auto", "normal", "codes"), "it does not learn a prior"),
+    ("posterior", CODES, "neighbours", (0,), "codes cannot be moved near each other bit by bit"),
+    ("condition", ("label",), "neighbours", (0,), "z leaves out the class then, by which rows are neighbours"),
+)
 SCHEDULES = {"cosine": _cosine, "one_cycle": _one_cycle, "constant": _constant}

@@ -9,6 +9,7 @@ import tomli_w
 
 from enfold.errors import InputError, unknown
 
+OWN = "own"  # the name of a part that is an object of the user's
 LARGEST_NUMBER = 1e300
 LARGEST_SEED = 2**32 - 1  # of NumPy's legacy generator, which draws the split
 
@@ -29,12 +30,14 @@ class Config:
     """
 
     recipe: str = setting("default", "the recipe that these settings started from")
-    network: str = setting("mlp", "encoder and decoder: mlp, notebook")
-    width: int = setting(256, "the width of the mlp's hidden layers", low=1)
-    depth: int = setting(3, "how many residual layers the mlp has on each side", low=0)
+    network: str = setting("mlp", "encoder and decoder: mlp, conv (images), notebook (images)")
+    encoder: str = setting("auto", "auto: the network's; own: a module passed in Python")
+    decoder: str = setting("auto", "auto: the network's; own: a module passed in Python")
+    width: int = setting(256, "the width of hidden layers, of conv the features between", low=1)
+    depth: int = setting(3, "residual layers of the mlp on each side, of conv at each size", low=0)
     latent_dim: int = setting(2, "how many latent dimensions", low=1)
     posterior: str = setting("diagonal", "q(z|x): diagonal, full (normal); fsq, vq (codes)")
-    prior: str = setting("auto", "p(z): normal, mixture, vamp, realnvp, spline; auto: normal, or as the codes are")
+    prior: str = setting("auto", "p(z): normal, mixture, vamp, realnvp, spline, own; auto: normal, or as codes are")
     components: int = setting(100, "normals in the mixture prior, pseudo-inputs of the vamp prior", low=1)
     codes: int = setting(8, "values of a coordinate (fsq), or codes of a part of z (vq)", low=2)
     parts: int = setting(1, "parts of z that are looked up on their own (vq)", low=1)
@@ -43,7 +46,7 @@ class Config:
         "p(x|z): bernoulli, continuous_bernoulli, normal (a deviation a column), normal_each (one a value), "
         "logistic; auto: bernoulli for grey pixels, logistic for colour, else normal",
     )
-    objective: str = setting("elbo", "what to minimise: elbo, iwae, tc, mmd, autoencoder, notebook")
+    objective: str = setting("elbo", "what to minimise: elbo, iwae, tc, mmd, autoencoder, notebook, own")
     beta: float = setting(1.0, "the weight of the rate; 1 makes the elbo and the iwae bounds", low=0.0)
     rate_warm_up: float = setting(0.0, "the share of training in which that weight rises", low=0.0, high=1.0)
     free_bits: float = setting(0.0, "nats of the mean rate that cost nothing in the elbo", low=0.0)
@@ -82,6 +85,11 @@ class Config:
             value = _typed(each.name, getattr(self, each.name), hints[each.name])
             _check_range(each.name, value, each.metadata)
             object.__setattr__(self, each.name, value)
+
+    @property
+    def own(self) -> list[str]:
+        """The names of the parts that are the user's own objects."""
+        return [name for name, value in asdict(self).items() if value == OWN]
 
     def with_settings(self, settings: Mapping[str, Any]) -> "Config":
         """Return these settings with some replaced.

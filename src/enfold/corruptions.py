@@ -1,5 +1,8 @@
 """Ways to change examples before they are learned from: (x, spec, level) → x, all in raw units."""
 
+from zlib import crc32
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,6 +63,23 @@ def binarised(x: Tensor, spec: Spec) -> Tensor:
     """
     scale = float(spec.scale[0])
     return (torch.rand_like(x, dtype=torch.float32) * scale < x) * scale
+
+
+def binarised_once(x: np.ndarray, spec: Spec, seed: int) -> np.ndarray:
+    """Return intensities as binary pixels, as `binarised` does, but always the same for the same row.
+
+    A row's chance is drawn from the seed and what the row holds, so that it does not depend on what is read with it.
+
+    Args:
+        x: Raw intensities, (n, *shape).
+        spec: What they are.
+        seed: Of the chance.
+    """
+    scale, out = float(spec.scale[0]), np.empty_like(x)
+    for row, binary in zip(x, out, strict=True):
+        chance = np.random.default_rng([seed, crc32(row.tobytes())]).random(row.shape)
+        binary[...] = (chance * scale < row) * scale
+    return out
 
 
 def _scale(x: Tensor, spec: Spec) -> Tensor:

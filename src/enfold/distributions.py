@@ -1,6 +1,7 @@
 """Only what torch.distributions lacks."""
 
 import math
+from collections.abc import Callable
 from functools import singledispatch
 
 import torch
@@ -8,7 +9,6 @@ import torch.nn.functional as F
 from torch import Size, Tensor
 from torch.distributions import (
     Bernoulli,
-    ContinuousBernoulli,
     Distribution,
     Independent,
     MultivariateNormal,
@@ -19,6 +19,7 @@ from torch.distributions import (
 )
 
 SMALLEST_LOG_SCALE = -7.0  # of a logistic, where intensities are seen in −1…1
+FLAT_LOGIT = 0.05  # below it, series to the second power are exact in float32
 CODE_LOG_PROB_TOLERANCE = 1e-4  # how far a vector may be from a code to count as that code
 
 
@@ -81,27 +82,41 @@ class ContinuousIntensity(Distribution):
     has_rsample = False
 
     def __init__(self, logits: Tensor, scale: float = 1.0):
-        self.base = ContinuousBernoulli(logits=logits, validate_args=False)
         self.logits, self.scale = logits, scale
         super().__init__(logits.shape, validate_args=False)
 
     @property
     def mean(self) -> Tensor:
-        """The expected intensity, in raw units."""
-        return self.base.mean * self.scale
-
-    @property
-    def variance(self) -> Tensor:
-        """The variance, in squared raw units."""
-        return self.base.variance * self.scale**2
+        """The expected intensity, in raw units: σ(l) / (2 σ(l) − 1) − 1 / l."""
+        far = self._far
+        exact = 0.5 + 0.5 / torch.tanh(far / 2) - 1 / far
+        return torch.where(self._is_flat, 0.5 + self.logits / 12, exact) * self.scale
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density of each value, in nats, with the shape of `logits`."""
-        return self.base.log_prob(value.to(self.logits.dtype) / self.scale) - math.log(self.scale)
+        chance = value.to(self.logits.dtype) / self.scale
+        logits, chance = torch.broadcast_tensors(self.logits, chance)
+        bernoulli = -F.binary_cross_entropy_with_logits(logits, chance, reduction="none")
+        # log C = log(l / tanh(l / 2)) of the logits, where torch's own formula of probabilities saturates at |l| = 16
+        exact = (self._far / torch.tanh(self._far / 2)).log()
+        constant = torch.where(self._is_flat, math.log(2) + self.logits.square() / 12, exact)
+        return bernoulli + constant - math.log(self.scale)
 
     def sample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
         """Return intensities in 0…`scale`."""
-        return self.base.sample(sample_shape) * self.scale
+        steepness = self.logits.abs().clamp(min=1e-6)  # at which the density is flat in float32
+        below = torch.rand(self._extended_shape(sample_shape), device=self.logits.device)
+        rising = 1 + torch.log1p(below * torch.expm1(-steepness)) / steepness  # the quantile function at 1 - below
+        return torch.where(self.logits < 0, 1 - rising, rising) * self.scale
+
+    @property
+    def _is_flat(self) -> Tensor:
+        return self.logits.abs() < FLAT_LOGIT
+
+    @property
+    def _far(self) -> Tensor:
+        """The logits, with others where a series takes their place, so that no gradient there is NaN."""
+        return torch.where(self._is_flat, 1.0, self.logits)
 
 
 class LogisticMixture(Distribution):
@@ -142,10 +157,12 @@ class LogisticMixture(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        """The expected intensities in raw units, as those of the logistics before they are cut: (B, C, H, W)."""
-        expected = self._means_given(None)
-        mixed = (expected * self.logits.softmax(1).unsqueeze(2)).sum(1)
-        return (mixed.clamp(-1, 1) + 1) / 2 * self.scale
+        """The expected intensities in raw units, (B, C, H, W).
+
+        They are those of logistics limited to the range, with the channels before at their expected values.
+        """
+        mixed = (self._chained(self._limited_mean) * self.logits.softmax(1).unsqueeze(2)).sum(1)
+        return (mixed + 1) / 2 * self.scale
 
     def sample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
         """Return images of whole intensities, (*sample_shape, B, C, H, W)."""
@@ -158,21 +175,36 @@ class LogisticMixture(Distribution):
         chosen = chosen.expand(-1, -1, self.means.shape[2], -1, -1)
         uniform = torch.rand_like(self.means).clamp(1e-5, 1 - 1e-5)
         noise = self.log_scales.exp() * (uniform.log() - torch.log1p(-uniform))
-        x = self._means_given(None, noise).gather(1, chosen).squeeze(1)
-        return ((x.clamp(-1, 1) + 1) / 2 * self.scale).round()
+        x = self._chained(lambda mean, channel: self._whole(mean + noise[:, :, channel])).gather(1, chosen).squeeze(1)
+        return ((x + 1) / 2 * self.scale).round()
 
-    def _means_given(self, x: Tensor | None, noise: Tensor | None = None) -> Tensor:
-        """Return the means given an image's channels, or without one, the channels that means and noise make."""
+    def _means_given(self, x: Tensor) -> Tensor:
+        """Return the means given an image's channels, (B, 1, C, H, W) in −1…1."""
+        channels = range(self.means.shape[2])
+        return torch.stack([self._mean(channel, [x[:, :, each] for each in channels]) for channel in channels], 2)
+
+    def _chained(self, value: Callable[[Tensor, int], Tensor]) -> Tensor:
+        """Return the channels' values, each made of its mean given the values before."""
         found: list[Tensor] = []
-        place = 0
         for channel in range(self.means.shape[2]):
-            mean = self.means[:, :, channel]
-            for earlier in range(channel):
-                known = found[earlier] if x is None else x[:, :, earlier]
-                mean = mean + torch.tanh(self.coefficients[:, :, place]) * known
-                place += 1
-            found.append(mean if noise is None else mean + noise[:, :, channel])
+            found.append(value(self._mean(channel, found), channel))
         return torch.stack(found, 2)
+
+    def _mean(self, channel: int, known: list[Tensor]) -> Tensor:
+        first = channel * (channel - 1) // 2  # of its coefficients
+        mean = self.means[:, :, channel]
+        for earlier in range(channel):
+            mean = mean + torch.tanh(self.coefficients[:, :, first + earlier]) * known[earlier]
+        return mean
+
+    def _limited_mean(self, mean: Tensor, channel: int) -> Tensor:
+        """Return the mean of a logistic that is limited to −1…1: the integral of its survival function, less one."""
+        s = self.log_scales[:, :, channel].exp()
+        return (s * (F.softplus((mean + 1) / s) - F.softplus((mean - 1) / s)) - 1).clamp(-1, 1)
+
+    def _whole(self, x: Tensor) -> Tensor:
+        """Return the nearest values in −1…1 that stand for whole intensities."""
+        return ((x.clamp(-1, 1) + 1) / 2 * self.scale).round() / self.scale * 2 - 1
 
 
 class Code(Distribution):
@@ -253,7 +285,7 @@ class UniformCodes(Distribution):
         """Return codes, (*sample_shape, latent_dim)."""
         count, choices, _ = self.parts.shape
         chosen = torch.randint(choices, (*sample_shape, count), device=self.parts.device)
-        return self.parts[torch.arange(count, device=self.parts.device), chosen].flatten(-2)
+        return self.parts.detach()[torch.arange(count, device=self.parts.device), chosen].flatten(-2)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-probability of codes, (B, latent_dim) → (B,), in nats; it is the same for all."""

@@ -18,6 +18,7 @@ from torch import Tensor
 from enfold import report
 from enfold.checkpoints import load_checkpoint, save_checkpoint
 from enfold.config import Config
+from enfold.corruptions import binarised_once
 from enfold.data import Dataset, load, load_like
 from enfold.data.dataset import class_labels
 from enfold.data.split import held_out_rows, training_rows
@@ -25,9 +26,11 @@ from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError, Interrupted, unknown
 from enfold.files import write_json
 from enfold.metrics import evaluate
+from enfold.parts import Parts
 from enfold.processes import Processes, launch
 from enfold.recipes import RECIPES, mistakes
 from enfold.recipes import recipe as named_recipe
+from enfold.rows import mapped
 from enfold.run import Run, create_run, only_process, open_run, record, rewrite_history, save_weights
 from enfold.spec import Spec
 from enfold.state import Diverged, State
@@ -56,7 +59,8 @@ def fit(
         out: The folder to make; without it, a new one in `runs/`.
         device: "auto", "cpu", "cuda", "cuda:0", "mps", …
         watch: Wraps the iterator over the training's `Progress`, as tqdm does, to show it.
-        **settings: Fields of `Config` to change, such as `latent_dim=8` or `beta=0.5`.
+        **settings: Fields of `Config` to change, such as `latent_dim=8` or `beta=0.5`; and objects of one's own for
+            `encoder`, `decoder`, `prior` and `objective`, as `enfold.parts.Parts` describes them.
 
     Raises:
         InputError: A setting or the data is not as it must be, or `out` exists already. Nothing was written.
@@ -66,13 +70,15 @@ def fit(
         >>> run.metrics["negative_elbo"]  # doctest: +SKIP
         24.1
     """
-    config = named_recipe(recipe).config.with_settings(settings)
+    own, named = Parts.among(settings)
+    config = named_recipe(recipe).config.with_settings(named)
     data = load(data)
     held_out = held_out_rows(len(data), config.holdout, config.seed)
-    parts = _parts(data, held_out)
+    parts = _parts(data, held_out, config)
     spec = _conditioned(data.spec.standardised(parts[0].x), data, config)
-    run, processes = _launched(Run(Path(out) if out else _new_folder(spec.sources[0], recipe), config, spec, device))
-    state = State(run.untrained(), config, processes)
+    folder = Path(out) if out else _new_folder(spec.sources[0], recipe)
+    run, processes = _launched(Run(folder, config, spec, device, own))
+    state = State(run.untrained(), config, processes, own.objective)
     training = train(state.model, parts[0], config, held_out=parts[1], state=state)
     processes.lead(lambda: create_run(run, len(data), held_out))
     with ExitStack() as stack:
@@ -80,7 +86,7 @@ def fit(
         return _finish(run, data, parts, state, watch(training) if processes.rank == 0 else training)
 
 
-def resume(folder: str | Path, *, data: Any = None, device: str = "auto", watch: Watch = iter) -> Run:
+def resume(folder: str | Path, *, data: Any = None, device: str = "auto", watch: Watch = iter, **parts: Any) -> Run:
     """Finish a fit that was interrupted, as if it had never been: the weights are the same, to the last bit.
 
     That holds on the same machine, with as many threads. A fit that is finished is left as it is.
@@ -90,11 +96,12 @@ def resume(folder: str | Path, *, data: Any = None, device: str = "auto", watch:
         data: What was fitted, if it was an array; files and data sets are read again.
         device: Where to train; "auto" is where the fit began.
         watch: As for `fit`.
+        **parts: The objects of one's own that `fit` was given, under the same names.
 
     Raises:
         InputError: The folder, its checkpoints or the data are not as they were, or another process is at work there.
     """
-    run = open_run(folder, device)
+    run = open_run(folder, device, **parts)
     if device == "auto":  # also in the precision that was found best there
         config = run.config.with_settings({"precision": run.environment["precision"]})
         run = replace(run, device=run.environment["device"], config=config)
@@ -107,13 +114,13 @@ def resume(folder: str | Path, *, data: Any = None, device: str = "auto", watch:
         raise InputError(f"{folder} was begun by {asked} processes, not {processes.count}. Resume it with as many.")
     with ExitStack() as stack:
         processes.lead(lambda: stack.enter_context(only_process(run)))
-        state = State(run.untrained(), run.config, processes)
+        state = State(run.untrained(), run.config, processes, run.parts.objective)
         history = load_checkpoint(run.folder, state)
         processes.lead(lambda: rewrite_history(run, history))
         data = _again(run, data)
-        parts = _parts(data, run.split[1])
-        training = train(state.model, parts[0], run.config, held_out=parts[1], state=state)
-        return _finish(run, data, parts, state, watch(training) if processes.rank == 0 else training)
+        seen, unseen = _parts(data, run.split[1], run.config)
+        training = train(state.model, seen, run.config, held_out=unseen, state=state)
+        return _finish(run, data, (seen, unseen), state, watch(training) if processes.rank == 0 else training)
 
 
 def split_again(run: Run) -> tuple[Dataset, Dataset]:
@@ -122,7 +129,7 @@ def split_again(run: Run) -> tuple[Dataset, Dataset]:
     Raises:
         InputError: A source is gone, or has other rows than it had.
     """
-    seen, unseen = _parts(_again(run), run.split[1])
+    seen, unseen = _parts(_again(run), run.split[1], run.config)
     return unseen, seen
 
 
@@ -143,8 +150,10 @@ def _again(run: Run, data: Any = None) -> Dataset:
     return found
 
 
-def _parts(data: Dataset, held_out: np.ndarray) -> tuple[Dataset, Dataset]:
-    """Return the rows to train on and those held out."""
+def _parts(data: Dataset, held_out: np.ndarray, config: Config) -> tuple[Dataset, Dataset]:
+    """Return the rows to train on and those held out, as binary pixels if they are made so once."""
+    if config.binarize == "static" and data.spec.kind == "intensity":
+        data = replace(data, x=mapped(data.x, binarised_once, data.spec, config.seed))
     return data[training_rows(len(data), held_out)], data[held_out]
 
 
@@ -203,7 +212,7 @@ def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
                     clock.time(lambda: save_checkpoint(run.folder, state, lambda: run.history.to_dicts()))
                 if signal:
                     where = f"after step {progress.step:,} of {progress.steps:,}"
-                    raise Interrupted(f"stopped {where}. Go on with: enfold resume {run.folder}", signal)
+                    raise Interrupted(f"stopped {where}. Go on with: {run.resumption}", signal)
     except Diverged as error:
         weights, nothing_lost = processes.whole(state.model.state_dict()), state.counters.best is None
         processes.lead(lambda: shutil.rmtree(run.folder) if nothing_lost else save_weights(run, weights))
@@ -211,7 +220,7 @@ def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
             error.args = (f"{error} The best model so far is in {run.folder}.",)
         raise
     except InputError as error:
-        error.args = (f"{error} Then go on with: enfold resume {run.folder}",)
+        error.args = (f"{error} Then go on with: {run.resumption}",)
         raise
 
 

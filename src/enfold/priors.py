@@ -5,6 +5,7 @@ import zuko
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
 
+FIRST_BEND = 0.1  # of the splines of a single coordinate; with 0 all would stay the same
 FLOW_HIDDEN = (64, 64)  # units of the networks that make a flow's parameters
 
 
@@ -107,6 +108,10 @@ class Flow(nn.Module):
         options = {"transforms": transforms, "hidden_features": FLOW_HIDDEN}
         coupled = kind == "realnvp" and latent_dim > 1
         self.flow = zuko.flows.RealNVP(latent_dim, **options) if coupled else zuko.flows.NSF(latent_dim, **options)
+        if latent_dim == 1:  # whose splines have no networks that would begin near the identity
+            with torch.no_grad():
+                for parameter in self.flow.parameters():
+                    parameter *= FIRST_BEND
 
     def forward(self) -> Distribution:
         """Return the distribution, over (latent_dim,)."""

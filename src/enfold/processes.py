@@ -103,12 +103,17 @@ class Processes:
         self.told(None)
 
     def whole(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return, in the first process, the tensors on the processor, each put together if it is in parts."""
-        joined = {}
+        """Return, in the first process, the tensors on the processor, each put together if it is in parts.
+
+        Tensors that share their memory are copied, since no file has the same memory twice.
+        """
+        joined, places = {}, set()
         for name, value in tensors.items():
             value = value.full_tensor() if _is_in_parts(value) else value  # pyright: ignore
             if self.rank == 0:
-                joined[name] = value.detach().cpu().contiguous()
+                value = value.detach().cpu().contiguous()
+                joined[name] = value.clone() if value.data_ptr() in places else value
+                places.add(value.data_ptr())
         return joined
 
 

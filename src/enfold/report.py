@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from enfold import build, latent, plots
+from enfold import latent, plots
 from enfold.config import Config, describe
 from enfold.data.bundled import BUNDLED
 from enfold.data.dataset import Dataset, class_name
@@ -157,7 +157,7 @@ def write_report(run: Run) -> Path:
         mistakes=metrics["mistakes"],
         pictures={name: _data_uri(_picture(run, name)) for name in PICTURES},
         settings=_settings(run.config),
-        layers=layers(build.autoencoder(run.config, run.spec)),
+        layers=layers(run.untrained()),
         facts=_facts(run, metrics, len(history)),
         command=command_line(run),
         version=run.environment.get("enfold", ""),
@@ -175,11 +175,12 @@ def _summary(config: Config) -> str:
 
 
 def command_line(run: Run) -> str:
-    """Return the command that repeats the run; where the data was an array, the call in Python."""
+    """Return the command that repeats the run; where the data or a part of the model was an object, the Python."""
     base = _origin(run.config).config
     changes = run.config.changes(base)
-    if "array" in run.spec.sources:
-        settings = "".join(f", {name}={value!r}" for name, value in changes.items())
+    if "array" in run.spec.sources or run.config.own:
+        own = run.config.own
+        settings = "".join(f", {name}={name if name in own else repr(value)}" for name, value in changes.items())
         return f"enfold.fit(data, recipe={base.recipe!r}{settings})"
     words = ["enfold", "fit", *run.spec.sources, "--recipe", base.recipe]
     words += ["--label", run.spec.label] if run.spec.label else []
@@ -217,7 +218,7 @@ def layers(model: Autoencoder) -> list[dict[str, Any]]:
 
 
 def _note_shape(shapes: dict[str, str], name: str, module: nn.Module, args: Any, output: Any) -> None:
-    shape = output.shape[1:] if isinstance(output, Tensor) else output.event_shape
+    shape = output.shape[1:] if isinstance(output, Tensor) else getattr(output, "event_shape", ())
     shapes[name] = " × ".join(map(str, shape))
 
 

@@ -20,6 +20,7 @@ from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError
 from enfold.files import read_json, write, write_json
 from enfold.model import Autoencoder
+from enfold.parts import NONE_OWN, Parts
 from enfold.spec import Spec
 from enfold.training import Progress
 
@@ -44,19 +45,21 @@ class Run:
         config: The settings.
         spec: What the data is.
         device: Where `model` is put; "auto" is the fastest at hand.
+        parts: The user's own objects in the model, for what the settings call "own".
     """
 
     folder: Path
     config: Config
     spec: Spec
     device: str = "auto"
+    parts: Parts = NONE_OWN
 
     @cached_property
     def model(self) -> Autoencoder:
         """The trained model.
 
         Raises:
-            InputError: The weights are missing, damaged, or another model's.
+            InputError: The weights are missing, damaged, or another model's, or a part of the user's own is missing.
         """
         model = self.untrained()
         _load_weights(model, self.folder / "model.safetensors")
@@ -64,7 +67,13 @@ class Run:
 
     def untrained(self) -> Autoencoder:
         """Return the model as it is before training."""
-        return build.autoencoder(self.config, self.spec).to(choose_device(self.device))
+        return build.autoencoder(self.config, self.spec, self.parts).to(choose_device(self.device))
+
+    @property
+    def resumption(self) -> str:
+        """The command that goes on with the fit; with a part of the user's own, the call in Python."""
+        own = "".join(f", {name}={name}" for name in self.config.own)
+        return f'enfold.resume("{self.folder}"{own})' if own else f"enfold resume {self.folder}"
 
     @property
     def is_finished(self) -> bool:
@@ -144,12 +153,14 @@ def create_run(run: Run, rows: int, held_out: np.ndarray) -> None:
     rewrite_history(run, [])
 
 
-def open_run(folder: str | Path, device: str = "auto") -> Run:
+def open_run(folder: str | Path, device: str = "auto", **parts: Any) -> Run:
     """Open a run folder.
 
     Args:
         folder: What `fit` made.
         device: Where to put the model.
+        **parts: The objects that were passed to `fit`, under the same names: `encoder=`, `decoder=`, `prior=`,
+            `objective=`. Without them, all but the model can be had.
 
     Raises:
         InputError: It is no run folder, it is damaged, or a newer enfold wrote it.
@@ -170,7 +181,7 @@ def open_run(folder: str | Path, device: str = "auto") -> Run:
         config = Config.from_toml((folder / "config.toml").read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{folder / 'config.toml'} is damaged ({error}). Restore it or fit again.") from error
-    return Run(folder, config, Spec.from_dict(read_json(folder / "spec.json")), device)
+    return Run(folder, config, Spec.from_dict(read_json(folder / "spec.json")), device, Parts.given(parts))
 
 
 def record(run: Run, progress: Progress) -> None:

@@ -13,7 +13,7 @@ from enfold import build
 from enfold.config import Config
 from enfold.errors import InputError
 from enfold.model import Autoencoder
-from enfold.objectives import Learner, Losses, Terms
+from enfold.objectives import Learner, Losses, Objective, Terms
 from enfold.processes import ALONE, Processes, like, own
 
 STEPS_BETWEEN_TICKS = 10  # of several processes: agreeing on the time takes a message
@@ -72,12 +72,15 @@ class State:
         model: The model that learns, on its device.
         config: The settings.
         processes: Those that train it together, each with a state of its own.
+        objective: What to minimise, if it is the user's own.
     """
 
-    def __init__(self, model: Autoencoder, config: Config, processes: Processes = ALONE):
+    def __init__(
+        self, model: Autoencoder, config: Config, processes: Processes = ALONE, objective: Objective | None = None
+    ):
         self.model, self.processes = model, processes
         self.average = deepcopy(model) if config.ema else None
-        task = build.task(config, model.spec)
+        task = build.task(config, model.spec, objective)
         self.learner = processes.connect(Learner(model, task))
         self._averaged = processes.connect(Learner(self.average, task)) if self.average else None
         self.parameters = [p for p in model.parameters() if p.requires_grad]
@@ -137,9 +140,14 @@ class State:
             self.best = {name: value.clone() for name, value in self.learned.state_dict().items()}
 
     def follow(self) -> None:
-        """Move the average towards the weights after a step (Polyak & Juditsky 1992), if there is one."""
+        """Move the average towards the weights after a step (Polyak & Juditsky 1992), if there is one.
+
+        What else changes, such as the statistics of batch normalisation, is taken over.
+        """
         if self.average is not None:
             self._blend(list(self.average.parameters()), list(self.model.parameters()), None)
+            for there, here in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                there.copy_(here)
 
     def is_finite(self) -> bool:
         """Return whether every weight is, in every process."""

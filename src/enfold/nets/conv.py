@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from enfold.errors import InputError
+from enfold.nets.mlp import SineFeatures
 
 FIRST_CHANNELS = 32  # at full size; they double at each halving
 MOST_CHANNELS = 256
@@ -24,6 +25,7 @@ class ConvResidual(nn.Module):
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)  # pyright: ignore[reportArgumentType]
 
     def forward(self, h: Tensor) -> Tensor:  # (B, C, H, W) → (B, C, H, W)
         """Return the sum."""
@@ -67,14 +69,14 @@ def conv_decoder(inputs: int, width: int, depth: int, shape: tuple[int, ...]) ->
 
     Args:
         inputs: How many values come in.
-        width: Features of the layer that they pass first.
+        width: Features that are made of them first; see `SineFeatures`.
         depth: Residual blocks at each size.
         shape: (C, H, W).
     """
     sizes, channels = _pyramid(shape)
     height, breadth = sizes[-1]
     start = (channels[-1], height, breadth)
-    layers: list[nn.Module] = [nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, math.prod(start))]
+    layers: list[nn.Module] = [SineFeatures(inputs, width), nn.Linear(width, math.prod(start))]
     layers += [nn.Unflatten(1, start), *(ConvResidual(channels[-1]) for _ in range(depth))]
     for size, before, after in zip(sizes[-2::-1], channels[:0:-1], channels[-2::-1], strict=True):
         layers += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), Cropped(*size)]

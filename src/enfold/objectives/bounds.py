@@ -31,9 +31,7 @@ def elbo(model: Autoencoder, x: Tensor, beta: float = 1.0, *, free_bits: float =
     distortion = -model.decode(z).log_prob(x)
     rate = rate_of(q, model.prior(), z)
     paid = torch.where(rate.mean() > free_bits, rate, free_bits) if free_bits else rate
-    loss = distortion + beta * paid
-    cost = getattr(q, "cost", None)
-    return Terms(loss if cost is None else loss + cost, distortion, rate)
+    return Terms(distortion + beta * paid + getattr(q, "cost", 0.0), distortion, rate)
 
 
 def importance_weighted(model: Autoencoder, x: Tensor, beta: float = 1.0, *, samples: int = 8) -> Terms:
@@ -43,7 +41,7 @@ def importance_weighted(model: Autoencoder, x: Tensor, beta: float = 1.0, *, sam
 
     With β = 1 it lies between the negative ELBO and −log p(x) (Burda, Grosse & Salakhutdinov 2016, equation 8). The
     gradient of the encoder is the doubly reparameterised one, whose noise does not grow with K (Tucker 2018,
-    equation 8).
+    equation 8; with another β its weights are (1 − β) w + β w² of the shares w = w_k / Σ w_k).
 
     Args:
         model: The autoencoder, with a normal posterior.
@@ -58,7 +56,7 @@ def importance_weighted(model: Autoencoder, x: Tensor, beta: float = 1.0, *, sam
     log_w = -distortion - beta * rate
     share = log_w.detach().softmax(0)
     if z.requires_grad:
-        z.register_hook(lambda gradient: gradient * share.unsqueeze(-1))
+        z.register_hook(lambda gradient: gradient * (1 - beta + beta * share).unsqueeze(-1))
     surrogate = -(share * log_w).sum(0)  # its gradient is the bound's
     loss = surrogate + (math.log(samples) - log_w.logsumexp(0) - surrogate).detach()
     return Terms(loss, distortion.mean(0), rate.mean(0))

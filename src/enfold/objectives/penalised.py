@@ -57,7 +57,7 @@ def mmd(model: Autoencoder, x: Tensor, beta: float = 1.0, *, weight: float = 100
     z = q.rsample()
     distortion = -model.decode(z).log_prob(x)
     rate = rate_of(q, p, z)
-    penalty = maximum_mean_discrepancy(z, p.sample((len(x),)))
+    penalty = maximum_mean_discrepancy(z, p.sample((len(x),))) if len(x) > 1 else 0.0  # an epoch's last may be one
     return Terms(distortion + beta * rate + weight * penalty, distortion, rate)
 
 

@@ -13,13 +13,16 @@ NOTEBOOK_WEIGHT = 5e-4  # the notebook's factor of the mean over latent dimensio
 def autoencoder(model: Autoencoder, x: Tensor, beta: float = 1.0) -> Terms:
     """Return the distortion at the mean of q(z|x): a plain autoencoder, without noise and without a rate.
 
+    With codes for z, what rounding to them costs comes to the loss (van den Oord 2017, equation 3).
+
     Args:
         model: The autoencoder.
         x: Raw examples, (B, *shape).
         beta: Of no consequence, as there is no rate.
     """
-    distortion = -model.decode(model.encode(x).mean).log_prob(x)
-    return Terms(distortion, distortion, torch.zeros_like(distortion))
+    q = model.encode(x)
+    distortion = -model.decode(q.mean).log_prob(x)
+    return Terms(distortion + getattr(q, "cost", 0.0), distortion, torch.zeros_like(distortion))
 
 
 def notebook(model: Autoencoder, x: Tensor, beta: float = 1.0) -> Terms:

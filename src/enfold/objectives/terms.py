@@ -85,7 +85,8 @@ class Learner(nn.Module):
             warmth: The share of the rate's weight that counts yet, in 0…1.
             near: A neighbour of each example, (B, *shape), for a map that keeps them.
         """
-        x = x if self.task.binarise is None else self.task.binarise(x)
+        if self.task.binarise is not None:
+            x, near = self.task.binarise(x), near if near is None else self.task.binarise(near)
         model = self.model.given(condition)
         terms = self.task.objective(model.seeing(self.task.corrupt), x, self.task.beta * warmth)
         if near is None:

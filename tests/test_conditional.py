@@ -1,0 +1,108 @@
+"""A conditional model is told an example's class, makes examples of a class, and does without one."""
+
+import numpy as np
+import pytest
+import torch
+
+import enfold
+from enfold import InputError, build
+from enfold.model import conditions, decode_means, encode_means
+from enfold.nets.heads import one_hot
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return enfold.fit(
+        "digits",
+        condition="label",
+        epochs=30,
+        width=64,
+        depth=1,
+        device="cpu",
+        precision="float32",
+        out=tmp_path_factory.mktemp("runs") / "run",
+    )
+
+
+def test_one_hot_has_no_one_where_the_class_is_unknown():
+    assert one_hot(torch.tensor([1, -1, 0]), 3, 2).tolist() == [[0, 1], [0, 0], [1, 0]]
+    assert one_hot(None, 2, 3).tolist() == [[0, 0, 0]] * 2
+
+
+def test_classes_are_numbered_as_the_spec_has_them(run):
+    assert run.spec.conditions == tuple(float(i) for i in range(10))
+    found = conditions(np.array([3.0, np.nan, 11.0, 2.5, 9.0]), run.spec)
+    assert found.tolist() == [3, -1, -1, -1, 9]
+
+
+def test_classes_decode_differently_from_the_same_z(run, digits):
+    """Each class's examples at z = 0 are nearest to the mean of that class's images, of all ten, for most classes."""
+    made = decode_means(run.model, np.zeros((10, 2), np.float32), torch.arange(10)).reshape(10, 1, -1)
+    means = np.stack([digits.x[digits.labels == i].mean(0).ravel() for i in range(10)])
+    nearest = np.square(made - means).sum(-1).argmin(1)
+    assert (nearest == np.arange(10)).sum() >= 9
+
+
+def test_the_class_explains_what_z_need_not(run, digits):
+    """On rows whose class it is told, against the same rows with wrong classes."""
+    x, classes = torch.from_numpy(digits.x[:200]), conditions(digits.labels[:200], run.spec)
+    model, losses = run.model, []
+    for told in (classes, (classes + 1) % 10):
+        with torch.no_grad():
+            given = model.given(told)
+            losses.append(-given.decode(given.encode(x).mean).log_prob(x).mean().item())
+    assert losses[0] < losses[1] - 3
+
+
+def test_an_unknown_class_is_no_class(run, digits):
+    x = digits.x[:5]
+    unknown = encode_means(run.model, x, torch.full((5,), -1))
+    np.testing.assert_array_equal(unknown, encode_means(run.model, x))
+    np.testing.assert_array_equal(
+        decode_means(run.model, unknown, torch.full((5,), -1)), decode_means(run.model, unknown)
+    )
+    assert torch.isfinite(run.model.sample(3)).all()
+    assert torch.isfinite(run.model.reconstruct(x)).all()
+
+
+def test_several_draws_of_z_meet_the_class_of_their_example(run):
+    """Latent vectors (K · B, latent_dim) are told apart batch after batch."""
+    model = run.model.given(torch.tensor([2, 7]))
+    z = torch.zeros(6, 2)
+    with torch.no_grad():
+        made = model.decode(z).mean
+    torch.testing.assert_close(made[0], made[2])
+    torch.testing.assert_close(made[1], made[5])
+    assert (made[0] - made[1]).abs().max() > 1
+
+
+def test_a_reloaded_run_is_the_same(run, digits):
+    again = enfold.open(run.folder, device="cpu")
+    classes = conditions(digits.labels[:300], again.spec)
+    assert again.spec == run.spec
+    np.testing.assert_array_equal(
+        encode_means(again.model, digits.x[:300], classes), encode_means(run.model, digits.x[:300], classes)
+    )
+
+
+def test_rows_in_chunks_meet_their_own_classes(run, digits):
+    """300 rows are more than are computed at once."""
+    classes = conditions(digits.labels[:300], run.spec)
+    whole = encode_means(run.model, digits.x[:300], classes)
+    with torch.no_grad():
+        alone = run.model.given(classes[290:]).encode(digits.x[290:300]).mean.numpy()
+    np.testing.assert_allclose(whole[290:], alone, atol=1e-5)
+
+
+def test_data_without_classes_is_refused(tmp_path, digits):
+    with pytest.raises(InputError, match="condition=none"):
+        enfold.fit(digits.x, condition="label", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("settings", [{"objective": "iwae", "samples": 3}, {"prior": "vamp"}, {"network": "conv"}])
+def test_other_settings_are_conditional_too(digits, settings):
+    spec = enfold.Spec(**{**vars(digits.spec), "conditions": (0.0, 1.0)})
+    config = enfold.Config(width=8, depth=1, components=5, **settings)
+    model = build.autoencoder(config, spec).given(torch.tensor([0, 1, -1]))
+    assert build.objective(config)(model, torch.from_numpy(digits.x[:3])).loss.shape == (3,)
