@@ -94,7 +94,7 @@ def task(config: Config, spec: Spec, own: Objective | None = None) -> Task:
     Raises:
         InputError: A name in the settings is unknown, or does not fit the data, or the objective is missing.
     """
-    changes = _binarise(config, spec), _corrupt(config, spec)
+    changes = _binarise(config, spec), corruption(config, spec)
     return Task(objective(config, own), config.beta, *changes, config.neighbour_weight * spec.size)
 
 
@@ -187,7 +187,8 @@ def _binarise(config: Config, spec: Spec) -> Change | None:
     return partial(corruptions.binarised, spec=spec) if chosen else None
 
 
-def _corrupt(config: Config, spec: Spec) -> Change | None:
+def corruption(config: Config, spec: Spec) -> Change | None:
+    """Return what the encoder is given instead of an example, or None if it is given the example."""
     chosen = _named(CORRUPTIONS, config.corruption, "corruption")
     if config.corruption in ("masking", "salt_and_pepper") and config.corruption_level > 1:
         raise InputError(

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from enfold import latent, plots
+from enfold import build, latent, plots
 from enfold.config import Config, describe
 from enfold.data.bundled import BUNDLED
 from enfold.data.dataset import Dataset, class_name
@@ -108,7 +108,7 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
 
 def _reconstructions(run: Run, model: Autoencoder, rows: Dataset, spec: Spec) -> Figure:
     """Return the picture of rows and what becomes of them; if the encoder learned from damaged ones, of such."""
-    classes, corrupt = conditions(rows.labels, spec), build.task(run.config, spec).corrupt
+    classes, corrupt = conditions(rows.labels, spec), build.corruption(run.config, spec)
     x, seen = np.asarray(rows.x), None
     if corrupt is not None:
         with seeded(EVALUATION_SEED):
