@@ -16,6 +16,7 @@ import polars as pl
 
 from enfold.data.arrays import encode_labels, image_shape_of
 from enfold.data.dataset import Dataset
+from enfold.data.pixels import read_pixels
 from enfold.errors import InputError
 from enfold.rows import Examples, mapped
 from enfold.spec import Column, Spec
@@ -70,11 +71,14 @@ def read_csv(path: Path, *, label: str | None = None, image_shape: Sequence[int]
     names = _header(path)
     layout = layout_of(names, label, image_shape, path)
     are_pixels = layout.image is not None
+    plain = read_pixels(path, len(names)) if are_pixels else None
+    if plain is not None:
+        return _plain(plain, names, layout, path)
     frame = _parse(path, names, layout.label, pl.UInt8 if are_pixels else pl.Float64)
     with np.errstate(over="ignore"):
         x = _values(frame, layout.features, np.uint8 if are_pixels else np.float32)
     numbers, classes = _labels(frame, layout.label, path)
-    if not np.isfinite(x).all():
+    if not are_pixels and not np.isfinite(x).all():
         _explain(path, names, layout.label, pixels=False)
     return layout.dataset(x, numbers, classes, path)
 
@@ -142,6 +146,16 @@ def _parse(path: Path, names: list[str], label: str | None, dtype: type[pl.DataT
         if missing or empty != sum(not row for row in _rows(path)):  # blank lines are no rows
             _explain(path, names, label, pixels=pixels)
     return frame
+
+
+def _plain(cells: np.ndarray, names: list[str], layout: Layout, path: Path) -> Dataset:
+    """Return the data set of a table that has whole numbers in all of its cells, (n, columns)."""
+    place = {name: i for i, name in enumerate(names)}
+    columns = [place[name] for name in layout.features]
+    are_beside = columns == list(range(columns[0], columns[0] + len(columns)))
+    x = np.ascontiguousarray(cells[:, slice(columns[0], columns[-1] + 1) if are_beside else columns])
+    labels = None if layout.label is None else cells[:, place[layout.label]]
+    return layout.dataset(x, *encode_labels(labels, len(x), str(path)), path)
 
 
 def _values(frame: pl.DataFrame, features: list[str], dtype: type) -> np.ndarray:
