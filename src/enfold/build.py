@@ -23,6 +23,7 @@ from enfold.objectives import Objective
 from enfold.objectives.terms import Change, Task
 from enfold.optimizers import KerasRMSprop
 from enfold.priors import Flow, Mixture, StandardNormal, VampPrior
+from enfold.rows import Examples
 from enfold.spec import Spec
 
 ONE_CYCLE_RISE, ONE_CYCLE_START = 0.3, 0.04  # of all steps; of the highest rate
@@ -83,6 +84,19 @@ def task(config: Config, spec: Spec) -> Task:
     return Task(
         objective(config), config.beta, _binarise(config, spec), _corrupt(config, spec), config.neighbour_weight
     )
+
+
+def rows_to_learn(config: Config, spec: Spec, x: Examples) -> Examples:
+    """Return raw rows, (n, *shape), as training takes them: binary, if the settings ask for that once and for all."""
+    return corruptions.binarised_once(x, spec) if config.binarize == "static" else x
+
+
+def rows_to_evaluate(config: Config, spec: Spec, x: Examples) -> Examples:
+    """Return raw rows, (n, *shape), as evaluations take them: binary and always the same, if training has binary ones.
+
+    A bound on binary pixels is no bound on grey ones, and noise that changes would hide what a model gains.
+    """
+    return corruptions.binarised_once(x, spec) if config.binarize != "none" else x
 
 
 def objective(config: Config) -> Objective:

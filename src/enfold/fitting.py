@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enfold import report
+from enfold import build, report
 from enfold.checkpoints import load_checkpoint, save_checkpoint
 from enfold.config import Config
 from enfold.data import Dataset, load, load_like
 from enfold.data.dataset import class_labels
-from enfold.data.split import held_out_rows, training_rows
+from enfold.data.split import held_out_rows, last_rows, training_rows
 from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError, Interrupted, unknown
 from enfold.files import write_json
@@ -42,6 +43,7 @@ MOST_TIME_SAVING = 0.05  # of all, where epochs are so short that saving each wo
 def fit(
     data: Any = "mnist",
     *,
+    test: Any = None,
     recipe: str = "default",
     out: str | Path | None = None,
     device: str = "auto",
@@ -52,6 +54,7 @@ def fit(
 
     Args:
         data: A `Dataset`, or whatever `load` takes.
+        test: The same, with the rows to hold out; without it, `holdout` of the data's own.
         recipe: The name of the settings to start from: "default", "autoencoder" or "notebook".
         out: The folder to make; without it, a new one in `runs/`.
         device: "auto", "cpu", "cuda", "cuda:0", "mps", …
@@ -67,27 +70,37 @@ def fit(
         24.1
     """
     config = named_recipe(recipe).config.with_settings(settings)
-    data = load(data)
-    held_out = held_out_rows(len(data), config.holdout, config.seed)
+    if test is not None and "holdout" in settings:
+        raise InputError("The rows to hold out are those of the test data, or a holdout of the data's own. Give one.")
+    data, unseen = _loaded(data, test)
+    if unseen is None:
+        held_out = held_out_rows(len(data), config.holdout, config.seed)
+    else:
+        held_out = last_rows(len(data), len(unseen))
+        config = config.with_settings({"holdout": len(unseen)})
     parts = _parts(data, held_out)
     spec = _conditioned(data.spec.standardised(parts[0].x), data, config)
     run, processes = _launched(Run(Path(out) if out else _new_folder(spec.sources[0], recipe), config, spec, device))
     state = State(run.untrained(), config, processes)
     training = train(state.model, parts[0], config, held_out=parts[1], state=state)
-    processes.lead(lambda: create_run(run, len(data), held_out))
+    tested = unseen.spec.sources if unseen else ()
+    processes.lead(lambda: create_run(run, len(data), held_out, tested))
     with ExitStack() as stack:
         processes.lead(lambda: stack.enter_context(only_process(run)))
         return _finish(run, data, parts, state, watch(training) if processes.rank == 0 else training)
 
 
-def resume(folder: str | Path, *, data: Any = None, device: str = "auto", watch: Watch = iter) -> Run:
+def resume(
+    folder: str | Path, *, data: Any = None, test: Any = None, device: str = "auto", watch: Watch = iter
+) -> Run:
     """Finish a fit that was interrupted, as if it had never been: the weights are the same, to the last bit.
 
     That holds on the same machine, with as many threads. A fit that is finished is left as it is.
 
     Args:
         folder: The run folder.
-        data: What was fitted, if it was an array; files and data sets are read again.
+        data: What was fitted, if it or the test data was an array; files and data sets are read again.
+        test: The test data, if there was some, and `data` is given.
         device: Where to train; "auto" is where the fit began.
         watch: As for `fit`.
 
@@ -110,7 +123,7 @@ def resume(folder: str | Path, *, data: Any = None, device: str = "auto", watch:
         state = State(run.untrained(), run.config, processes)
         history = load_checkpoint(run.folder, state)
         processes.lead(lambda: rewrite_history(run, history))
-        data = _again(run, data)
+        data = _again(run, data, test)
         parts = _parts(data, run.split[1])
         training = train(state.model, parts[0], run.config, held_out=parts[1], state=state)
         return _finish(run, data, parts, state, watch(training) if processes.rank == 0 else training)
@@ -126,14 +139,24 @@ def split_again(run: Run) -> tuple[Dataset, Dataset]:
     return unseen, seen
 
 
-def _again(run: Run, data: Any = None) -> Dataset:
+def _loaded(data: Any, test: Any) -> tuple[Dataset, Dataset | None]:
+    """Return all rows, with those to test on at their end if there are such, and these alone."""
+    data = load(data)
+    if test is None:
+        return data, None
+    unseen = load_like(data.spec, test)
+    return load(data, unseen), unseen
+
+
+def _again(run: Run, data: Any = None, test: Any = None) -> Dataset:
     """Return the data that was fitted, read again unless it is given."""
-    if data is None and "array" in run.spec.sources:
+    if data is None and ("array" in run.spec.sources or test is not None):
         raise InputError(
             "The run was fitted to an array, which cannot be read again. Name the data to evaluate on, or give it to "
-            "enfold.resume as data=…"
+            "enfold.resume as data=…, with test=… if there was test data."
         )
-    found = load_like(run.spec, *run.spec.sources) if data is None else load_like(run.spec, data)
+    given = run.spec.sources if data is None else [data] if test is None else [data, test]
+    found = load_like(run.spec, *given)
     rows, _ = run.split
     if len(found) != rows:
         raise InputError(
@@ -218,13 +241,14 @@ def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
 def _conclude(
     run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State, weights: dict[str, Tensor]
 ) -> None:
-    seen, unseen = parts
     save_weights(run, weights)
+    as_evaluated = partial(build.rows_to_evaluate, run.config, run.spec)
+    seen, unseen = (part.changed(as_evaluated) for part in parts)
     figures = evaluate(run.model, run.config, unseen, seen)
     metrics = {**figures, **_cost(state, run.config, len(seen)), "mistakes": mistakes(run.config)}
     write_json(run.folder / "metrics.json", metrics)
     rows = RECIPES[run.config.recipe].shown_rows if run.config.recipe in RECIPES else ()
-    shown = data[np.array(rows)] if rows and max(rows) < len(data) else None
+    shown = data[np.array(rows)].changed(as_evaluated) if rows and max(rows) < len(data) else None
     report.draw(run, run.model, unseen, seen, shown=shown)
     report.write_report(run)
 

@@ -126,11 +126,15 @@ def write_report(run: Run) -> Path:
 def command_line(run: Run) -> str:
     """Return the command that repeats the run; where the data was an array, the call in Python."""
     base = _origin(run.config).config
-    changes = run.config.changes(base)
+    changes, tested = run.config.changes(base), run.tested
+    if tested:  # how many rows they have, they tell
+        changes.pop("holdout", None)
     if "array" in run.spec.sources:
         settings = "".join(f", {name}={value!r}" for name, value in changes.items())
-        return f"enfold.fit(data, recipe={base.recipe!r}{settings})"
-    words = ["enfold", "fit", *run.spec.sources, "--recipe", base.recipe]
+        return f"enfold.fit(data, {'test=test, ' if tested else ''}recipe={base.recipe!r}{settings})"
+    sources = run.spec.sources[: len(run.spec.sources) - len(tested)]
+    words = ["enfold", "fit", *sources, *(word for each in tested for word in ("--test", each))]
+    words += ["--recipe", base.recipe]
     words += ["--label", run.spec.label] if run.spec.label else []
     if run.spec.is_image and not set(run.spec.sources) <= set(BUNDLED):
         channels, height, width = run.spec.shape

@@ -5,6 +5,7 @@ A reader of any table spends most of its time on what such files do not have: qu
 
 import gzip
 import os
+import zlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,12 +33,11 @@ def read_pixels(path: Path, columns: int) -> np.ndarray | None:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             header = file.readline(LONGEST_HEADER)
-            if (
-                b'"' in header or b"\r" in header[:-2] or not header.endswith(b"\n")
-            ):  # it may go on, or have ended before
+            is_a_line = header.endswith(b"\n") and b'"' not in header and b"\r" not in header[:-2]
+            if not is_a_line:  # names may have line ends in them
                 return None
             found = list(_cells_of_blocks(_blocks(file), columns))
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return None
     parts = [cells for cells in found if cells is not None]
     return np.concatenate(parts) if parts and len(parts) == len(found) else None

@@ -6,6 +6,7 @@ What a column is, its name tells; Parquet's columns are named alike.
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,5 +218,5 @@ def _rows(path: Path) -> Iterator[list[str]]:
             else path.open(encoding="utf-8-sig", newline="") as file
         ):
             yield from csv.reader(file)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as a CSV file ({error}). Check the file.") from error

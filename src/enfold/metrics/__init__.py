@@ -1,5 +1,6 @@
 """How good a model is, on rows that it has not seen."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def evaluate(model: Autoencoder, config: Config, data: Dataset, known: Dataset |
     Args:
         model: The model.
         config: The settings with which it was fitted.
-        data: The rows.
+        data: The rows, raw; their pixels are binarised if the settings binarise them in training.
         known: Training rows, for the nearest neighbours; the first 20,000 labelled ones are used.
 
     Returns:
@@ -34,6 +35,8 @@ def evaluate(model: Autoencoder, config: Config, data: Dataset, known: Dataset |
     Raises:
         InputError: The bound is not finite on these rows.
     """
+    as_evaluated = partial(build.rows_to_evaluate, config, model.spec)
+    data, known = data.changed(as_evaluated), known and known.changed(as_evaluated)
     means = encode_means(model, data.x)
     figures: dict[str, Any] = {"rows": len(data), **_bound(model, config, data.x)}
     figures["active_units"] = active_units(means)
