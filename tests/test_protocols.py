@@ -9,9 +9,9 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import after_an_epoch
 
 import enfold
+from conftest import after_an_epoch
 from enfold import InputError, build, report
 from enfold.cli import main
 from enfold.corruptions import binarised_once
@@ -58,7 +58,7 @@ def test_the_test_rows_are_held_out_and_no_others(tmp_path, files, digits):
 
 
 def test_the_command_of_the_report_gives_the_same_weights(tmp_path, files, digits):
-    run = enfold.fit(files[0], test=[*map(enfold.load, files)][1], out=tmp_path / "a", **SMALL)
+    run = enfold.fit(files[0], test=enfold.load(files[1]), out=tmp_path / "a", **SMALL)
     words = shlex.split(report.command_line(run))
     assert words[:5] == ["enfold", "fit", files[0], "--test", files[1]]
     assert "holdout" not in " ".join(words)
@@ -124,7 +124,7 @@ def test_columns_of_the_test_table_may_be_in_another_order(tmp_path):
         (["digits", "--test", "digits", "--holdout", "0.1"], "Give one"),
         (["digits", "--test", "mnist-test"], "of shape (1, 8, 8)"),
         (["--test", "mnist-test"], "Name a source to train on"),
-        (["digits", "--binarize", "often"], "binarisation 'often'"),
+        (["digits", "--binarize", "often"], "no binarisation named 'often'"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path, capsys, monkeypatch, words, message):
@@ -141,7 +141,7 @@ def test_tables_cannot_be_binarised(tmp_path):
 
 
 def test_pixels_are_on_as_often_as_their_intensity_says(grey):
-    """Within 4 standard errors for each of 256 intensities: false once in 60 times 256 draws, and the seed is fixed."""
+    """Within 4 standard errors for each of 256 intensities, which a fair draw is for 59 seeds of 60."""
     on = binarised_once(grey, GREY)
     assert on.dtype == np.uint8
     assert set(np.unique(on)) == {0, 255}

@@ -92,7 +92,7 @@ def rows_to_learn(config: Config, spec: Spec, x: Examples) -> Examples:
 
 
 def rows_to_evaluate(config: Config, spec: Spec, x: Examples) -> Examples:
-    """Return raw rows, (n, *shape), as evaluations take them: binary and always the same, if training has binary ones.
+    """Return raw rows, (n, *shape), as evaluations take them: binary, the same each time, if training is on such.
 
     A bound on binary pixels is no bound on grey ones, and noise that changes would hide what a model gains.
     """

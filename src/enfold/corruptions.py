@@ -71,8 +71,8 @@ def binarised(x: Tensor, spec: Spec) -> Tensor:
 def binarised_once(x: Examples, spec: Spec) -> Examples:
     """Return intensities as binary pixels, 0 or the scale, drawn as by `binarised` but the same at every reading.
 
-    The draws are a function of the row's own content, so that a row is the same wherever it is, in memory or in a file,
-    and rows that are equal stay equal. Binary pixels stay as they are.
+    The draws are a function of the row's own content, so that a row is the same wherever it is, in memory or in a
+    file, and rows that are equal stay equal. Binary pixels stay as they are.
 
     Args:
         x: Raw intensities, (n, *shape).

@@ -47,8 +47,8 @@ def fit(
     Parameters
     ----------
     source
-        Files (.csv, .parquet, .npy, .npz, IDX), folders of them, or data sets by name (mnist, mnist-train, mnist-test,
-        digits), joined in order. Without any, mnist.
+        Files (.csv, .parquet, .npy, .npz, IDX), folders of them, or data sets by name (mnist, mnist-train,
+        mnist-test, digits), joined in order. Without any, mnist.
     recipe
         The settings to start from; `enfold recipes` shows them.
     latent_dim

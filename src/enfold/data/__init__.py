@@ -27,8 +27,9 @@ def load(
     """Return the data set in the sources, joined in order.
 
     A source is a file (CSV with a header, Parquet, IDX or IDX.gz, .npy, .npz), a folder of such files, a name
-    ("mnist", "mnist-train", "mnist-test", "digits"), an array, or a `Dataset`. More than 256 MB of rows in `.npy` files, memory-mapped arrays or
-    Parquet are not read at once: `x` is then no array but `Rows`, which are read when they are indexed.
+    ("mnist", "mnist-train", "mnist-test", "digits"), an array, or a `Dataset`. More than 256 MB of rows in `.npy`
+    files, memory-mapped arrays or Parquet are not read at once: `x` is then no array but `Rows`, which are read when
+    they are indexed.
 
     Args:
         *sources: What to read; without any, "mnist".
@@ -103,7 +104,7 @@ def _read(source: Any, label: str | None, image_shape: Sequence[int] | None) -> 
 
 
 def _fitting(part: Dataset, spec: Spec) -> Dataset:
-    """Return examples as `spec` describes them, with their own labels; each source may have its own columns' order."""
+    """Return examples as `spec` describes them, with their own labels; tables may have columns in any order."""
     x = spec.conform(part.x if spec.is_image or part.spec.is_image else _in_order(part, spec))
     return Dataset(x, part.labels, replace(spec, classes=part.spec.classes, sources=part.spec.sources))
 
