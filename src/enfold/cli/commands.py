@@ -20,7 +20,7 @@ Tests = Annotated[list[str] | None, Parameter(negative="")]
 Settings = Annotated[list[str] | None, Parameter(name="--set", negative="", allow_leading_hyphen=True)]
 
 
-@app.command
+@app.command(help_format="markdown")
 def fit(
     *source: str,
     recipe: str = "default",
@@ -105,7 +105,7 @@ def fit(
         say(json, _values(run), f"{_overview(run)}\n\nReport: {run.folder / 'report.html'}")
 
 
-@app.command
+@app.command(help_format="markdown")
 def resume(run: RunFolder, /, *, device: Device = "auto", json: Json = False) -> None:
     """Finish a fit that was interrupted, as if it had never been."""
     from enfold.cli.terminal import watch
@@ -117,7 +117,7 @@ def resume(run: RunFolder, /, *, device: Device = "auto", json: Json = False) ->
         say(json, _values(resumed), f"{_overview(resumed)}\n\nReport: {resumed.folder / 'report.html'}")
 
 
-@app.command
+@app.command(help_format="markdown")
 def report(run: RunFolder, /, *, json: Json = False) -> None:
     """Write a run's report anew from what is in its folder, and say where it is."""
     from enfold.report import write_report
@@ -127,7 +127,7 @@ def report(run: RunFolder, /, *, json: Json = False) -> None:
     say(json, {"report": str(path)}, f"Report: {path}")
 
 
-@app.command
+@app.command(help_format="markdown")
 def summary(run: RunFolder, /, *, json: Json = False) -> None:
     """Show a run's figures, its layers with their parameters, and what is known to be wrong with it."""
     from enfold.report import layers
@@ -141,7 +141,7 @@ def summary(run: RunFolder, /, *, json: Json = False) -> None:
     say(json, {**_values(opened), "layers": found}, text)
 
 
-@app.command
+@app.command(help_format="markdown")
 def evaluate(
     run: RunFolder, /, *source: str, label: str | None = None, device: Device = "auto", json: Json = False
 ) -> None:
@@ -165,7 +165,7 @@ def evaluate(
     say(json, metrics, f"{metrics['rows']:,} rows {where}\n{_figures(metrics, opened)}{note}")
 
 
-@app.command
+@app.command(help_format="markdown")
 def data(*source: str, label: str | None = None, image_shape: str | None = None, json: Json = False) -> None:
     """Show what enfold reads in a source: how many examples of which kind, their range and their labels.
 
@@ -201,7 +201,7 @@ def data(*source: str, label: str | None = None, image_shape: str | None = None,
     say(json, values, "\n".join(lines))
 
 
-@app.command
+@app.command(help_format="markdown")
 def recipes(*, json: Json = False) -> None:
     """Show the recipes, their settings and what each setting means."""
     from enfold.config import describe
@@ -215,7 +215,7 @@ def recipes(*, json: Json = False) -> None:
     say(json, settings, f"{summaries}\n\n{table(['setting', *names, 'meaning'], rows)}")
 
 
-@app.command
+@app.command(help_format="markdown")
 def devices(*, json: Json = False) -> None:
     """Show the devices at hand; `--device auto` takes the first."""
     from dataclasses import asdict

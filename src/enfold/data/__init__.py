@@ -12,7 +12,6 @@ from enfold.data.arrays import LABELS_SUFFIX, from_array, read_array
 from enfold.data.bundled import BUNDLED
 from enfold.data.dataset import Dataset, gathered, join, renumbered
 from enfold.data.idx import read_idx
-from enfold.data.parquet import read_parquet
 from enfold.data.tables import read_csv
 from enfold.errors import InputError
 from enfold.rows import Examples, mapped
@@ -144,6 +143,8 @@ def _read_file(path: Path, label: str | None, image_shape: Sequence[int] | None)
     if _is_csv(path):
         return read_csv(path, label=label, image_shape=image_shape)
     if path.suffix.lower() == ".parquet":
+        from enfold.data.parquet import read_parquet  # as polars takes longer to import than small files to read
+
         return read_parquet(path, label=label, image_shape=image_shape)
     if path.suffix.lower() in (".npy", ".npz"):
         return read_array(path, image_shape=image_shape)
