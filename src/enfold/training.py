@@ -92,9 +92,8 @@ def train(
     if model.device.type == "cpu":
         keep_freed_memory()
     seen = Source.of(data, model.spec, config).changed(partial(build.rows_to_learn, config, model.spec))
-    unseen = held_out
-    if held_out is not None:
-        unseen = Source.of(held_out, model.spec).changed(partial(build.rows_to_evaluate, config, model.spec))
+    unseen = None if held_out is None else Source.of(held_out, model.spec)
+    unseen = unseen and unseen.changed(partial(build.rows_to_evaluate, config, model.spec))
     step = _stepper(state, config)
     return _apart(_epochs(state, config, seen, unseen, step), model.device)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def read_pixels(path: Path, columns: int) -> np.ndarray | None:
     return np.concatenate(parts) if parts and len(parts) == len(found) else None
 
 
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+def _blocks(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
     """Yield the rest of a file in blocks of whole lines."""
     begun = b""
     while read := file.read(BLOCK):
