@@ -37,9 +37,7 @@ def read_pixels(path: Path, columns: int) -> np.ndarray | None:
             is_a_line = header.endswith(b"\n") and b'"' not in header and b"\r" not in header[:-2]
             if not is_a_line:  # names may have line ends in them
                 return None
-            np.empty(
-                FREED, np.uint8
-            )  # freed at once; glibc then keeps what each block frees for the next, a fifth faster
+            np.empty(FREED, np.uint8)  # freed at once: glibc then keeps what a block frees for the next one
             found = list(_cells_of_blocks(_blocks(file), columns))
     except (OSError, EOFError, zlib.error):
         return None
