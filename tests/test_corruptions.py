@@ -2,13 +2,11 @@
 
 from functools import partial
 
-import numpy as np
 import pytest
 import torch
 
 from enfold import Column, Config, InputError, Spec, build
-from enfold.corruptions import binarised, binarised_once, gaussian, masking, salt_and_pepper
-from enfold.fitting import _parts
+from enfold.corruptions import binarised, gaussian, masking, salt_and_pepper
 from enfold.objectives import Learner
 
 PIXELS = Spec((1, 50, 40), (Column("pixel", "intensity", scale=255.0),), "uint8")
@@ -55,26 +53,9 @@ def test_noisy_pixels_stay_in_range():
 @pytest.mark.parametrize("x", [0, 51, 255])
 def test_binary_pixels_are_on_as_often_as_they_are_bright(x):
     grey = torch.full((50, 1, 50, 40), x, dtype=torch.uint8)
-    once = torch.from_numpy(binarised_once(np.ascontiguousarray(grey.numpy()[:1]), PIXELS, 0)).float()
-    for found, error in ((binarised(grey, PIXELS), ERROR), (once, 5 * 0.4 / 2000**0.5)):
-        assert set(found.unique().tolist()) <= {0.0, 255.0}
-        assert (found > 0).double().mean().item() == pytest.approx(x / 255, abs=error if 0 < x < 255 else 0)
-
-
-def test_pixels_that_are_binary_once_depend_on_their_row_and_the_seed_alone(digits):
-    whole = binarised_once(digits.x, digits.spec, 0)
-    assert whole.dtype == digits.x.dtype
-    np.testing.assert_array_equal(binarised_once(digits.x[7:30], digits.spec, 0), whole[7:30])
-    assert (binarised_once(digits.x, digits.spec, 1) != whole).mean() > 0.05
-
-
-def test_rows_to_train_on_and_held_out_rows_are_binary_once(digits):
-    """The same whenever they are read, as for a resumption."""
-    config = Config(binarize="static")
-    first, again = (_parts(digits, np.arange(100), config) for _ in range(2))
-    for part, same in zip(first, again, strict=True):
-        assert set(np.unique(part.x)) == {0, 16}
-        np.testing.assert_array_equal(part.x, same.x)
+    found = binarised(grey, PIXELS)
+    assert set(found.unique().tolist()) <= {0.0, 255.0}
+    assert (found > 0).double().mean().item() == pytest.approx(x / 255, abs=ERROR if 0 < x < 255 else 0)
 
 
 def test_the_encoder_sees_the_change_and_must_explain_the_example(digits):

@@ -1,8 +1,8 @@
 """What training takes from a data set in each step."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 
 import numpy as np
@@ -72,6 +72,10 @@ class Source:
         x, labels = (data.x, data.labels) if isinstance(data, Dataset) else (data, np.full(len(data), np.nan))
         graph = neighbour_graph(x, spec, config.neighbours, config.seed) if config and config.neighbours else None
         return Source(x, conditions(labels, spec), graph)
+
+    def changed(self, f: Callable[[Examples], Examples]) -> "Source":
+        """Return the source with its examples taken through a function."""
+        return replace(self, x=f(self.x))
 
     def order(self, rows: Tensor, seed: int) -> Tensor:
         """Return what to read in an epoch, (n,), or with a neighbour of each row (n, 2).

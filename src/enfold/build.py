@@ -25,6 +25,7 @@ from enfold.objectives.terms import Change, Task
 from enfold.optimizers import KerasRMSprop
 from enfold.parts import NONE_OWN, Parts, check_parts, own_decoder, own_encoder, own_prior
 from enfold.priors import Flow, Mixture, StandardNormal, VampPrior
+from enfold.rows import Examples
 from enfold.spec import Spec
 
 ONE_CYCLE_RISE, ONE_CYCLE_START = 0.3, 0.04  # of all steps; of the highest rate
@@ -96,6 +97,21 @@ def task(config: Config, spec: Spec, own: Objective | None = None) -> Task:
     """
     changes = _binarise(config, spec), corruption(config, spec)
     return Task(objective(config, own), config.beta, *changes, config.neighbour_weight * spec.size)
+
+
+def rows_to_learn(config: Config, spec: Spec, x: Examples) -> Examples:
+    """Return raw rows, (n, *shape), as training takes them: binary, if the settings ask for that once and for all."""
+    _binarise(config, spec)  # refuses what cannot be
+    return corruptions.binarised_once(x, spec) if config.binarize == "static" else x
+
+
+def rows_to_evaluate(config: Config, spec: Spec, x: Examples) -> Examples:
+    """Return raw rows, (n, *shape), as evaluations take them: binary, the same each time, if training is on such.
+
+    A bound on binary pixels is no bound on grey ones, and noise that changes would hide what a model gains.
+    """
+    _binarise(config, spec)
+    return corruptions.binarised_once(x, spec) if config.binarize != "none" else x
 
 
 def objective(config: Config, own: Objective | None = None) -> Objective:

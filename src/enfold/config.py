@@ -76,7 +76,7 @@ class Config:
     devices: int = setting(1, "processes on each machine, with a device each, that share every batch", low=1)
     num_nodes: int = setting(1, "machines that share every batch", low=1)
     strategy: str = setting("ddp", "all weights in every process: ddp; a part of them in each: fsdp")
-    holdout: float = setting(0.1, "rows held out: a share below 1, or a count", above=0.0)
+    holdout: float = setting(0.1, "rows held out: a share below 1, or a count; with --test, its rows", above=0.0)
     seed: int = setting(0, "of the split, the weights and the training", low=0, high=LARGEST_SEED)
 
     def __post_init__(self):

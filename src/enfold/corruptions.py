@@ -1,12 +1,15 @@
 """Ways to change examples before they are learned from: (x, spec, level) → x, all in raw units."""
 
-from zlib import crc32
+from hashlib import blake2b
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from enfold.rows import Examples, mapped, pieces
 from enfold.spec import Spec
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ over the golden ratio, Weyl's sequence of SplitMix64
 
 
 def gaussian(x: Tensor, spec: Spec, level: float) -> Tensor:
@@ -65,21 +68,44 @@ def binarised(x: Tensor, spec: Spec) -> Tensor:
     return (torch.rand_like(x, dtype=torch.float32) * scale < x) * scale
 
 
-def binarised_once(x: np.ndarray, spec: Spec, seed: int) -> np.ndarray:
-    """Return intensities as binary pixels, as `binarised` does, but always the same for the same row.
+def binarised_once(x: Examples, spec: Spec) -> Examples:
+    """Return intensities as binary pixels, 0 or the scale, drawn as by `binarised` but the same at every reading.
 
-    A row's chance is drawn from the seed and what the row holds, so that it does not depend on what is read with it.
+    The draws are a function of the row's own content, so that a row is the same wherever it is, in memory or in a
+    file, and rows that are equal stay equal. Binary pixels stay as they are.
 
     Args:
         x: Raw intensities, (n, *shape).
         spec: What they are.
-        seed: Of the chance.
     """
-    scale, out = float(spec.scale[0]), np.empty_like(x)
-    for row, binary in zip(x, out, strict=True):
-        chance = np.random.default_rng([seed, crc32(row.tobytes())]).random(row.shape)
-        binary[...] = (chance * scale < row) * scale
+    return mapped(x, _drawn, float(spec.scale[0]))
+
+
+def _drawn(x: np.ndarray, scale: float) -> np.ndarray:
+    out = np.where(x >= scale, x.dtype.type(scale), x.dtype.type(0))
+    for start, part in pieces(x):
+        flat = part.reshape(len(part), -1)
+        rows, pixels = np.nonzero((flat > 0) & (flat < scale))  # the others are certain, and most
+        is_on = _uniform(_digests(flat)[rows], pixels) * scale < flat[rows, pixels]
+        out.reshape(len(x), -1)[start + rows[is_on], pixels[is_on]] = scale
     return out
+
+
+def _digests(rows: np.ndarray) -> np.ndarray:
+    """Return a number for the content of each row, (n,) uint64."""
+    found = b"".join(blake2b(row.data, digest_size=8).digest() for row in np.ascontiguousarray(rows))
+    return np.frombuffer(found, "<u8").astype(np.uint64)
+
+
+def _uniform(seeds: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return for each seed, uint64, the number at a place of its stream, in [0, 1).
+
+    (SplitMix64: Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators".)
+    """
+    z = seeds + (places.astype(np.uint64) + np.uint64(1)) * GOLDEN
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((z ^ (z >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
 
 
 def _scale(x: Tensor, spec: Spec) -> Tensor:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enfold import report
+from enfold import build, report
 from enfold.checkpoints import load_checkpoint, save_checkpoint
 from enfold.config import Config
-from enfold.corruptions import binarised_once
 from enfold.data import Dataset, load, load_like
 from enfold.data.dataset import class_labels
-from enfold.data.split import held_out_rows, training_rows
+from enfold.data.split import held_out_rows, last_rows, training_rows
 from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError, Interrupted, unknown
 from enfold.files import write_json
@@ -30,7 +30,6 @@ from enfold.parts import Parts
 from enfold.processes import Processes, launch
 from enfold.recipes import RECIPES, mistakes
 from enfold.recipes import recipe as named_recipe
-from enfold.rows import mapped
 from enfold.run import Run, create_run, only_process, open_run, record, rewrite_history, save_weights
 from enfold.spec import Spec
 from enfold.state import Diverged, State
@@ -45,6 +44,7 @@ MOST_TIME_SAVING = 0.05  # of all, where epochs are so short that saving each wo
 def fit(
     data: Any = "mnist",
     *,
+    test: Any = None,
     recipe: str = "default",
     out: str | Path | None = None,
     device: str = "auto",
@@ -55,6 +55,7 @@ def fit(
 
     Args:
         data: A `Dataset`, or whatever `load` takes.
+        test: The same, with the rows to hold out; without it, `holdout` of the data's own.
         recipe: The name of the settings to start from: "default", "neighbours", "autoencoder" or "notebook".
         out: The folder to make; without it, a new one in `runs/`.
         device: "auto", "cpu", "cuda", "cuda:0", "mps", …
@@ -72,28 +73,44 @@ def fit(
     """
     own, named = Parts.among(settings)
     config = named_recipe(recipe).config.with_settings(named)
-    data = load(data)
-    held_out = held_out_rows(len(data), config.holdout, config.seed)
-    parts = _parts(data, held_out, config)
+    if test is not None and "holdout" in named:
+        raise InputError("The rows to hold out are those of the test data, or a holdout of the data's own. Give one.")
+    data, unseen = _loaded(data, test)
+    if unseen is None:
+        held_out = held_out_rows(len(data), config.holdout, config.seed)
+    else:
+        held_out = last_rows(len(data), len(unseen))
+        config = config.with_settings({"holdout": len(unseen)})
+    parts = _parts(data, held_out)
     spec = _conditioned(data.spec.standardised(parts[0].x), data, config)
     folder = Path(out) if out else _new_folder(spec.sources[0], recipe)
     run, processes = _launched(Run(folder, config, spec, device, own))
     state = State(run.untrained(), config, processes, own.objective)
     training = train(state.model, parts[0], config, held_out=parts[1], state=state)
-    processes.lead(lambda: create_run(run, len(data), held_out))
+    tested = unseen.spec.sources if unseen else ()
+    processes.lead(lambda: create_run(run, len(data), held_out, tested))
     with ExitStack() as stack:
         processes.lead(lambda: stack.enter_context(only_process(run)))
         return _finish(run, data, parts, state, watch(training) if processes.rank == 0 else training)
 
 
-def resume(folder: str | Path, *, data: Any = None, device: str = "auto", watch: Watch = iter, **parts: Any) -> Run:
+def resume(
+    folder: str | Path,
+    *,
+    data: Any = None,
+    test: Any = None,
+    device: str = "auto",
+    watch: Watch = iter,
+    **parts: Any,
+) -> Run:
     """Finish a fit that was interrupted, as if it had never been: the weights are the same, to the last bit.
 
     That holds on the same machine, with as many threads. A fit that is finished is left as it is.
 
     Args:
         folder: The run folder.
-        data: What was fitted, if it was an array; files and data sets are read again.
+        data: What was fitted, if it or the test data was an array; files and data sets are read again.
+        test: The test data, if there was some, and `data` is given.
         device: Where to train; "auto" is where the fit began.
         watch: As for `fit`.
         **parts: The objects of one's own that `fit` was given, under the same names.
@@ -117,8 +134,8 @@ def resume(folder: str | Path, *, data: Any = None, device: str = "auto", watch:
         state = State(run.untrained(), run.config, processes, run.parts.objective)
         history = load_checkpoint(run.folder, state)
         processes.lead(lambda: rewrite_history(run, history))
-        data = _again(run, data)
-        seen, unseen = _parts(data, run.split[1], run.config)
+        data = _again(run, data, test)
+        seen, unseen = _parts(data, run.split[1])
         training = train(state.model, seen, run.config, held_out=unseen, state=state)
         return _finish(run, data, (seen, unseen), state, watch(training) if processes.rank == 0 else training)
 
@@ -129,18 +146,28 @@ def split_again(run: Run) -> tuple[Dataset, Dataset]:
     Raises:
         InputError: A source is gone, or has other rows than it had.
     """
-    seen, unseen = _parts(_again(run), run.split[1], run.config)
+    seen, unseen = _parts(_again(run), run.split[1])
     return unseen, seen
 
 
-def _again(run: Run, data: Any = None) -> Dataset:
+def _loaded(data: Any, test: Any) -> tuple[Dataset, Dataset | None]:
+    """Return all rows, with those to test on at their end if there are such, and these alone."""
+    data = load(data)
+    if test is None:
+        return data, None
+    unseen = load_like(data.spec, test)
+    return load(data, unseen), unseen
+
+
+def _again(run: Run, data: Any = None, test: Any = None) -> Dataset:
     """Return the data that was fitted, read again unless it is given."""
-    if data is None and "array" in run.spec.sources:
+    if data is None and ("array" in run.spec.sources or test is not None):
         raise InputError(
             "The run was fitted to an array, which cannot be read again. Name the data to evaluate on, or give it to "
-            "enfold.resume as data=…"
+            "enfold.resume as data=…, with test=… if there was test data."
         )
-    found = load_like(run.spec, *run.spec.sources) if data is None else load_like(run.spec, data)
+    given = run.spec.sources if data is None else [data] if test is None else [data, test]
+    found = load_like(run.spec, *given)
     rows, _ = run.split
     if len(found) != rows:
         raise InputError(
@@ -150,10 +177,8 @@ def _again(run: Run, data: Any = None) -> Dataset:
     return found
 
 
-def _parts(data: Dataset, held_out: np.ndarray, config: Config) -> tuple[Dataset, Dataset]:
-    """Return the rows to train on and those held out, as binary pixels if they are made so once."""
-    if config.binarize == "static" and data.spec.kind == "intensity":
-        data = replace(data, x=mapped(data.x, binarised_once, data.spec, config.seed))
+def _parts(data: Dataset, held_out: np.ndarray) -> tuple[Dataset, Dataset]:
+    """Return the rows to train on and those held out."""
     return data[training_rows(len(data), held_out)], data[held_out]
 
 
@@ -227,13 +252,14 @@ def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
 def _conclude(
     run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State, weights: dict[str, Tensor]
 ) -> None:
-    seen, unseen = parts
     save_weights(run, weights)
+    as_evaluated = partial(build.rows_to_evaluate, run.config, run.spec)
+    seen, unseen = (part.changed(as_evaluated) for part in parts)
     figures = evaluate(run.model, run.config, unseen, seen)
     metrics = {**figures, **_cost(state, run.config, len(seen)), "mistakes": mistakes(run.config)}
     write_json(run.folder / "metrics.json", metrics)
     rows = RECIPES[run.config.recipe].shown_rows if run.config.recipe in RECIPES else ()
-    shown = data[np.array(rows)] if rows and max(rows) < len(data) else None
+    shown = data[np.array(rows)].changed(as_evaluated) if rows and max(rows) < len(data) else None
     report.draw(run, run.model, unseen, seen, shown=shown)
     report.write_report(run)
 

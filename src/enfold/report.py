@@ -177,12 +177,16 @@ def _summary(config: Config) -> str:
 def command_line(run: Run) -> str:
     """Return the command that repeats the run; where the data or a part of the model was an object, the Python."""
     base = _origin(run.config).config
-    changes = run.config.changes(base)
+    changes, tested = run.config.changes(base), run.tested
+    if tested:  # how many rows they have, they tell
+        changes.pop("holdout", None)
     if "array" in run.spec.sources or run.config.own:
-        own = run.config.own
+        own, test = run.config.own, "test=test, " if tested else ""
         settings = "".join(f", {name}={name if name in own else repr(value)}" for name, value in changes.items())
-        return f"enfold.fit(data, recipe={base.recipe!r}{settings})"
-    words = ["enfold", "fit", *run.spec.sources, "--recipe", base.recipe]
+        return f"enfold.fit(data, {test}recipe={base.recipe!r}{settings})"
+    sources = run.spec.sources[: len(run.spec.sources) - len(tested)]
+    words = ["enfold", "fit", *sources, *(word for each in tested for word in ("--test", each))]
+    words += ["--recipe", base.recipe]
     words += ["--label", run.spec.label] if run.spec.label else []
     if run.spec.is_image and not set(run.spec.sources) <= set(BUNDLED):
         channels, height, width = run.spec.shape

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -126,14 +126,20 @@ class Run:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{path} is damaged ({error!r}). Restore it or fit again.") from error
 
+    @property
+    def tested(self) -> tuple[str, ...]:
+        """The last of the sources, if their rows are the ones that were held out, as with `--test`."""
+        return tuple(map(str, read_json(self.folder / "split.json").get("tested", ())))
 
-def create_run(run: Run, rows: int, held_out: np.ndarray) -> None:
+
+def create_run(run: Run, rows: int, held_out: np.ndarray, tested: Sequence[str] = ()) -> None:
     """Make a new run's folder, with all that is known before the training.
 
     Args:
         run: The run, whose folder does not exist yet.
         rows: How many rows the data has.
         held_out: The numbers of those that are held out.
+        tested: The last sources, if all of their rows are those.
 
     Raises:
         InputError: The folder exists already, or cannot be written.
@@ -148,7 +154,7 @@ def create_run(run: Run, rows: int, held_out: np.ndarray) -> None:
         raise InputError(f"The folder {folder} cannot be made ({error}). Choose another with --out.") from error
     write(folder / "config.toml", run.config.to_toml())
     write_json(folder / "spec.json", run.spec.to_dict())
-    write_json(folder / "split.json", {"rows": rows, "held_out": held_out.tolist()})
+    write_json(folder / "split.json", {"rows": rows, "held_out": held_out.tolist(), "tested": list(tested)})
     write_json(folder / "run.json", _environment(run))
     rewrite_history(run, [])
 

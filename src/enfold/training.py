@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -90,8 +91,9 @@ def train(
     state.processes.lead(lambda: _check_shares(config, state.processes.count))
     if model.device.type == "cpu":
         keep_freed_memory()
-    seen = Source.of(data, model.spec, config)
+    seen = Source.of(data, model.spec, config).changed(partial(build.rows_to_learn, config, model.spec))
     unseen = None if held_out is None else Source.of(held_out, model.spec)
+    unseen = unseen and unseen.changed(partial(build.rows_to_evaluate, config, model.spec))
     step = _stepper(state, config)
     return _apart(_epochs(state, config, seen, unseen, step), model.device)
 

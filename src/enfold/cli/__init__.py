@@ -20,6 +20,7 @@ app = App(
     help="Fold a data set, images or tables, into a small latent space that one can look at, walk through, "
     "sample from and trust. Begin with: enfold fit",
     help_on_error=False,
+    help_format="plaintext",  # of the list of commands alone: reading markdown takes as long as all the rest
     suppress_keyboard_interrupt=False,  # an interruption says how to go on
 )
 

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from enfold.data import Dataset
     from enfold.run import Run
 
+Tests = Annotated[list[str] | None, Parameter(negative="")]
 Settings = Annotated[list[str] | None, Parameter(name="--set", negative="", allow_leading_hyphen=True)]
 
 
-@app.command
+@app.command(help_format="markdown")
 def fit(
     *source: str,
     recipe: str = "default",
@@ -30,7 +31,9 @@ def fit(
     devices: Whole | None = None,
     num_nodes: Whole | None = None,
     strategy: str | None = None,
+    test: Tests = None,
     holdout: float | None = None,
+    binarize: str | None = None,
     seed: Whole | None = None,
     label: str | None = None,
     image_shape: str | None = None,
@@ -44,8 +47,8 @@ def fit(
     Parameters
     ----------
     source
-        Files (.csv, .parquet, .npy, .npz, IDX), folders of them, or data sets by name (mnist, digits), joined in
-        order. Without any, mnist.
+        Files (.csv, .parquet, .npy, .npz, IDX), folders of them, or data sets by name (mnist, mnist-train,
+        mnist-test, digits), joined in order. Without any, mnist.
     recipe
         The settings to start from; `enfold recipes` shows them.
     latent_dim
@@ -62,9 +65,14 @@ def fit(
         Machines that train together, each with as many processes; without it, 1.
     strategy
         ddp: every process has all weights; fsdp: each has a part of them; without it, ddp.
+    test
+        A source whose rows are held out, all of them, instead of some of the others; may be repeated.
     holdout
         Rows to hold out of training for the figures: a share such as 0.1, or a count such as 5000; without
         it, the recipe's.
+    binarize
+        Pixels become black or white, by a chance of their brightness: static, once; dynamic, anew each time that
+        they are seen, though not in the figures; none. Without it, the recipe's.
     seed
         Seed of the split, the weights and the training; without it, the recipe's.
     label
@@ -78,22 +86,26 @@ def fit(
     """
     from enfold.cli.terminal import watch
     from enfold.config import parse_settings
-    from enfold.data import load
+    from enfold.data import load, load_like
     from enfold.fitting import fit as fit_run
     from enfold.processes import leads
 
     given: dict[str, Any] = {"latent_dim": latent_dim, "epochs": epochs, "minutes": minutes, "precision": precision}
     given |= {"devices": devices, "num_nodes": num_nodes, "strategy": strategy, "holdout": holdout, "seed": seed}
+    given["binarize"] = binarize
     settings = {**parse_settings(set or []), **{name: value for name, value in given.items() if value is not None}}
     if "recipe" in settings:
         raise InputError("Choose the recipe with --recipe, as in --recipe notebook.")
+    if test and not source:
+        raise InputError("Name a source to train on before --test, as in: enfold fit mnist-train --test mnist-test")
     data = load(*source, label=label, image_shape=_shape(image_shape))
-    run = fit_run(data, recipe=recipe, out=out, device=device, watch=watch, **settings)
+    unseen = load_like(data.spec, *test, label=label) if test else None
+    run = fit_run(data, test=unseen, recipe=recipe, out=out, device=device, watch=watch, **settings)
     if leads():
         say(json, _values(run), f"{_overview(run)}\n\nReport: {run.folder / 'report.html'}")
 
 
-@app.command
+@app.command(help_format="markdown")
 def resume(run: RunFolder, /, *, device: Device = "auto", json: Json = False) -> None:
     """Finish a fit that was interrupted, as if it had never been."""
     from enfold.cli.terminal import watch
@@ -105,7 +117,7 @@ def resume(run: RunFolder, /, *, device: Device = "auto", json: Json = False) ->
         say(json, _values(resumed), f"{_overview(resumed)}\n\nReport: {resumed.folder / 'report.html'}")
 
 
-@app.command
+@app.command(help_format="markdown")
 def report(run: RunFolder, /, *, json: Json = False) -> None:
     """Write a run's report anew from what is in its folder, and say where it is."""
     from enfold.report import write_report
@@ -115,7 +127,7 @@ def report(run: RunFolder, /, *, json: Json = False) -> None:
     say(json, {"report": str(path)}, f"Report: {path}")
 
 
-@app.command
+@app.command(help_format="markdown")
 def summary(run: RunFolder, /, *, json: Json = False) -> None:
     """Show a run's figures, its layers with their parameters, and what is known to be wrong with it."""
     from enfold.report import layers
@@ -129,7 +141,7 @@ def summary(run: RunFolder, /, *, json: Json = False) -> None:
     say(json, {**_values(opened), "layers": found}, text)
 
 
-@app.command
+@app.command(help_format="markdown")
 def evaluate(
     run: RunFolder,
     /,
@@ -176,7 +188,7 @@ def evaluate(
     say(json, metrics, f"{shown}\n\n{protocol(metrics)}")
 
 
-@app.command
+@app.command(help_format="markdown")
 def data(*source: str, label: str | None = None, image_shape: str | None = None, json: Json = False) -> None:
     """Show what enfold reads in a source: how many examples of which kind, their range and their labels.
 
@@ -212,7 +224,7 @@ def data(*source: str, label: str | None = None, image_shape: str | None = None,
     say(json, values, "\n".join(lines))
 
 
-@app.command
+@app.command(help_format="markdown")
 def recipes(*, json: Json = False) -> None:
     """Show the recipes, their settings and what each setting means."""
     from enfold.config import describe
@@ -226,7 +238,7 @@ def recipes(*, json: Json = False) -> None:
     say(json, settings, f"{summaries}\n\n{table(['setting', *names, 'meaning'], rows)}")
 
 
-@app.command
+@app.command(help_format="markdown")
 def devices(*, json: Json = False) -> None:
     """Show the devices at hand; `--device auto` takes the first."""
     from dataclasses import asdict

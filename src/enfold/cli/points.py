@@ -23,7 +23,7 @@ Out = Annotated[Path, Parameter(name=["--out", "-o"])]
 AXIS = re.compile(r"z\d+")
 
 
-@app.command
+@app.command(help_format="markdown")
 def encode(
     run: RunFolder, /, *source: str, label: str | None = None, out: Out, device: Device = "auto", json: Json = False
 ) -> None:
@@ -50,7 +50,7 @@ def encode(
     say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} latent vectors: {out}")
 
 
-@app.command
+@app.command(help_format="markdown")
 def decode(
     run: RunFolder,
     vectors: Path,
@@ -83,7 +83,7 @@ def decode(
     say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} decoded examples: {out}")
 
 
-@app.command
+@app.command(help_format="markdown")
 def sample(
     run: RunFolder,
     /,
@@ -134,7 +134,7 @@ def sample(
     say(json, {"out": str(out), "rows": n}, f"{n:,} new examples: {out}")
 
 
-@app.command
+@app.command(help_format="markdown")
 def reconstruct(
     run: RunFolder,
     /,

@@ -12,7 +12,6 @@ from enfold.data.arrays import LABELS_SUFFIX, from_array, read_array
 from enfold.data.bundled import BUNDLED
 from enfold.data.dataset import Dataset, gathered, join, renumbered
 from enfold.data.idx import read_idx
-from enfold.data.parquet import read_parquet
 from enfold.data.tables import read_csv
 from enfold.errors import InputError
 from enfold.rows import Examples, mapped
@@ -27,8 +26,9 @@ def load(
     """Return the data set in the sources, joined in order.
 
     A source is a file (CSV with a header, Parquet, IDX or IDX.gz, .npy, .npz), a folder of such files, a name
-    ("mnist", "digits"), an array, or a `Dataset`. More than 256 MB of rows in `.npy` files, memory-mapped arrays or
-    Parquet are not read at once: `x` is then no array but `Rows`, which are read when they are indexed.
+    ("mnist", "mnist-train", "mnist-test", "digits"), an array, or a `Dataset`. More than 256 MB of rows in `.npy`
+    files, memory-mapped arrays or Parquet are not read at once: `x` is then no array but `Rows`, which are read when
+    they are indexed.
 
     Args:
         *sources: What to read; without any, "mnist".
@@ -74,12 +74,11 @@ def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
     """
     shape = spec.shape if spec.is_image else None
     parts = [part for source in sources for part in _read(source, label or spec.label or None, shape)]
-    data = gathered(join(parts))
-    x = spec.conform(data.x if spec.is_image or data.spec.is_image else _in_order(data, spec))
+    data = gathered(join([_fitting(part, spec) for part in parts]))
     new = [name for name in data.spec.classes if name not in spec.classes]
     classes = (*spec.classes, *new) if data.spec.classes else ()
     fitting = replace(spec, classes=classes, sources=data.spec.sources)
-    return Dataset(x, renumbered(data, classes), fitting)
+    return Dataset(data.x, renumbered(data, classes), fitting)
 
 
 def _read(source: Any, label: str | None, image_shape: Sequence[int] | None) -> list[Dataset]:
@@ -101,6 +100,12 @@ def _read(source: Any, label: str | None, image_shape: Sequence[int] | None) -> 
         data = join([_read_file(file, label, image_shape) for file in files])
         return [replace(data, spec=replace(data.spec, sources=(str(path),)))]
     return [_read_file(path, label, image_shape)]
+
+
+def _fitting(part: Dataset, spec: Spec) -> Dataset:
+    """Return examples as `spec` describes them, with their own labels; tables may have columns in any order."""
+    x = spec.conform(part.x if spec.is_image or part.spec.is_image else _in_order(part, spec))
+    return Dataset(x, part.labels, replace(spec, classes=part.spec.classes, sources=part.spec.sources))
 
 
 def _in_order(table: Dataset, spec: Spec) -> Examples:
@@ -138,6 +143,8 @@ def _read_file(path: Path, label: str | None, image_shape: Sequence[int] | None)
     if _is_csv(path):
         return read_csv(path, label=label, image_shape=image_shape)
     if path.suffix.lower() == ".parquet":
+        from enfold.data.parquet import read_parquet  # as polars takes longer to import than small files to read
+
         return read_parquet(path, label=label, image_shape=image_shape)
     if path.suffix.lower() in (".npy", ".npz"):
         return read_array(path, image_shape=image_shape)

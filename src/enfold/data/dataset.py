@@ -1,6 +1,6 @@
 """Examples, in memory or in their files, with what is known of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,6 +32,10 @@ class Dataset:
     def __getitem__(self, rows: np.ndarray | slice) -> "Dataset":
         """Return some of the rows; they can no longer be read again from the sources alone."""
         return Dataset(selected(self.x, rows), self.labels[rows], replace(self.spec, sources=("array",)))
+
+    def changed(self, f: Callable[[Examples], Examples]) -> "Dataset":
+        """Return the data set with its examples taken through a function that keeps their shape and type."""
+        return replace(self, x=f(self.x))
 
     @property
     def labelled(self) -> np.ndarray:

@@ -27,6 +27,11 @@ def held_out_rows(n: int, holdout: float, seed: int) -> np.ndarray:
     return np.random.RandomState(seed).choice(n, size=int(count), replace=False)
 
 
+def last_rows(n: int, count: int) -> np.ndarray:
+    """Return the numbers of the last rows of all, in order."""
+    return np.arange(n - count, n)
+
+
 def training_rows(n: int, held_out: np.ndarray) -> np.ndarray:
     """Return the other rows' numbers, in order."""
     kept = np.ones(n, bool)

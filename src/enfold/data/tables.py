@@ -6,19 +6,23 @@ What a column is, its name tells; Parquet's columns are named alike.
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
-import polars as pl
 
 from enfold.data.arrays import encode_labels, image_shape_of
 from enfold.data.dataset import Dataset
+from enfold.data.pixels import read_pixels
 from enfold.errors import InputError
 from enfold.rows import Examples, mapped
 from enfold.spec import Column, Spec
+
+if TYPE_CHECKING:
+    import polars as pl
 
 LONGEST_PIXEL = 20  # digits; leading zeros are fine, and int() is slow for very long texts
 LABEL_NAMES = ("label", "class", "target", "y")
@@ -70,11 +74,14 @@ def read_csv(path: Path, *, label: str | None = None, image_shape: Sequence[int]
     names = _header(path)
     layout = layout_of(names, label, image_shape, path)
     are_pixels = layout.image is not None
-    frame = _parse(path, names, layout.label, pl.UInt8 if are_pixels else pl.Float64)
+    plain = read_pixels(path, len(names)) if are_pixels else None
+    if plain is not None:
+        return _plain(plain, names, layout, path)
+    frame = _parse(path, names, layout.label, pixels=are_pixels)
     with np.errstate(over="ignore"):
         x = _values(frame, layout.features, np.uint8 if are_pixels else np.float32)
     numbers, classes = _labels(frame, layout.label, path)
-    if not np.isfinite(x).all():
+    if not are_pixels and not np.isfinite(x).all():
         _explain(path, names, layout.label, pixels=False)
     return layout.dataset(x, numbers, classes, path)
 
@@ -126,9 +133,10 @@ def _label_column(names: list[str], label: str | None, path: Path) -> str | None
     return found[0] if found else None
 
 
-def _parse(path: Path, names: list[str], label: str | None, dtype: type[pl.DataType]) -> pl.DataFrame:
-    schema = {name: pl.String if name == label else dtype for name in names}
-    pixels = dtype is pl.UInt8
+def _parse(path: Path, names: list[str], label: str | None, *, pixels: bool) -> "pl.DataFrame":
+    import polars as pl  # here, as plain tables of pixels do without
+
+    schema = {name: pl.String if name == label else pl.UInt8 if pixels else pl.Float64 for name in names}
     try:
         frame = pl.read_csv(path, has_header=False, skip_rows=1, schema=schema)
     except (pl.exceptions.PolarsError, OSError):
@@ -144,12 +152,22 @@ def _parse(path: Path, names: list[str], label: str | None, dtype: type[pl.DataT
     return frame
 
 
-def _values(frame: pl.DataFrame, features: list[str], dtype: type) -> np.ndarray:
+def _plain(cells: np.ndarray, names: list[str], layout: Layout, path: Path) -> Dataset:
+    """Return the data set of a table that has whole numbers in all of its cells, (n, columns)."""
+    place = {name: i for i, name in enumerate(names)}
+    columns = [place[name] for name in layout.features]
+    are_beside = columns == list(range(columns[0], columns[0] + len(columns)))
+    x = np.ascontiguousarray(cells[:, slice(columns[0], columns[-1] + 1) if are_beside else columns])
+    labels = None if layout.label is None else cells[:, place[layout.label]]
+    return layout.dataset(x, *encode_labels(labels, len(x), str(path)), path)
+
+
+def _values(frame: "pl.DataFrame", features: list[str], dtype: type) -> np.ndarray:
     columns = frame.select(features).to_numpy()
     return np.ascontiguousarray(columns, dtype=dtype)
 
 
-def _labels(frame: pl.DataFrame, label: str | None, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+def _labels(frame: "pl.DataFrame", label: str | None, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     values = None if label is None else np.array(frame[label].to_list(), dtype=object)
     return encode_labels(values, len(frame), str(path))
 
@@ -203,5 +221,5 @@ def _rows(path: Path) -> Iterator[list[str]]:
             else path.open(encoding="utf-8-sig", newline="") as file
         ):
             yield from csv.reader(file)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as a CSV file ({error}). Check the file.") from error

@@ -2,25 +2,21 @@
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from enfold import build
 from enfold.config import Config
-from enfold.corruptions import binarised
 from enfold.data.dataset import Dataset, class_labels
-from enfold.devices import reseed, same_random_state
 from enfold.errors import InputError
 from enfold.metrics import clustering, embedding, information, likelihood, reconstruction
 from enfold.metrics.intervals import bootstrap_error, mean_error, share_error
 from enfold.metrics.protocol import protocol
 from enfold.model import Autoencoder, conditions, encode_means
 from enfold.objectives import EVALUATION_SEED, terms_of_rows
-from enfold.rows import Rows
 from enfold.spec import Spec
 
 KNN_ROWS = 20_000  # at most, of the labelled training rows
@@ -98,7 +94,6 @@ def evaluate(
     """
     if samples < 0:
         raise InputError(f"Expected at least 1 draw for the log-likelihood, or 0 for none, got {samples}.")
-    build.task(config, model.spec)  # refuses what cannot be binarised
     rows = Evaluation(model, config, _prepared(data, config, model.spec))
     reference = None if known is None else _reference(rows, known)
     figures = {
@@ -123,22 +118,8 @@ def evaluate(
 
 
 def _prepared(data: Dataset, config: Config, spec: Spec) -> Dataset:
-    """Return the data, with each row binarised as often as it is looked at in the same way, if it is to be."""
-    if config.binarize == "none":
-        return data
-    x = data.x
-
-    def read(rows: np.ndarray) -> np.ndarray:
-        out = np.empty((len(rows), *x.shape[1:]), x.dtype)
-        with same_random_state():
-            for i, row in enumerate(rows.tolist()):
-                reseed(EVALUATION_SEED + row)  # so that rows may be read in any order and number
-                out[i] = binarised(torch.from_numpy(x[row]), spec).numpy()
-        return out
-
-    if isinstance(x, np.ndarray):
-        return replace(data, x=read(np.arange(len(x))))
-    return replace(data, x=Rows(x.shape, x.dtype, read))
+    """Return the data as evaluations take it."""
+    return data.changed(partial(build.rows_to_evaluate, config, spec))
 
 
 def _reference(rows: Evaluation, known: Dataset) -> Evaluation | None:
@@ -160,13 +141,13 @@ def _mean(values: np.ndarray) -> Figure:
 
 
 def _bound(rows: Evaluation) -> dict[str, Figure]:
-    model, x, objective = rows.model, rows.data.x, build.objective(rows.config)
-    if rows.config.objective == "autoencoder":  # its posterior has no width that means anything
-        distortion = terms_of_rows(model, objective, x, rows.condition)[1]
+    model, x, config = rows.model, rows.data.x, rows.config
+    if config.objective == "autoencoder":  # its posterior has no width that means anything
+        distortion = terms_of_rows(model, build.objective(config), x, rows.condition)[1]
         return {"negative_elbo": NOTHING, "distortion": _mean(distortion), "rate": NOTHING}
     found = {name: _mean(each) for name, each in rows.bound.items()}
-    if rows.config.objective == "notebook":
-        found["notebook_loss"] = _mean(terms_of_rows(model, objective, x, rows.condition)[0])
+    if config.objective == "notebook":
+        found["notebook_loss"] = _mean(terms_of_rows(model, build.objective(config), x, rows.condition)[0])
     _check_finite(found)
     return found
 

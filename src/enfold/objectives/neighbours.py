@@ -32,4 +32,4 @@ def neighbour_loss(model: Autoencoder, x: Tensor, near: Tensor) -> Tensor:
     squared = a.square().sum(1, keepdim=True) + b.square().sum(1) - 2 * a @ b.T  # (B, B)
     log_odds = EXPONENT * squared.clamp(min=NEAREST).log() + math.log(STRETCH)  # log((1 − s) / s)
     attraction, repulsion = F.softplus(log_odds.diagonal()), F.softplus(-log_odds)
-    return attraction + REPULSION / (len(a) - 1) * (repulsion.sum(1) - repulsion.diagonal())
+    return attraction + REPULSION / max(len(a) - 1, 1) * (repulsion.sum(1) - repulsion.diagonal())

@@ -3,6 +3,7 @@
 import hashlib
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +26,7 @@ def mnist() -> Dataset:
     Raises:
         InputError: The bundled images are not the canonical ones.
     """
-    parts = {name: read_idx(MNIST / f"{name}-images-idx3-ubyte.gz") for name in MNIST_SHA256}
-    for name, part in parts.items():
-        header = struct.pack(">4B3I", 0, 0, 8, 3, len(part), 28, 28)
-        if hashlib.sha256(header + np.asarray(part.x).tobytes()).hexdigest() != MNIST_SHA256[name]:
-            raise InputError(f"The bundled MNIST images ({name}) were changed. Install enfold again.")
-    return join(list(parts.values()))
+    return join([_mnist_part(name) for name in MNIST_SHA256])
 
 
 def digits() -> Dataset:
@@ -43,4 +39,17 @@ def digits() -> Dataset:
     return Dataset(x, np.asarray(labels, np.float64), spec)
 
 
-BUNDLED: dict[str, Callable[[], Dataset]] = {"mnist": mnist, "digits": digits}
+def _mnist_part(name: str) -> Dataset:
+    part = read_idx(MNIST / f"{name}-images-idx3-ubyte.gz")
+    header = struct.pack(">4B3I", 0, 0, 8, 3, len(part), 28, 28)
+    if hashlib.sha256(header + np.asarray(part.x).tobytes()).hexdigest() != MNIST_SHA256[name]:
+        raise InputError(f"The bundled MNIST images ({name}) were changed. Install enfold again.")
+    return part
+
+
+BUNDLED: dict[str, Callable[[], Dataset]] = {
+    "mnist": mnist,
+    "mnist-train": partial(_mnist_part, "train"),
+    "mnist-test": partial(_mnist_part, "t10k"),
+    "digits": digits,
+}
