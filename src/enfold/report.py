@@ -32,7 +32,6 @@ TITLES = {"array": "Data from an array", "mnist": "MNIST", "digits": "Digits"}
 SAMPLES = 64
 SAMPLES_OF_A_CLASS, SHOWN_CLASSES = 10, 20  # of a conditional model, at most
 REBUILT = 500  # held-out rows, at most
-CODES = ("fsq", "vq")
 OF_THE_MODEL = (
     *("network", "posterior", "prior", "likelihood", "objective", "beta", "rate_warm_up", "free_bits", "corruption"),
     *("binarize", "condition", "neighbours"),
@@ -152,7 +151,7 @@ def write_report(run: Run) -> Path:
         spec=run.spec,
         metrics=metrics,
         summary=_summary(run.config),
-        has_codes=run.config.posterior in CODES,
+        has_codes=run.config.posterior in build.CODES,
         key_figures=_key_figures(run, metrics, len(history)),
         mistakes=metrics["mistakes"],
         pictures={name: _data_uri(_picture(run, name)) for name in PICTURES},
