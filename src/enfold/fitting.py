@@ -82,7 +82,7 @@ def fit(
         held_out = last_rows(len(data), len(unseen))
         config = config.with_settings({"holdout": len(unseen)})
     parts = _parts(data, held_out)
-    spec = _conditioned(data.spec.standardised(parts[0].x), data, config)
+    spec = _conditioned(data.spec.standardised(parts[0].x), parts[0].labels, config)
     folder = Path(out) if out else _new_folder(spec.sources[0], recipe)
     run, processes = _launched(Run(folder, config, spec, device, own))
     state = State(run.untrained(), config, processes, own.objective)
@@ -182,13 +182,13 @@ def _parts(data: Dataset, held_out: np.ndarray) -> tuple[Dataset, Dataset]:
     return data[training_rows(len(data), held_out)], data[held_out]
 
 
-def _conditioned(spec: Spec, data: Dataset, config: Config) -> Spec:
-    """Return the spec with the labels that a conditional model is told apart by."""
+def _conditioned(spec: Spec, labels: np.ndarray, config: Config) -> Spec:
+    """Return the spec with the labels that a conditional model is told apart by: those of the training rows."""
     if config.condition not in ("none", "label"):
         raise unknown("condition", config.condition, ("none", "label"))
     if config.condition == "none":
         return spec
-    found = class_labels(data.labels)
+    found = class_labels(labels)
     if found is None:
         raise InputError(
             "A conditional model takes labels that are classes, at most 50 whole numbers or names, and the data has "
