@@ -17,6 +17,7 @@ from enfold.rows import Examples, pieces
 DRAWS = 4  # of z for each example, in the mean distortion
 SHARED_DRAWS = 32  # of noise for all examples, in the bound of each; a power of two, for Sobol's balance
 VALUES_AT_ONCE = 2**20  # of decoded examples: bounds memory, and keeps what is computed with them in cache
+HIDDEN_VALUES = 256  # for which even a small example counts, as its decoder has wide layers
 
 
 def negative_elbo(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> dict[str, float]:
@@ -86,7 +87,7 @@ def log_likelihood(
         batch = torch.from_numpy(part).to(model.device)
         q, p = view.encode(batch), view.prior()
         count = 1 if isinstance(q, Code) else samples
-        step = at_once or max(1, VALUES_AT_ONCE // max(part.size, 1))
+        step = at_once or max(1, VALUES_AT_ONCE // (max(len(part), 1) * max(view.spec.size, HIDDEN_VALUES)))
         total = torch.full((len(part),), -math.inf, dtype=torch.float64)
         for start in range(0, count, step):
             # one draw after another, so that the noise does not depend on how many are taken at once
