@@ -20,8 +20,8 @@ VALUES_AT_ONCE = 2**20  # of decoded examples: bounds memory, and keeps what is 
 HIDDEN_VALUES = 256  # for which even a small example counts, as its decoder has wide layers
 
 
-def negative_elbo(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> dict[str, float]:
-    """Return the means over examples of −ELBO, distortion and rate, in nats:
+def bound_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> dict[str, np.ndarray]:
+    """Return −ELBO, distortion and rate of each example, (n,) in nats each, with 4 draws of z for each example:
 
         negative_elbo = distortion + rate ≥ −log p(x).
 
@@ -30,11 +30,6 @@ def negative_elbo(model: Autoencoder, x: Examples, condition: Tensor | None = No
         x: Raw examples, (n, *shape).
         condition: The class of each, (n,) integers, for a conditional model.
     """  # noqa: D400, D415 - the sentence ends in its formula
-    return {name: float(values.mean()) for name, values in bound_of_rows(model, x, condition).items()}
-
-
-def bound_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> dict[str, np.ndarray]:
-    """Return what `negative_elbo` is the mean of: for each name (n,), in nats, with 4 draws of z for each example."""
     _, distortion, rate = terms_of_rows(model, elbo, x, condition, DRAWS)  # a loss may have costs that are no nats
     return {"negative_elbo": distortion + rate, "distortion": distortion, "rate": rate}
 
