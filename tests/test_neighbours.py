@@ -101,6 +101,13 @@ def test_batches_have_a_neighbour_of_each_row(digits):
         np.testing.assert_array_equal(batch.near, digits.x[step[:, 1]])
 
 
+def test_equal_rows_are_equally_near():
+    """Also with so many columns that principal components are taken, of which there are none."""
+    spec = Spec((60,), tuple(Column(f"{i}", "real") for i in range(60)))
+    weights = dense(neighbour_graph(np.full((70, 60), 7, np.float32), spec, 5), 70)
+    assert set(weights[weights > 1e-9].round(9)) == {1.0}
+
+
 def test_a_graph_needs_enough_rows():
     with pytest.raises(InputError, match="neighbours=0"):
         neighbour_graph(np.zeros((5, 1), np.float32), LINE, 5)
