@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enfold import build, report
+from enfold import report
 from enfold.checkpoints import load_checkpoint, save_checkpoint
 from enfold.config import Config
 from enfold.data import Dataset, load, load_like
@@ -253,13 +252,12 @@ def _conclude(
     run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State, weights: dict[str, Tensor]
 ) -> None:
     save_weights(run, weights)
-    as_evaluated = partial(build.rows_to_evaluate, run.config, run.spec)
-    seen, unseen = (part.changed(as_evaluated) for part in parts)
+    seen, unseen = parts
     figures = evaluate(run.model, run.config, unseen, seen)
     metrics = {**figures, **_cost(state, run.config, len(seen)), "mistakes": mistakes(run.config)}
     write_json(run.folder / "metrics.json", metrics)
     rows = RECIPES[run.config.recipe].shown_rows if run.config.recipe in RECIPES else ()
-    shown = data[np.array(rows)].changed(as_evaluated) if rows and max(rows) < len(data) else None
+    shown = data[np.array(rows)] if rows and max(rows) < len(data) else None
     report.draw(run, run.model, unseen, seen, shown=shown)
     report.write_report(run)
 

@@ -80,7 +80,7 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
     Args:
         run: The run; it has its history.
         model: Its model.
-        held_out: Rows that the model has not seen.
+        held_out: Rows that the model has not seen; they are shown as evaluations take them.
         training: Rows that it was fitted to.
         shown: The rows to show as samples; without them, the first 64 of `training`.
 
@@ -88,7 +88,8 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
         InputError: The folder cannot be written to.
     """
     spec = replace(model.spec, classes=held_out.spec.classes)
-    shown = training[:SAMPLES] if shown is None else shown
+    as_evaluated = partial(build.rows_to_evaluate, run.config, spec)
+    held_out, shown = (each.changed(as_evaluated) for each in (held_out, shown or training[:SAMPLES]))
     means = encode_means(model, held_out.x, conditions(held_out.labels, spec))
     axes = latent.shown_axes(means)
     pictures = {
