@@ -191,12 +191,14 @@ def test_the_metrics_are_what_their_names_say(digits):
     assert knn_accuracy(means[:100], digits.labels[:100], means[100:], digits.labels[100:200]) == expected
 
 
-def test_rows_on_which_the_model_breaks_down_are_told_of():
+@pytest.mark.parametrize("objective", ["elbo", "autoencoder"])
+def test_rows_on_which_the_model_breaks_down_are_told_of(objective):
     x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     data = from_array(x)
     broken = replace(data, x=np.where(np.arange(3) == 1, np.float32(np.inf), x))
+    config = QUICK.with_settings({"objective": objective})
     with pytest.raises(InputError, match="NaN or infinity on these rows"):
-        evaluate(build.autoencoder(QUICK, data.spec), QUICK, broken)
+        evaluate(build.autoencoder(config, data.spec), config, broken)
 
 
 def test_a_bound_does_not_depend_on_the_rows_beside_it(digits):

@@ -150,8 +150,9 @@ def _bound(rows: Evaluation) -> dict[str, Figure]:
     model, x, config = rows.model, rows.data.x, rows.config
     if config.objective == "autoencoder":  # its posterior has no width that means anything
         distortion = terms_of_rows(model, build.objective(config), x, rows.condition)[1]
-        return {"negative_elbo": NOTHING, "distortion": _mean(distortion), "rate": NOTHING}
-    found = {name: _mean(each) for name, each in rows.bound.items()}
+        found = {"negative_elbo": NOTHING, "distortion": _mean(distortion), "rate": NOTHING}
+    else:
+        found = {name: _mean(each) for name, each in rows.bound.items()}
     if config.objective == "notebook":
         found["notebook_loss"] = _mean(terms_of_rows(model, build.objective(config), x, rows.condition)[0])
     _check_finite(found)
