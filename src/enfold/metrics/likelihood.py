@@ -11,7 +11,7 @@ from enfold.devices import seeded
 from enfold.distributions import Code, IntensityBernoulli, LogisticMixture, log_ratio, moved, rate
 from enfold.model import Autoencoder, chunks, evaluating, given_chunks, in_one
 from enfold.objectives import EVALUATION_SEED, Terms, elbo, terms_of_rows
-from enfold.objectives.bounds import log_likelihood as log_likelihood_given
+from enfold.objectives.bounds import log_likelihood_given
 from enfold.rows import Examples, pieces
 
 DRAWS = 4  # of z for each example, in the mean distortion
