@@ -83,5 +83,4 @@ def _weights(distances: np.ndarray) -> np.ndarray:
         is_low = np.exp(-beyond / sigma[:, None]).sum(1) < np.log2(distances.shape[1])
         low, high = np.where(is_low, sigma, low), np.where(is_low, high, sigma)
         sigma = np.where(np.isinf(high), sigma * 2, (low + high) / 2)
-        sigma = np.maximum(sigma, np.finfo(np.float64).tiny)
     return np.exp(-beyond / sigma[:, None])
