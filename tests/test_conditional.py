@@ -94,6 +94,14 @@ def test_rows_in_chunks_meet_their_own_classes(run, digits):
     np.testing.assert_allclose(whole[290:], alone, atol=1e-5)
 
 
+def test_a_class_that_training_never_saw_is_no_class(tmp_path, digits):
+    """A test set may have others: the model is told them as unknown, and offers none of them."""
+    seen, unseen = (digits[np.flatnonzero(each)] for each in (digits.labels < 9, digits.labels == 9))
+    run = enfold.fit(seen, test=unseen, condition="label", epochs=1, width=8, device="cpu", out=tmp_path / "run")
+    assert run.spec.conditions == tuple(map(float, range(9)))
+    assert set(conditions(unseen.labels, run.spec).tolist()) == {-1}
+
+
 def test_data_without_classes_is_refused(tmp_path, digits):
     with pytest.raises(InputError, match="condition=none"):
         enfold.fit(digits.x, condition="label", out=tmp_path / "run")

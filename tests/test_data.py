@@ -146,6 +146,8 @@ def test_a_tables_columns_are_found_by_name_when_a_model_reads_it_again(tmp_path
     assert load_like(spec, np.array([[3.0, 4.0]])).x.tolist() == [[3, 4]]
     with pytest.raises(InputError, match="'height' is in one of them alone"):
         load_like(spec, tmp_path / "c.csv")
+    with pytest.raises(InputError, match="column named 'kind'"):
+        load_like(spec, tmp_path / "b.csv", label="kind")
 
 
 def test_pixels_are_put_in_the_order_of_their_numbers(tmp_path):

@@ -124,6 +124,7 @@ BAD = [
     ("digits", {"posterior": "vq", "parts": 2, "latent_dim": 3}, "--latent-dim 2"),
     ("digits", {"corruption": "masking", "corruption_level": 1.5}, "corruption_level=0.25"),
     ("digits", {"neighbours": 5000}, "neighbours=0"),
+    ("digits", {"keep": "bets"}, "did you mean 'best'"),
     ("digits", {"posterior": "fulll"}, "did you mean 'full'"),
     ("digits", {"prior": "flow"}, "realnvp"),
     ("digits", {"objective": "elbow"}, "did you mean 'elbo'"),

@@ -87,6 +87,17 @@ def test_the_likelihood_does_not_depend_on_how_many_draws_are_decoded_at_once(li
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_the_likelihood_decodes_few_vectors_at_once_however_small_the_examples_are(linear_gaussian):
+    """A decoder's hidden layers are as wide for two values as for hundreds: 4,096 vectors take some megabytes."""
+    model, x, _ = linear_gaussian
+    seen = []
+    hook = model.decoder.register_forward_pre_hook(lambda module, given: seen.append(len(given[0])))
+    log_likelihood(model, x[:128], 100)
+    hook.remove()
+    assert sum(seen) == 128 * 100
+    assert max(seen) <= 2**12
+
+
 @pytest.mark.parametrize("posterior", ["fsq", "vq"])
 def test_the_likelihood_of_codes_is_their_bound(digits, posterior):
     model = build.autoencoder(Config(width=32, depth=1, posterior=posterior), digits.spec)

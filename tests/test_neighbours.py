@@ -9,10 +9,18 @@ from enfold import InputError, build, training
 from enfold.batches import Source
 from enfold.checkpoints import load_checkpoint, save_checkpoint
 from enfold.neighbours import _weights, neighbour_graph
+from enfold.objectives.neighbours import neighbour_loss
 from enfold.spec import Column, Spec
 from enfold.state import State
 
 LINE = Spec((1,), (Column("value", "real"),))
+
+
+class Spread(torch.nn.Module):
+    """Latent means that are the examples themselves."""
+
+    def forward(self, x):
+        return torch.distributions.Normal(x, torch.ones_like(x))
 
 
 def dense(graph, n):
@@ -93,9 +101,27 @@ def test_batches_have_a_neighbour_of_each_row(digits):
         np.testing.assert_array_equal(batch.near, digits.x[step[:, 1]])
 
 
+def test_equal_rows_are_equally_near():
+    """Also with so many columns that principal components are taken, of which there are none."""
+    spec = Spec((60,), tuple(Column(f"{i}", "real") for i in range(60)))
+    weights = dense(neighbour_graph(np.full((70, 60), 7, np.float32), spec, 5), 70)
+    assert set(weights[weights > 1e-9].round(9)) == {1.0}
+
+
 def test_a_graph_needs_enough_rows():
     with pytest.raises(InputError, match="neighbours=0"):
         neighbour_graph(np.zeros((5, 1), np.float32), LINE, 5)
+
+
+def test_near_points_are_near_in_half_precision_too(digits):
+    """Squared distances are differences of large numbers, of which bfloat16 would leave nothing."""
+    model = build.autoencoder(enfold.Config(), digits.spec)
+    model.encoder = Spread()
+    points = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
+    near = points + 0.01
+    exact = neighbour_loss(model, points, near)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(neighbour_loss(model, points, near), exact)
 
 
 def test_an_interrupted_training_with_neighbours_goes_on_to_the_same_weights(tmp_path, digits, monkeypatch):

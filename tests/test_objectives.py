@@ -13,7 +13,7 @@ from enfold.nets.heads import Normalise
 from enfold.nets.likelihoods import NormalValues
 from enfold.nets.posteriors import DiagonalNormal
 from enfold.objectives import Learner, elbo, importance_weighted, maximum_mean_discrepancy, mmd, total_correlation
-from enfold.objectives.bounds import log_likelihood
+from enfold.objectives.bounds import log_likelihood_given
 from enfold.objectives.neighbours import EXPONENT, STRETCH, UNIT, neighbour_loss
 from enfold.objectives.penalised import KERNEL_SCALES
 from enfold.objectives.terms import Task
@@ -94,7 +94,7 @@ def test_the_doubly_reparameterised_gradient_is_that_of_the_bound(linear, beta):
     def plain(model, x):
         q = model.encode(x)
         z = q.rsample(torch.Size([5]))
-        log_w = log_likelihood(model, x, z) - beta * log_ratio(q, model.prior(), z)
+        log_w = log_likelihood_given(model, x, z) - beta * log_ratio(q, model.prior(), z)
         return -(log_w.logsumexp(0) - math.log(5))
 
     def gradients(loss_of, times=40, rows=1000):

@@ -151,6 +151,17 @@ def test_the_samples_are_those_that_are_to_be_shown(make_run):
     assert sizes[0] != sizes[1]  # eight columns, and two
 
 
+def test_pictures_show_rows_as_they_are_evaluated(make_run):
+    """Grey rows and the same rows made binary before give the same pictures, to the byte."""
+    config = SMALL.with_settings({"binarize": "static"})
+    run, data, model = make_run(config, GREY), dataset(GREY), build.autoencoder(config, GREY)
+    pictures = []
+    for rows in (data, data.changed(lambda x: build.rows_to_evaluate(config, GREY, x))):
+        report.draw(run, model, rows, rows)
+        pictures.append({path.name: path.read_bytes() for path in (run.folder / "figures").iterdir()})
+    assert pictures[0] == pictures[1]
+
+
 def test_the_page_asks_for_nothing_outside_itself(digits_run):
     text = report.write_report(digits_run).read_text("utf-8")
     page = Page(text)

@@ -1,4 +1,5 @@
 import json
+import math
 import shutil
 
 import numpy as np
@@ -179,6 +180,9 @@ def read_all(run):
         ("spec.json", {"classes": [1]}),
         ("spec.json", {"columns": [{"name": "pixel", "kind": "intensity", "offset": None, "scale": 16}]}),
         ("spec.json", {"columns": [{"name": "pixel", "kind": "intensity", "offset": 0, "scale": 0}]}),
+        ("spec.json", {"conditions": [3, 1]}),
+        ("spec.json", {"conditions": [0, math.nan]}),
+        ("spec.json", {"classes": ["a"], "conditions": [1]}),
         ("metrics.json", {"negative_elbo": "low"}),
         ("metrics.json", {"mistakes": None}),
         ("metrics.json", {"nmi": "high"}),

@@ -11,10 +11,10 @@ from enfold.devices import autocast_dtype
 from enfold.metrics import evaluate
 from enfold.metrics.embedding import knn_accuracy
 from enfold.metrics.information import active_units
-from enfold.metrics.likelihood import log_likelihood_bounds, negative_elbo
+from enfold.metrics.likelihood import bound_of_rows, log_likelihood_bounds
 from enfold.metrics.reconstruction import reconstruction_mse
 from enfold.model import decode_means, encode_means
-from enfold.objectives import Learner, mean_losses
+from enfold.objectives import Learner, Losses, terms_of_rows
 from enfold.state import State
 from enfold.training import epochs_for
 
@@ -28,6 +28,10 @@ def fitted(data, config, disturb=False):
             torch.manual_seed(np.random.default_rng().integers(2**31))
             torch.rand(3)
     return model
+
+
+def mean_losses(model, objective, x):
+    return Losses(*terms_of_rows(model, objective, x).mean(1).tolist())
 
 
 def same(a, b):
@@ -177,7 +181,7 @@ def test_the_metrics_are_what_their_names_say(digits):
     model = fitted(digits, QUICK)
     x = digits.x[:200]
     means = encode_means(model, x)
-    figures = negative_elbo(model, x)
+    figures = {name: each.mean() for name, each in bound_of_rows(model, x).items()}
     assert figures["negative_elbo"] == pytest.approx(figures["distortion"] + figures["rate"], rel=1e-6)
     assert -log_likelihood_bounds(model, x).mean() == pytest.approx(figures["negative_elbo"], rel=0.01)
     error = (decode_means(model, means) - x) / 16
@@ -187,12 +191,14 @@ def test_the_metrics_are_what_their_names_say(digits):
     assert knn_accuracy(means[:100], digits.labels[:100], means[100:], digits.labels[100:200]) == expected
 
 
-def test_rows_on_which_the_model_breaks_down_are_told_of():
+@pytest.mark.parametrize("objective", ["elbo", "autoencoder"])
+def test_rows_on_which_the_model_breaks_down_are_told_of(objective):
     x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     data = from_array(x)
     broken = replace(data, x=np.where(np.arange(3) == 1, np.float32(np.inf), x))
+    config = QUICK.with_settings({"objective": objective})
     with pytest.raises(InputError, match="NaN or infinity on these rows"):
-        evaluate(build.autoencoder(QUICK, data.spec), QUICK, broken)
+        evaluate(build.autoencoder(config, data.spec), config, broken)
 
 
 def test_a_bound_does_not_depend_on_the_rows_beside_it(digits):

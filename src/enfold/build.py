@@ -135,7 +135,9 @@ def _weight(config: Config) -> dict[str, float]:
 
 
 def _check(config: Config) -> None:
-    """Raise an InputError for settings that do not go together."""
+    """Raise an InputError for settings that do not go together, or that nothing but training would look at."""
+    if config.keep not in ("last", "best"):
+        raise unknown("keep", config.keep, ("last", "best"))
     for name, values, other, allowed, why in DEMANDS:
         value, has = getattr(config, name), getattr(config, other)
         if value in values and has not in allowed:

@@ -23,7 +23,22 @@ FLAT_LOGIT = 0.05  # below it, series to the second power are exact in float32
 CODE_LOG_PROB_TOLERANCE = 1e-4  # how far a vector may be from a code to count as that code
 
 
-class IntensityBernoulli(Distribution):
+class _Intensities(Distribution):
+    """Intensities in 0…`scale`, with a logit for each."""
+
+    arg_constraints = {"logits": constraints.real}  # noqa: RUF012  # pyright: ignore
+    has_rsample = False
+
+    def __init__(self, logits: Tensor, scale: float = 1.0):
+        self.logits, self.scale = logits, scale
+        super().__init__(logits.shape, validate_args=False)
+
+    def _log_bernoulli(self, value: Tensor) -> Tensor:
+        chance = value.to(self.logits.dtype) / self.scale
+        return chance * self.logits + F.logsigmoid(-self.logits)
+
+
+class IntensityBernoulli(_Intensities):
     """Binary pixels that are seen as grey: an intensity x in 0…`scale` says how often its pixel is on.
 
     With b ~ Bernoulli(x / scale), the log-probability is the mean over b of the binary pixel's:
@@ -39,13 +54,6 @@ class IntensityBernoulli(Distribution):
         scale: The intensity that stands for "always on".
     """
 
-    arg_constraints = {"logits": constraints.real}  # noqa: RUF012  # pyright: ignore
-    has_rsample = False
-
-    def __init__(self, logits: Tensor, scale: float = 1.0):
-        self.logits, self.scale = logits, scale
-        super().__init__(logits.shape, validate_args=False)
-
     @property
     def mean(self) -> Tensor:
         """The expected intensity, in raw units."""
@@ -59,15 +67,14 @@ class IntensityBernoulli(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-probability of each value, in nats, with the shape of `logits`."""
-        chance = value.to(self.logits.dtype) / self.scale
-        return chance * self.logits + F.logsigmoid(-self.logits)
+        return self._log_bernoulli(value)
 
     def sample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
         """Return binary pixels, 0 or `scale`."""
         return Bernoulli(logits=self.logits, validate_args=False).sample(sample_shape) * self.scale
 
 
-class ContinuousIntensity(Distribution):
+class ContinuousIntensity(_Intensities):
     """Grey values as densities: x / scale follows a continuous Bernoulli distribution on 0…1.
 
     Its density is that of Loaiza-Ganem & Cunningham 2019, "The continuous Bernoulli: fixing a pervasive error in
@@ -78,13 +85,6 @@ class ContinuousIntensity(Distribution):
         scale: The largest intensity.
     """
 
-    arg_constraints = {"logits": constraints.real}  # noqa: RUF012  # pyright: ignore
-    has_rsample = False
-
-    def __init__(self, logits: Tensor, scale: float = 1.0):
-        self.logits, self.scale = logits, scale
-        super().__init__(logits.shape, validate_args=False)
-
     @property
     def mean(self) -> Tensor:
         """The expected intensity, in raw units: σ(l) / (2 σ(l) − 1) − 1 / l."""
@@ -94,13 +94,10 @@ class ContinuousIntensity(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density of each value, in nats, with the shape of `logits`."""
-        chance = value.to(self.logits.dtype) / self.scale
-        logits, chance = torch.broadcast_tensors(self.logits, chance)
-        bernoulli = -F.binary_cross_entropy_with_logits(logits, chance, reduction="none")
         # log C = log(l / tanh(l / 2)) of the logits, where torch's own formula of probabilities saturates at |l| = 16
         exact = (self._far / torch.tanh(self._far / 2)).log()
         constant = torch.where(self._is_flat, math.log(2) + self.logits.square() / 12, exact)
-        return bernoulli + constant - math.log(self.scale)
+        return self._log_bernoulli(value) + constant - math.log(self.scale)
 
     def sample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
         """Return intensities in 0…`scale`."""

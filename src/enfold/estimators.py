@@ -152,7 +152,7 @@ class VAE(_Estimator):
 
     Args:
         n_components: How many latent dimensions.
-        recipe: The name of the settings to start from: "default" or "notebook".
+        recipe: The name of the settings to start from: "default", "neighbours" or "notebook".
         beta: The rate's weight in the loss; None: the recipe's.
         epochs: Passes over the data; None: the recipe's.
         batch_size: Examples in a step; None: the recipe's.

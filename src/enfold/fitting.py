@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enfold import build, report
+from enfold import report
 from enfold.checkpoints import load_checkpoint, save_checkpoint
 from enfold.config import Config
 from enfold.data import Dataset, load, load_like
@@ -82,7 +81,7 @@ def fit(
         held_out = last_rows(len(data), len(unseen))
         config = config.with_settings({"holdout": len(unseen)})
     parts = _parts(data, held_out)
-    spec = _conditioned(data.spec.standardised(parts[0].x), data, config)
+    spec = _conditioned(data.spec.standardised(parts[0].x), parts[0].labels, config)
     folder = Path(out) if out else _new_folder(spec.sources[0], recipe)
     run, processes = _launched(Run(folder, config, spec, device, own))
     state = State(run.untrained(), config, processes, own.objective)
@@ -182,13 +181,13 @@ def _parts(data: Dataset, held_out: np.ndarray) -> tuple[Dataset, Dataset]:
     return data[training_rows(len(data), held_out)], data[held_out]
 
 
-def _conditioned(spec: Spec, data: Dataset, config: Config) -> Spec:
-    """Return the spec with the labels that a conditional model is told apart by."""
+def _conditioned(spec: Spec, labels: np.ndarray, config: Config) -> Spec:
+    """Return the spec with the labels that a conditional model is told apart by: those of the training rows."""
     if config.condition not in ("none", "label"):
         raise unknown("condition", config.condition, ("none", "label"))
     if config.condition == "none":
         return spec
-    found = class_labels(data.labels)
+    found = class_labels(labels)
     if found is None:
         raise InputError(
             "A conditional model takes labels that are classes, at most 50 whole numbers or names, and the data has "
@@ -253,13 +252,12 @@ def _conclude(
     run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State, weights: dict[str, Tensor]
 ) -> None:
     save_weights(run, weights)
-    as_evaluated = partial(build.rows_to_evaluate, run.config, run.spec)
-    seen, unseen = (part.changed(as_evaluated) for part in parts)
+    seen, unseen = parts
     figures = evaluate(run.model, run.config, unseen, seen)
     metrics = {**figures, **_cost(state, run.config, len(seen)), "mistakes": mistakes(run.config)}
     write_json(run.folder / "metrics.json", metrics)
     rows = RECIPES[run.config.recipe].shown_rows if run.config.recipe in RECIPES else ()
-    shown = data[np.array(rows)].changed(as_evaluated) if rows and max(rows) < len(data) else None
+    shown = data[np.array(rows)] if rows and max(rows) < len(data) else None
     report.draw(run, run.model, unseen, seen, shown=shown)
     report.write_report(run)
 

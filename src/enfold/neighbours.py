@@ -64,7 +64,8 @@ def neighbour_graph(x: Examples, spec: Spec, neighbours: int, seed: int = 0) -> 
         )
     points = ((np.asarray(x, np.float32) - spec.offset) / spec.scale).reshape(len(x), -1)
     if points.shape[1] > COMPONENTS:
-        points = PCA(min(COMPONENTS, len(points)), random_state=seed).fit_transform(points)
+        with np.errstate(invalid="ignore"):  # of equal rows no component has a share of the variance
+            points = PCA(min(COMPONENTS, len(points)), random_state=seed).fit_transform(points)
     distances, ends = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(points).kneighbors()
     weights = _weights(distances)
     begins = np.arange(0, ends.size + 1, neighbours)
@@ -82,5 +83,4 @@ def _weights(distances: np.ndarray) -> np.ndarray:
         is_low = np.exp(-beyond / sigma[:, None]).sum(1) < np.log2(distances.shape[1])
         low, high = np.where(is_low, sigma, low), np.where(is_low, high, sigma)
         sigma = np.where(np.isinf(high), sigma * 2, (low + high) / 2)
-        sigma = np.maximum(sigma, np.finfo(np.float64).tiny)
     return np.exp(-beyond / sigma[:, None])

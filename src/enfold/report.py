@@ -32,7 +32,6 @@ TITLES = {"array": "Data from an array", "mnist": "MNIST", "digits": "Digits"}
 SAMPLES = 64
 SAMPLES_OF_A_CLASS, SHOWN_CLASSES = 10, 20  # of a conditional model, at most
 REBUILT = 500  # held-out rows, at most
-CODES = ("fsq", "vq")
 OF_THE_MODEL = (
     *("network", "posterior", "prior", "likelihood", "objective", "beta", "rate_warm_up", "free_bits", "corruption"),
     *("binarize", "condition", "neighbours"),
@@ -81,7 +80,7 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
     Args:
         run: The run; it has its history.
         model: Its model.
-        held_out: Rows that the model has not seen.
+        held_out: Rows that the model has not seen; they are shown as evaluations take them.
         training: Rows that it was fitted to.
         shown: The rows to show as samples; without them, the first 64 of `training`.
 
@@ -89,7 +88,8 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
         InputError: The folder cannot be written to.
     """
     spec = replace(model.spec, classes=held_out.spec.classes)
-    shown = training[:SAMPLES] if shown is None else shown
+    as_evaluated = partial(build.rows_to_evaluate, run.config, spec)
+    held_out, shown = (each.changed(as_evaluated) for each in (held_out, shown or training[:SAMPLES]))
     means = encode_means(model, held_out.x, conditions(held_out.labels, spec))
     axes = latent.shown_axes(means)
     pictures = {
@@ -152,7 +152,7 @@ def write_report(run: Run) -> Path:
         spec=run.spec,
         metrics=metrics,
         summary=_summary(run.config),
-        has_codes=run.config.posterior in CODES,
+        has_codes=run.config.posterior in build.CODES,
         key_figures=_key_figures(run, metrics, len(history)),
         mistakes=metrics["mistakes"],
         pictures={name: _data_uri(_picture(run, name)) for name in PICTURES},

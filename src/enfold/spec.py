@@ -143,7 +143,8 @@ class Spec:
             "columns": len(self.columns) in (1, self.size),
             "kinds": all(each.kind in get_args(Kind) for each in self.columns),
             "scales": all(0 < each.scale < np.inf and np.isfinite(each.offset) for each in self.columns),
-            "conditions": all(isinstance(label, float) for label in self.conditions),
+            "conditions": all(np.isfinite(self.conditions)) and list(self.conditions) == sorted({*self.conditions}),
+            "classes": not self.classes or all(label in range(len(self.classes)) for label in self.conditions),
             "names": bool(self.sources) and all(isinstance(name, str) for name in names),
         }
         for what, is_fine in checks.items():

@@ -99,7 +99,7 @@ def fit(
     if test and not source:
         raise InputError("Name a source to train on before --test, as in: enfold fit mnist-train --test mnist-test")
     data = load(*source, label=label, image_shape=_shape(image_shape))
-    unseen = load_like(data.spec, *test, label=label) if test else None
+    unseen = load_like(data.spec, *test) if test else None
     run = fit_run(data, test=unseen, recipe=recipe, out=out, device=device, watch=watch, **settings)
     if leads():
         say(json, _values(run), f"{_overview(run)}\n\nReport: {run.folder / 'report.html'}")

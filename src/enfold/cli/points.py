@@ -210,12 +210,13 @@ def _sampler(run: "Run", kind: str, place: int | None) -> "Distribution":
     Raises:
         InputError: The kind is unknown, the model has no such, or the training data cannot be read again.
     """
+    from enfold.build import CODES
     from enfold.fitting import split_again
     from enfold.latent import SAMPLERS, sampler
     from enfold.model import conditions
 
     is_plain = run.config.objective == "autoencoder"
-    if kind == "prior" and is_plain and run.config.posterior not in ("fsq", "vq"):
+    if kind == "prior" and is_plain and run.config.posterior not in CODES:
         raise InputError("A plain autoencoder has no prior to draw from. Choose --sampler mixture or --sampler flow.")
     if kind not in SAMPLERS[1:]:
         return sampler(run.model, kind)

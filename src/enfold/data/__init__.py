@@ -54,8 +54,7 @@ def load(
             raise InputError("Labels can be given for a single array. Files have theirs in a column or beside them.")
         return from_array(sources[0], labels=labels, image_shape=image_shape)
     parts = [part for source in sources or ("mnist",) for part in _read(source, label, image_shape)]
-    if label is not None and not any(part.spec.label == label for part in parts):
-        raise InputError(f"No source has a column named '{label}'. Check the label column's name in the header.")
+    _check_label(parts, label)
     return gathered(join(parts))
 
 
@@ -70,10 +69,11 @@ def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
         label: The label column's name, if it is neither the one that the spec has nor a usual one.
 
     Raises:
-        InputError: A source cannot be read or its examples do not fit the spec.
+        InputError: A source cannot be read, its examples do not fit the spec, or there is no such column.
     """
     shape = spec.shape if spec.is_image else None
     parts = [part for source in sources for part in _read(source, label or spec.label or None, shape)]
+    _check_label(parts, label)
     data = gathered(join([_fitting(part, spec) for part in parts]))
     new = [name for name in data.spec.classes if name not in spec.classes]
     classes = (*spec.classes, *new) if data.spec.classes else ()
@@ -100,6 +100,11 @@ def _read(source: Any, label: str | None, image_shape: Sequence[int] | None) -> 
         data = join([_read_file(file, label, image_shape) for file in files])
         return [replace(data, spec=replace(data.spec, sources=(str(path),)))]
     return [_read_file(path, label, image_shape)]
+
+
+def _check_label(parts: Sequence[Dataset], label: str | None) -> None:
+    if label is not None and not any(part.spec.label == label for part in parts):
+        raise InputError(f"No source has a column named '{label}'. Check the label column's name in the header.")
 
 
 def _fitting(part: Dataset, spec: Spec) -> Dataset:

@@ -59,10 +59,10 @@ def manifold(
     """
     with torch.inference_mode():
         prior = model.prior()
-        steps, middle = _quantiles(prior, np.linspace(*GRID_QUANTILES, side)), _quantiles(prior, np.array([0.5]))
-    horizontal, *rest = (_distinct(prior, steps[:, axis]) for axis in axes)
-    vertical = rest[0] if rest else middle[:, axes[0]]
-    z = np.tile(middle[0], (len(vertical), len(horizontal), 1))
+        middle, *steps = _quantiles(prior, np.array([0.5, *np.linspace(*GRID_QUANTILES, side)]), model.device)
+    horizontal, *rest = (_distinct(prior, np.stack(steps)[:, axis]) for axis in axes)
+    vertical = rest[0] if rest else middle[[axes[0]]]
+    z = np.tile(middle, (len(vertical), len(horizontal), 1))
     z[..., axes[0]] = horizontal[None, :]
     if rest:
         z[..., axes[1]] = vertical[:, None]
@@ -72,12 +72,12 @@ def manifold(
     return Manifold(x.reshape(shape), horizontal, vertical, tuple(axes))
 
 
-def _quantiles(prior: Distribution, probability: np.ndarray) -> np.ndarray:
+def _quantiles(prior: Distribution, probability: np.ndarray, device: torch.device) -> np.ndarray:
     """Return the quantiles of each coordinate, (probabilities, latent_dim) float32."""
     if isinstance(prior, Independent) and isinstance(prior.base_dist, Normal):
         standard = torch.special.ndtri(torch.from_numpy(probability)).float().numpy()[:, None]
         return standard * prior.base_dist.scale.cpu().numpy() + prior.base_dist.loc.cpu().numpy()
-    drawn = draws(prior, QUANTILE_DRAWS)
+    drawn = draws(prior, QUANTILE_DRAWS, device=device)
     return np.quantile(drawn, probability, axis=0, method="inverted_cdf")  # values that the prior does have
 
 

@@ -158,11 +158,14 @@ def tempered(p: Distribution, temperature: float) -> Distribution:
         temperature: Above 0; 1 changes nothing.
 
     Raises:
-        InputError: The distribution has no deviations, as a prior of equally likely codes.
+        InputError: The distribution has no deviations, as one of equally likely codes, or is of a kind of your own.
     """
     if temperature == 1:
         return p
-    raise InputError("Equally likely codes have no spread. Leave the temperature at 1, or choose another sampler.")
+    raise InputError(
+        f"A {type(p).__name__} has no spread that is known here; equally likely codes have "
+        "none. Leave the temperature at 1, or choose another sampler."
+    )
 
 
 @tempered.register

@@ -78,7 +78,7 @@ def evaluate(
         model: The model.
         config: The settings with which it was fitted; `binarize` says whether the rows are binarised.
         data: The rows.
-        known: Training rows, to learn classes from; the first 20,000 labelled ones are used.
+        known: Training rows, to learn classes from; at most 20,000 labelled ones are used, drawn from a fixed seed.
         samples: Draws of z for each row in the importance-weighted log-likelihood; 0: it is not estimated.
 
     Returns:
@@ -124,7 +124,7 @@ def _prepared(data: Dataset, config: Config, spec: Spec) -> Dataset:
 
 def _reference(rows: Evaluation, known: Dataset) -> Evaluation | None:
     """Return the training rows to learn classes from, if both they and the rows have classes of one kind."""
-    labelled = known[np.flatnonzero(known.labelled)[:KNN_ROWS]]
+    labelled = known[_labelled(known, KNN_ROWS)]
     are_classes = class_labels(labelled.labels) is not None and class_labels(rows.data.labels) is not None
     if not are_classes or bool(known.spec.classes) != bool(rows.data.spec.classes):
         return None
@@ -136,6 +136,12 @@ def _drawn(n: int, at_most: int) -> np.ndarray:
     return np.sort(np.random.default_rng(EVALUATION_SEED).permutation(n)[:at_most])
 
 
+def _labelled(data: Dataset, at_most: int) -> np.ndarray:
+    """Return the numbers of some of the rows that have a label."""
+    rows = np.flatnonzero(data.labelled)
+    return rows[_drawn(len(rows), at_most)]
+
+
 def _mean(values: np.ndarray) -> Figure:
     return Figure(float(values.mean()), mean_error(values))
 
@@ -144,8 +150,9 @@ def _bound(rows: Evaluation) -> dict[str, Figure]:
     model, x, config = rows.model, rows.data.x, rows.config
     if config.objective == "autoencoder":  # its posterior has no width that means anything
         distortion = terms_of_rows(model, build.objective(config), x, rows.condition)[1]
-        return {"negative_elbo": NOTHING, "distortion": _mean(distortion), "rate": NOTHING}
-    found = {name: _mean(each) for name, each in rows.bound.items()}
+        found = {"negative_elbo": NOTHING, "distortion": _mean(distortion), "rate": NOTHING}
+    else:
+        found = {name: _mean(each) for name, each in rows.bound.items()}
     if config.objective == "notebook":
         found["notebook_loss"] = _mean(terms_of_rows(model, build.objective(config), x, rows.condition)[0])
     _check_finite(found)
@@ -228,7 +235,6 @@ def _clustering(rows: Evaluation) -> dict[str, Figure]:
     classes = class_labels(rows.data.labels)
     if classes is None or len(classes) < 2:
         return dict.fromkeys(scores, NOTHING)
-    labelled = np.flatnonzero(rows.data.labelled)
-    some = labelled[_drawn(len(labelled), CLUSTERED_ROWS)]
+    some = _labelled(rows.data, CLUSTERED_ROWS)
     counts = clustering.counts_of(clustering.clusters(rows.means[some], len(classes)), rows.data.labels[some])
     return {name: Figure(score(counts), bootstrap_error(score, counts)) for name, score in scores.items()}

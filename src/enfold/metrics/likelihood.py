@@ -11,16 +11,17 @@ from enfold.devices import seeded
 from enfold.distributions import Code, IntensityBernoulli, LogisticMixture, log_ratio, moved, rate
 from enfold.model import Autoencoder, chunks, evaluating, given_chunks, in_one
 from enfold.objectives import EVALUATION_SEED, Terms, elbo, terms_of_rows
-from enfold.objectives.bounds import log_likelihood as log_likelihood_given
+from enfold.objectives.bounds import log_likelihood_given
 from enfold.rows import Examples, pieces
 
 DRAWS = 4  # of z for each example, in the mean distortion
 SHARED_DRAWS = 32  # of noise for all examples, in the bound of each; a power of two, for Sobol's balance
 VALUES_AT_ONCE = 2**20  # of decoded examples: bounds memory, and keeps what is computed with them in cache
+HIDDEN_VALUES = 256  # for which even a small example counts, as its decoder has wide layers
 
 
-def negative_elbo(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> dict[str, float]:
-    """Return the means over examples of −ELBO, distortion and rate, in nats:
+def bound_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> dict[str, np.ndarray]:
+    """Return −ELBO, distortion and rate of each example, (n,) in nats each, with 4 draws of z for each example:
 
         negative_elbo = distortion + rate ≥ −log p(x).
 
@@ -29,11 +30,6 @@ def negative_elbo(model: Autoencoder, x: Examples, condition: Tensor | None = No
         x: Raw examples, (n, *shape).
         condition: The class of each, (n,) integers, for a conditional model.
     """  # noqa: D400, D415 - the sentence ends in its formula
-    return {name: float(values.mean()) for name, values in bound_of_rows(model, x, condition).items()}
-
-
-def bound_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> dict[str, np.ndarray]:
-    """Return what `negative_elbo` is the mean of: for each name (n,), in nats, with 4 draws of z for each example."""
     _, distortion, rate = terms_of_rows(model, elbo, x, condition, DRAWS)  # a loss may have costs that are no nats
     return {"negative_elbo": distortion + rate, "distortion": distortion, "rate": rate}
 
@@ -86,7 +82,7 @@ def log_likelihood(
         batch = torch.from_numpy(part).to(model.device)
         q, p = view.encode(batch), view.prior()
         count = 1 if isinstance(q, Code) else samples
-        step = at_once or max(1, VALUES_AT_ONCE // max(part.size, 1))
+        step = at_once or max(1, VALUES_AT_ONCE // (max(len(part), 1) * max(view.spec.size, HIDDEN_VALUES)))
         total = torch.full((len(part),), -math.inf, dtype=torch.float64)
         for start in range(0, count, step):
             # one draw after another, so that the noise does not depend on how many are taken at once

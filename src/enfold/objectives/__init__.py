@@ -13,7 +13,6 @@ from enfold.objectives.terms import (
     Losses,
     Objective,
     Terms,
-    mean_losses,
     terms_of_rows,
 )
 
@@ -27,7 +26,6 @@ __all__ = [
     "elbo",
     "importance_weighted",
     "maximum_mean_discrepancy",
-    "mean_losses",
     "mmd",
     "notebook",
     "terms_of_rows",

@@ -51,7 +51,7 @@ def importance_weighted(model: Autoencoder, x: Tensor, beta: float = 1.0, *, sam
     """  # noqa: D400, D415 - the sentence ends in its formula
     q = model.encode(x)
     z = q.rsample((samples,))  # (K, B, latent_dim)
-    distortion = -log_likelihood(model, x, z)  # (K, B)
+    distortion = -log_likelihood_given(model, x, z)  # (K, B)
     rate = log_ratio(detached(q), model.prior(), z)
     log_w = -distortion - beta * rate
     share = log_w.detach().softmax(0)
@@ -62,7 +62,7 @@ def importance_weighted(model: Autoencoder, x: Tensor, beta: float = 1.0, *, sam
     return Terms(loss, distortion.mean(0), rate.mean(0))
 
 
-def log_likelihood(model: Autoencoder, x: Tensor, z: Tensor) -> Tensor:
+def log_likelihood_given(model: Autoencoder, x: Tensor, z: Tensor) -> Tensor:
     """Return log p(x|z), in nats, for several draws of z for each example.
 
     Args:

@@ -29,7 +29,8 @@ def neighbour_loss(model: Autoencoder, x: Tensor, near: Tensor) -> Tensor:
         near: A neighbour of each, (B, *shape).
     """  # noqa: D400, D415 - the sentence ends in its formula
     a, b = (model.encode(torch.cat([x, near])).mean / UNIT).chunk(2)
-    squared = a.square().sum(1, keepdim=True) + b.square().sum(1) - 2 * a @ b.T  # (B, B)
+    with torch.autocast(a.device.type, enabled=False):  # bfloat16 leaves no digits of such a difference
+        squared = a.square().sum(1, keepdim=True) + b.square().sum(1) - 2 * a @ b.T  # (B, B)
     log_odds = EXPONENT * squared.clamp(min=NEAREST).log() + math.log(STRETCH)  # log((1 − s) / s)
     attraction, repulsion = F.softplus(log_odds.diagonal()), F.softplus(-log_odds)
     return attraction + REPULSION / max(len(a) - 1, 1) * (repulsion.sum(1) - repulsion.diagonal())

@@ -94,11 +94,6 @@ class Learner(nn.Module):
         return terms._replace(loss=terms.loss + self.task.neighbour_weight * neighbour_loss(self.model, x, near))
 
 
-def mean_losses(model: Autoencoder, objective: Callable[[Autoencoder, Tensor], Terms], x: Examples) -> Losses:
-    """Return the mean terms over all rows; see `terms_of_rows`."""
-    return Losses(*terms_of_rows(model, objective, x).mean(1).tolist())
-
-
 def terms_of_rows(
     model: Autoencoder,
     objective: Callable[[Autoencoder, Tensor], Terms],
