@@ -137,6 +137,7 @@ def given_chunks(
     model: Autoencoder, x: Examples, condition: Tensor | None
 ) -> Iterator[tuple[Autoencoder, np.ndarray]]:
     """Yield the rows in order, a bounded number at once, each time with the model given their classes, (n,)."""
+    assert condition is None or len(condition) == len(x), "expected a class for each row"
     parts = repeat(None) if condition is None else condition.to(model.device).split(ROWS_AT_ONCE)
     for part, classes in zip(chunks(x), parts, strict=False):
         yield model.given(classes), part
