@@ -78,7 +78,7 @@ LINES = {
         known="the notebook in Keras: 147.2, 138.1, 0.757, 540 s",
     ),
     "map": Line(
-        "two dimensions, β = 1, in four and a half minutes",
+        "two dimensions, β = 1, within five minutes",
         {"minutes": 4.5},
         bounds={"negative_elbo": (136.5, 132), "knn_accuracy": (0.83, 0.88), "seconds": (300, None)},
         known="Davidson 2018, a perceptron: 137.1; the notebook: 147.2 and 0.757",
@@ -183,7 +183,7 @@ def table(name, line, result):
         f"{key} = {value}" for key, value in next(iter(seeds.values()))["settings"].items() if key != "seed"
     )
     known = f" Known: {line.known}." if line.known else ""
-    return f"### {name}: {line.what}\n\n{settings or 'The recipe as it is.'}.{known}\n\n{body}\n\n{about}\n"
+    return f"### {name}: {line.what}\n\n{settings or 'The recipe as it is'}.{known}\n\n{body}\n\n{about}\n"
 
 
 def verdict(figure, bound, values):
@@ -203,7 +203,8 @@ def page(results):
     return f"""# How good the models are
 
 On rows that the training has not seen, with every seed that was run. Written by `make quality` from `quality.json`.
-Figures are in nats per example unless they are shares. Seconds are of training.
+Figures are in nats per example unless they are shares. Seconds are of training; other work shared the machine at times,
+which trainings by the clock have paid for in epochs.
 
 ## Maps
 
