@@ -203,8 +203,8 @@ def page(results):
     return f"""# How good the models are
 
 On rows that the training has not seen, with every seed that was run. Written by `make quality` from `quality.json`.
-Figures are in nats per example unless they are shares. Seconds are of training; other work shared the machine at times,
-which trainings by the clock have paid for in epochs.
+Figures are in nats per example unless they are shares. Seconds are of training; other work shared the machine at
+times, which trainings by the clock have paid for in epochs.
 
 ## Maps
 
