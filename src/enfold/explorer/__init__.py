@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from enfold.explorer.page import one_file
-from enfold.explorer.payload import payload
+from enfold.explorer.payload import prepare
 from enfold.explorer.server import serving
 from enfold.files import write
 from enfold.run import Run
@@ -42,7 +42,7 @@ def serve(
         >>> serve(enfold.open("runs/digits"))  # doctest: +SKIP
         http://127.0.0.1:36963/
     """
-    with serving(payload(run, *sources, rows=rows), port) as address:
+    with serving(prepare(run, *sources, rows=rows), port) as address:
         announce(address)
         if browser:
             webbrowser.open(address)
@@ -70,7 +70,7 @@ def share(run: Run, *sources: Any, out: str | Path, rows: int | None = None) -> 
         >>> share(enfold.open("runs/digits"), out="digits.html")  # doctest: +SKIP
         PosixPath('digits.html')
     """
-    return write(out, one_file(payload(run, *sources, rows=rows)))
+    return write(out, one_file(prepare(run, *sources, rows=rows)))
 
 
-__all__ = ["one_file", "payload", "serve", "serving", "share"]
+__all__ = ["one_file", "prepare", "serve", "serving", "share"]

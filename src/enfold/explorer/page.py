@@ -1,12 +1,15 @@
-"""The page with everything in it, as one file that works from disk."""
+"""The built page: as files to serve, or as one that works from disk, with everything in it."""
 
 import base64
 import gzip
 import hashlib
 import re
+from pathlib import Path
 
-from enfold.explorer.payload import STATIC, Files
+from enfold.explorer.payload import Files
 
+STATIC = Path(__file__).parent / "static"  # built from web/ by `make web`
+RUNTIME = "runtime.wasm"  # what computes ONNX in the browser
 SCRIPT = re.compile(r'<script type="module"[^>]* src="\./page\.js"></script>')
 STYLE = re.compile(r'<link rel="stylesheet"[^>]* href="\./page\.css">')
 POLICY = (
@@ -15,13 +18,23 @@ POLICY = (
 )
 
 
+def paths(files: Files) -> Files:
+    """Return all that the server has to offer, by path without the first slash.
+
+    Args:
+        files: What `prepare` returns.
+    """
+    page = {path: (STATIC / (path or "index.html")).read_bytes() for path in ("", "page.js", "page.css")}
+    return {**page, **{f"data/{name}": content for name, content in _with_runtime(files).items()}}
+
+
 def one_file(files: Files) -> bytes:
     """Return the page with its script, its style and the files that it reads inside.
 
     A policy in it lets the browser run this script alone, and load nothing from anywhere.
 
     Args:
-        files: What `payload` returns.
+        files: What `prepare` returns.
     """
     html, script, style = ((STATIC / name).read_text("utf-8") for name in ("index.html", "page.js", "page.css"))
     script = script.replace("</script", "\\x3c/script").replace("<!--", "\\x3c!--")  # both would end or hide it
@@ -29,9 +42,13 @@ def one_file(files: Files) -> bytes:
     html = SCRIPT.sub("", STYLE.sub(lambda _: f"<style>{style}</style>", html))
     html = html.replace("<head>", f'<head>\n<meta http-equiv="Content-Security-Policy" content="{policy}">')
     head, end = html.split("</body>")
-    blocks = (_block(name, content) for name, content in files.items())
+    blocks = (_block(name, content) for name, content in _with_runtime(files).items())
     last = f'<script type="module">{script}</script>\n</body>{end}'
     return b"".join([head.encode(), *blocks, last.encode()])
+
+
+def _with_runtime(files: Files) -> Files:
+    return {**files, RUNTIME: (STATIC / RUNTIME).read_bytes()}
 
 
 def _block(name: str, content: bytes | memoryview) -> bytes:

@@ -1,7 +1,6 @@
 """A run and rows → the files that the explorer's page reads: a manifest, arrays, and the model as ONNX."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,6 @@ from enfold.run import Run
 FORMAT = 1  # of the manifest
 SIDE = 128  # of the grid on which the prior's density is given
 MARGIN = 0.05  # around the rows on the map, of its sides
-STATIC = Path(__file__).parent / "static"
 FILES = {  # each array's file, and its type there
     "means": ("means.f32", "<f4"),
     "deviations": ("deviations.f32", "<f4"),
@@ -39,7 +37,7 @@ FILES = {  # each array's file, and its type there
 Files = dict[str, bytes | memoryview]
 
 
-def payload(run: Run, *sources: Any, rows: int | None = None) -> Files:
+def prepare(run: Run, *sources: Any, rows: int | None = None) -> Files:
     """Return the files that the page reads, by name.
 
     Args:
@@ -55,30 +53,28 @@ def payload(run: Run, *sources: Any, rows: int | None = None) -> Files:
     """
     if rows is not None and rows < 1:
         raise InputError(f"Expected at least 1 row to show, got {rows}.")
-    data, held_out = _data(run, sources)
+    model, (data, held_out) = as_onnx(run), _data(run, sources)
     numbers = _chosen(len(data), held_out, rows or max(1, IN_MEMORY * len(data) // data.x.nbytes))
     shown = data[numbers].changed(lambda x: build.rows_to_evaluate(run.config, run.spec, x))
     arrays = {"rowNumbers": numbers, **_encoded(run, shown), **_labelled(shown)}
     arrays |= {} if held_out is None else {"heldOut": np.isin(numbers, held_out)}
-    examples = np.asarray(shown.x).reshape(len(shown), -1)
-    stored = {name: np.ascontiguousarray(each, FILES[name][1]) for name, each in arrays.items()}
-    stored["examples"] = examples
-    plane, density = _prior(run, stored["means"])
-    manifest: dict[str, Any] = {
-        **_about(run, shown, title(data.spec)),
-        **_latent(run, stored["means"]),
-        "prior": plane,
-    }
-    manifest["arrays"] = {name: _entry(name, each) for name, each in stored.items()}
-    model = as_onnx(run)
-    return {
-        "manifest.json": json.dumps(manifest, allow_nan=False, ensure_ascii=False).encode(),
-        **{manifest["arrays"][name]["file"]: each.reshape(-1).view(np.uint8).data for name, each in stored.items()},
-        **({} if density is None else {"prior.f32": density.tobytes()}),
-        "encoder.onnx": model.encoder,
-        "decoder.onnx": model.decoder,
-        "runtime.wasm": (STATIC / "runtime.wasm").read_bytes(),
-    }
+    plane, density = _prior(run, arrays["means"])
+    about = {**_about(run, shown, title(data.spec)), **_latent(run, arrays["means"]), "prior": plane}
+    files = _files(about, {**arrays, "examples": np.asarray(shown.x).reshape(len(shown), -1)})
+    files |= {} if density is None else {"prior.f32": density.tobytes()}
+    return {**files, "encoder.onnx": model.encoder, "decoder.onnx": model.decoder}
+
+
+def _files(about: dict[str, object], arrays: dict[str, np.ndarray]) -> Files:
+    """Return the manifest, and the arrays as it says they are stored."""
+    files, entries = {}, {}
+    for name, array in arrays.items():
+        file, kind = FILES.get(name) or FILES[f"{array.dtype} {name}"]
+        stored = np.ascontiguousarray(array, kind)
+        entries[name] = {"file": file, "type": str(stored.dtype), "shape": stored.shape}
+        files[file] = stored.reshape(-1).view(np.uint8).data
+    manifest = json.dumps({**about, "arrays": entries}, allow_nan=False, ensure_ascii=False)
+    return {"manifest.json": manifest.encode(), **files}
 
 
 def _data(run: Run, sources: tuple[Any, ...]) -> tuple[Dataset, np.ndarray | None]:
@@ -121,11 +117,11 @@ def _labelled(rows: Dataset) -> dict[str, np.ndarray]:
     return {"values": rows.labels} if rows.labelled.any() else {}
 
 
-def _about(run: Run, rows: Dataset, title: str) -> dict[str, object]:
+def _about(run: Run, rows: Dataset, name: str) -> dict[str, object]:
     spec, found = run.spec, class_labels(rows.labels)
     return {
         "format": FORMAT,
-        "title": title,
+        "title": name,
         "recipe": run.config.recipe,
         "version": __version__,
         "rows": len(rows),
@@ -172,7 +168,7 @@ def _prior(run: Run, means: np.ndarray) -> tuple[dict[str, object] | None, np.nd
     with evaluating(model):
         prior = model.prior()
         z = np.tile(quantiles(prior, np.array([0.5]), model.device), (SIDE * SIDE, 1))
-        x, y = np.linspace(*extent.T, SIDE).T
+        x, y = np.linspace(extent[:, 0], extent[:, 1], SIDE).T
         z[:, axes[0]], z[:, axes[1]] = np.tile(x, SIDE), np.repeat(y, SIDE)
         density = prior.log_prob(torch.from_numpy(z).to(model.device)).cpu().numpy().astype("<f4")
     plane = {"extent": extent.tolist(), "side": SIDE, "axes": axes, "file": "prior.f32"}
@@ -181,8 +177,3 @@ def _prior(run: Run, means: np.ndarray) -> tuple[dict[str, object] | None, np.nd
 
 def _has_prior(run: Run) -> bool:
     return run.config.objective != "autoencoder"
-
-
-def _entry(name: str, array: np.ndarray) -> dict[str, object]:
-    file, _ = FILES.get(name) or FILES[f"{array.dtype} {name}"]
-    return {"file": file, "type": str(array.dtype), "shape": array.shape}

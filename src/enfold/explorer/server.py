@@ -10,12 +10,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from enfold.errors import InputError
-from enfold.explorer.payload import STATIC, Files
+from enfold.explorer.page import paths
+from enfold.explorer.payload import Files
 
 HERE = "127.0.0.1"
-PAGE = {"": "index.html", "page.js": "page.js", "page.css": "page.css"}  # path → file of the page
 TYPES = {
-    ".html": "text/html; charset=utf-8",
+    "": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".json": "application/json",
@@ -39,7 +39,7 @@ def application(files: Files, port: int) -> Any:
     host, as a name that was made to point here sends it, or from another site's page, is refused.
 
     Args:
-        files: What `payload` returns.
+        files: What `prepare` returns.
         port: Where it is served.
     """
     from starlette.applications import Starlette
@@ -47,11 +47,10 @@ def application(files: Files, port: int) -> Any:
     from starlette.responses import PlainTextResponse, Response
     from starlette.routing import Route
 
-    known: Files = {path: (STATIC / name).read_bytes() for path, name in PAGE.items()}
-    known |= {f"data/{name}": content for name, content in files.items()}
+    known = paths(files)
     hosts = {f"{HERE}:{port}", f"localhost:{port}"}
 
-    def answer(request: Request) -> Response:
+    async def answer(request: Request) -> Response:
         path, origin = request.path_params["path"], request.headers.get("origin")
         is_foreign = request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and path != ""
         if request.headers.getlist("host") not in [[host] for host in hosts]:
@@ -60,7 +59,7 @@ def application(files: Files, port: int) -> Any:
             return PlainTextResponse("Other sites may not read this one.", 403, HEADERS)
         if path not in known:
             return PlainTextResponse("There is no such file.", 404, HEADERS)
-        kind = TYPES.get(PurePosixPath(PAGE.get(path, path)).suffix, "application/octet-stream")
+        kind = TYPES.get(PurePosixPath(path).suffix, "application/octet-stream")
         return Response(known[path], 200, {**HEADERS, "Content-Type": kind})
 
     return Starlette(routes=[Route("/{path:path}", answer)])
@@ -71,7 +70,7 @@ def serving(files: Files, port: int = 0) -> Iterator[str]:
     """Serve the page from a thread of its own, on this machine alone, and yield its address.
 
     Args:
-        files: What `payload` returns.
+        files: What `prepare` returns.
         port: Where; 0: any that is free.
 
     Raises:
