@@ -10,8 +10,8 @@ from enfold.explorer.payload import Files
 
 STATIC = Path(__file__).parent / "static"  # built from web/ by `make web`
 RUNTIME = "runtime.wasm"  # what computes ONNX in the browser
-SCRIPT = re.compile(r'<script type="module"[^>]* src="\./page\.js"></script>')
-STYLE = re.compile(r'<link rel="stylesheet"[^>]* href="\./page\.css">')
+SCRIPT = re.compile(r'<script [^>]*src="(\./)?page\.js"[^>]*></script>')
+STYLE = re.compile(r'<link [^>]*href="(\./)?page\.css"[^>]*>')
 POLICY = (
     "default-src 'none'; script-src 'sha256-{script}' 'wasm-unsafe-eval'; style-src 'sha256-{style}'; "
     "img-src data: blob:; base-uri 'none'; form-action 'none'"
@@ -43,7 +43,7 @@ def one_file(files: Files) -> bytes:
     html = html.replace("<head>", f'<head>\n<meta http-equiv="Content-Security-Policy" content="{policy}">')
     head, end = html.split("</body>")
     blocks = (_block(name, content) for name, content in _with_runtime(files).items())
-    last = f'<script type="module">{script}</script>\n</body>{end}'
+    last = f'<script>{script}</script>\n</body>{end}'
     return b"".join([head.encode(), *blocks, last.encode()])
 
 
