@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from enfold.cli import app, commands, main, points  # noqa: F401 - the commands register themselves
+from enfold.cli import app, commands, explorer, main, points  # noqa: F401 - the commands register themselves
 from enfold.data import load
 from enfold.model import encode_means
 
@@ -18,12 +18,15 @@ COMMANDS = [
     "devices",
     "encode",
     "evaluate",
+    "explore",
+    "export",
     "fit",
     "recipes",
     "reconstruct",
     "report",
     "resume",
     "sample",
+    "share",
     "summary",
 ]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from enfold.cli import app
-from enfold.cli.output import Device, Json, RunFolder, Whole, say
+from enfold.cli.output import Device, Json, Out, RunFolder, Whole, check_suffix, say
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from enfold.run import Run
     from enfold.spec import Spec
 
-Out = Annotated[Path, Parameter(name=["--out", "-o"])]
 AXIS = re.compile(r"z\d+")
 
 
@@ -42,7 +41,7 @@ def encode(
     from enfold.model import conditions, encode_means
     from enfold.run import open_run
 
-    _check_suffix(out, ".csv", ".npy")
+    check_suffix(out, ".csv", ".npy")
     opened = open_run(run, device)
     data = load_like(opened.spec, *_required(source), label=label)
     z = encode_means(opened.model, data.x, conditions(data.labels, opened.spec))
@@ -75,7 +74,7 @@ def decode(
     from enfold.model import decode_means
     from enfold.run import open_run
 
-    _check_suffix(out, ".npz", ".npy", ".png")
+    check_suffix(out, ".npz", ".npy", ".png")
     opened = open_run(run, device)
     place = _class(opened.spec, label)
     z = _read_vectors(vectors, opened.config.latent_dim)
@@ -120,7 +119,7 @@ def sample(
     from enfold.model import decode_means
     from enfold.run import open_run
 
-    _check_suffix(out, ".npz", ".npy", ".png")
+    check_suffix(out, ".npz", ".npy", ".png")
     if n < 1 or not 0 <= seed <= LARGEST_SEED:
         raise InputError(f"Expected at least 1 sample and a seed from 0 to {LARGEST_SEED}, got {n} and {seed}.")
     if not 0 < temperature < float("inf"):
@@ -164,7 +163,7 @@ def reconstruct(
     from enfold.model import conditions, decode_means, encode_means
     from enfold.run import open_run
 
-    _check_suffix(out, ".npz", ".png")
+    check_suffix(out, ".npz", ".png")
     if n < 1:
         raise InputError(f"The number of columns must be at least 1, got {n}.")
     opened = open_run(run, device)
@@ -236,11 +235,6 @@ def _required(source: tuple[str, ...]) -> tuple[str, ...]:
     if not source:
         raise InputError("Name a source after the run: a file, a folder, or a data set such as mnist.")
     return source
-
-
-def _check_suffix(path: Path, *known: str) -> None:
-    if path.suffix.lower() not in known:
-        raise InputError(f"Cannot tell what to write into '{path}'. Let its name end in {' or '.join(known)}.")
 
 
 def _label_texts(data: Any) -> list[str] | None:

@@ -59,7 +59,7 @@ def manifold(
     """
     with torch.inference_mode():
         prior = model.prior()
-        middle, *steps = _quantiles(prior, np.array([0.5, *np.linspace(*GRID_QUANTILES, side)]), model.device)
+        middle, *steps = quantiles(prior, np.array([0.5, *np.linspace(*GRID_QUANTILES, side)]), model.device)
     horizontal, *rest = (_distinct(prior, np.stack(steps)[:, axis]) for axis in axes)
     vertical = rest[0] if rest else middle[[axes[0]]]
     z = np.tile(middle, (len(vertical), len(horizontal), 1))
@@ -72,8 +72,16 @@ def manifold(
     return Manifold(x.reshape(shape), horizontal, vertical, tuple(axes))
 
 
-def _quantiles(prior: Distribution, probability: np.ndarray, device: torch.device) -> np.ndarray:
-    """Return the quantiles of each coordinate, (probabilities, latent_dim) float32."""
+def quantiles(prior: Distribution, probability: np.ndarray, device: torch.device | None = None) -> np.ndarray:
+    """Return the quantiles of each coordinate, (probabilities, latent_dim) float32.
+
+    They are exact where the coordinates are independent normals, else those of many draws.
+
+    Args:
+        prior: Over (latent_dim,).
+        probability: Each in 0…1, (probabilities,).
+        device: Where the prior is, if not on the processor.
+    """
     if isinstance(prior, Independent) and isinstance(prior.base_dist, Normal):
         standard = torch.special.ndtri(torch.from_numpy(probability)).float().numpy()[:, None]
         return standard * prior.base_dist.scale.cpu().numpy() + prior.base_dist.loc.cpu().numpy()
