@@ -40,7 +40,7 @@ export function createCursor(page: Page, map: LatentMap): Cursor {
     const [nearest] = neighbours(page.rows.means, z, 1);
     showVector(element("cursor-z"), z);
     const label = nearest ? labelOf(page.rows, manifest, nearest.row) : "";
-    const row = nearest ? `row ${page.rows.numbers[nearest.row]}${label && ` · ${label}`}` : "";
+    const row = nearest ? `row\u00a0${page.rows.numbers[nearest.row]}${label && ` · ${label}`}` : "";
     const isEmpty = manifest.latentDim === 2 && isFar(map.density, project(map.projection, z));
     element("cursor-near").textContent = `Nearest: ${row}`;
     element("cursor-far").hidden = !isEmpty;

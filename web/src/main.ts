@@ -33,6 +33,7 @@ async function start(): Promise<{ page: Page; cursor: Cursor }> {
   const page: Page = { manifest, rows, store: createStore(firstState(manifest, rows)), ...later(manifest) };
   element("message").hidden = true;
   element("explorer").hidden = false;
+  element("explorer").classList.toggle("table", !manifest.isImage);
   const points = createPoints(element<HTMLCanvasElement>("points"))!;
   const map = createMap(page, points);
   const cursor = createCursor(page, map);

@@ -35,6 +35,7 @@ function showLayers({ store, manifest }: Page): void {
   }
   element("manifold-layer").hidden = !manifest.isImage;
   element("contours-layer").hidden = !manifest.prior;
+  element("shade-layer").hidden = manifest.latentDim < 2;
 }
 
 function showAxes(page: Page, map: LatentMap): void {
