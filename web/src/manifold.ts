@@ -52,7 +52,9 @@ export function createManifold(models: Models, manifest: Manifest, onTiles: () =
       batch = Math.max(1, Math.min(64, Math.round((batch * FRAME) / Math.max(performance.now() - started, 1))));
       if (goal === madeFor) {
         const size = exampleSize(manifest);
-        cells.forEach(({ key }, i) => tiles.set(key, tile(decoded.subarray(i * size, (i + 1) * size), manifest, now.ink)));
+        cells.forEach(({ key }, i) =>
+          tiles.set(key, tile(decoded.subarray(i * size, (i + 1) * size), manifest, now.ink)),
+        );
       }
       onTiles();
       await new Promise(requestAnimationFrame);
