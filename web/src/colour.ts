@@ -15,11 +15,17 @@ export type Colouring =
   | { readonly kind: "classes"; readonly codes: Uint8Array; readonly entries: readonly Entry[] }
   | { readonly kind: "numbers"; readonly codes: Uint8Array; readonly low: number; readonly high: number };
 
-// Paul Tol, "Colour schemes" (SRON/EPS/TN/09-002, 2021), scheme "muted", as in enfold's figures. On black the four
-// darkest are lightened.
-const MUTED = ["#cc6677", "#332288", "#ddcc77", "#117733", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499"];
-const ON_WHITE = [...MUTED, "#1a1a1a"].map(rgb);
-const ON_BLACK = [...MUTED, "#f2f2f2"].map(rgb);
+// Paul Tol, "Colour schemes" (SRON/EPS/TN/09-002, 2021), scheme "muted", with near-black as the tenth, as in enfold's
+// figures. On black the tenth is near-white, and indigo and wine are lighter, with a contrast of 3 as the others: still no
+// two are closer than 15 in CIELAB with protanopia, deuteranopia or tritanopia (Machado et al. 2009).
+const ON_WHITE = [
+  ...["#cc6677", "#332288", "#ddcc77", "#117733", "#88ccee"],
+  ...["#882255", "#44aa99", "#999933", "#aa4499", "#1a1a1a"],
+].map(rgb);
+const ON_BLACK = [
+  ...["#cc6677", "#7060dd", "#ddcc77", "#117733", "#88ccee"],
+  ...["#b72b6e", "#44aa99", "#999933", "#aa4499", "#f2f2f2"],
+].map(rgb);
 const UNLABELLED = { light: rgb("#cfd2d7"), dark: rgb("#4a4f59") };
 const ACCENT = { light: rgb("#2b5c9e"), dark: rgb("#8db8f0") };
 const VIRIDIS = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"].map(rgb);

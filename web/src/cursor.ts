@@ -1,11 +1,11 @@
 /** The cursor: what the decoder makes of the place it is at, at once. */
 
-import type { Vector } from "./data";
-import { labelOf } from "./data";
+import { labelOf, type Vector } from "./data";
 import { isFar } from "./density";
+import { copy } from "./files";
 import type { LatentMap } from "./map";
 import { neighbours } from "./nearby";
-import { announce, element, make, onceAFrame, type Page } from "./page";
+import { announce, coalesced, element, make, onceAFrame, type Page } from "./page";
 import { paint, short, showBars } from "./picture";
 import { project } from "./projection";
 
@@ -26,30 +26,21 @@ export function createCursor(page: Page, map: LatentMap): Cursor {
   const bars = element("decoded-columns");
   let values: Float32Array | null = null;
   let count = 0;
-  let [isBusy, isDue] = [false, false];
 
-  async function decode(): Promise<void> {
-    isDue = true;
-    if (isBusy) return;
-    isBusy = true;
+  const decode = coalesced(async () => {
     const models = await page.models;
-    while (isDue) {
-      isDue = false;
-      values = await models.decode(store.state.z, store.state.condition);
-      count++;
-      if (manifest.isImage) paint(canvas, values, manifest);
-      else showBars(bars, values, manifest);
-      await new Promise(requestAnimationFrame);
-    }
-    isBusy = false;
-  }
+    values = await models.decode(store.state.z, store.state.condition);
+    count++;
+    if (manifest.isImage) paint(canvas, values, manifest);
+    else showBars(bars, values, manifest);
+  });
 
   const describe = onceAFrame(() => {
     const { z } = store.state;
     const [nearest] = neighbours(page.rows.means, z, 1);
     showVector(element("cursor-z"), z);
     const label = nearest ? labelOf(page.rows, manifest, nearest.row) : "";
-    const row = nearest ? `row ${page.rows.numbers[nearest.row]}${label && `, ${label}`}` : "";
+    const row = nearest ? `row ${page.rows.numbers[nearest.row]}${label && ` · ${label}`}` : "";
     const isEmpty = manifest.latentDim === 2 && isFar(map.density, project(map.projection, z));
     element("cursor-near").textContent = `Nearest: ${row}`;
     element("cursor-far").hidden = !isEmpty;
@@ -64,6 +55,7 @@ export function createCursor(page: Page, map: LatentMap): Cursor {
     void decode();
     describe();
   });
+  element("copy-vector").addEventListener("click", () => void copy(JSON.stringify([...store.state.z]), "Latent vector"));
   describe();
   const first = decode();
   return {

@@ -6,6 +6,7 @@ import { inside, rectangle } from "./geometry";
 import type { LatentMap } from "./map";
 import { element, type Page } from "./page";
 import type { Point } from "./projection";
+import type { Actions } from "./search";
 import type { Tool } from "./state";
 
 const REACH = { mouse: 7, pen: 10, touch: 16 } as Record<string, number>; // pixels around a point that hit it
@@ -23,12 +24,6 @@ interface Drag {
   readonly outline: Point[];
 }
 
-export interface Actions {
-  /** Makes a row the one that is shown. */
-  show(row: number): void;
-  select(rows: Uint32Array | null): void;
-}
-
 export function listenToGestures(page: Page, map: LatentMap, actions: Actions): void {
   const { store } = page;
   const stage = element("stage");
@@ -36,7 +31,6 @@ export function listenToGestures(page: Page, map: LatentMap, actions: Actions): 
   let drag: Drag | null = null;
 
   stage.addEventListener("pointerdown", (event) => {
-    stage.focus({ preventScroll: true });
     stage.setPointerCapture(event.pointerId);
     const pixel = pixelOf(event);
     fingers.set(event.pointerId, pixel);
@@ -44,7 +38,6 @@ export function listenToGestures(page: Page, map: LatentMap, actions: Actions): 
     if (fingers.size > 1) return map.outline([]);
     drag = { tool: toolOf(event), start: pixel, last: pixel, hasMoved: false, outline: [] };
     if (drag.tool === "decode") store.set({ z: map.vectorAt(pixel) });
-    return event.preventDefault();
   });
 
   stage.addEventListener("pointermove", (event) => {

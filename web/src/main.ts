@@ -1,17 +1,27 @@
 /** The explorer's page: it reads a run, shows its latent space, and runs its models. */
 
 import "./page.css";
+import { keepAddress, viewInAddress } from "./address";
 import { publish } from "./api";
 import { colourings } from "./colour";
 import { createCursor, type Cursor } from "./cursor";
-import { loadExamples, loadManifest, loadRows, type Manifest, type Rows } from "./data";
+import { conditionOf, loadExamples, loadManifest, loadRows, type Manifest, meanOf, type Rows } from "./data";
 import { listenToGestures } from "./gestures";
+import { showHovered } from "./hover";
+import { listenToKeyboard } from "./keyboard";
 import { showLegend } from "./legend";
-import { createMap } from "./map";
+import { createMap, type LatentMap } from "./map";
 import { loadModels } from "./models";
 import { element, grouped, type Page } from "./page";
+import { showPad } from "./pad";
+import { showPaths } from "./paths";
+import { showPoint } from "./point";
 import { createPoints } from "./points";
+import { type Actions, listenToSearch } from "./search";
+import { showSelection } from "./selection";
+import { showSliders } from "./sliders";
 import { createStore, type State } from "./state";
+import { showTabs } from "./tabs";
 import { byActivity, showTools } from "./tools";
 
 async function start(): Promise<{ page: Page; cursor: Cursor }> {
@@ -26,13 +36,33 @@ async function start(): Promise<{ page: Page; cursor: Cursor }> {
   const points = createPoints(element<HTMLCanvasElement>("points"))!;
   const map = createMap(page, points);
   const cursor = createCursor(page, map);
+  const actions = actionsOf(page, map);
+  const paths = showPaths(page);
   showTools(page, map);
   showLegend(page, map);
-  listenToGestures(page, map, {
-    show: (row) => page.store.set({ row, z: page.rows.means.slice(row * manifest.latentDim, (row + 1) * manifest.latentDim), tab: "point" }),
-    select: (selected) => page.store.set({ selected, tab: "selection" }),
-  });
+  showSliders(page);
+  showTabs(page);
+  showHovered(page, map);
+  showPoint(page, actions.show);
+  showSelection(page, actions.show);
+  listenToGestures(page, map, actions);
+  listenToSearch(page, actions);
+  listenToKeyboard(page, map, actions, paths);
+  keepAddress(page);
+  if (manifest.isImage) showPad(page, actions.show).catch(complain);
   return { page, cursor };
+}
+
+function actionsOf({ store, rows, manifest }: Page, map: LatentMap): Actions {
+  return {
+    show(row) {
+      const condition = conditionOf(rows, manifest, row);
+      const z = meanOf(rows, manifest, row);
+      store.set({ row, z, tab: "point", ...(condition >= 0 && { condition }) });
+      map.reveal(z);
+    },
+    select: (selected) => store.set({ selected, ...(selected && { tab: "selection" as const }) }),
+  };
 }
 
 /** Loads what the first picture can do without, one after the other. */
@@ -66,6 +96,7 @@ function firstState(manifest: Manifest, rows: Rows): State {
     manifold: false,
     contours: false,
     shade: true,
+    ...viewInAddress(manifest, rows),
   };
 }
 

@@ -1,14 +1,15 @@
 /** The map of the latent space: its layers, and what is where on it. */
 
 import { overview, pixelsPerUnit, type Size, toPixel, toPlane } from "./camera";
-import { type Colouring, colouringOf, css, NO_CLASS, paletteOf, type Rgb } from "./colour";
+import { type Colouring, colouringOf, css, paletteOf, type Rgb } from "./colour";
 import { contour, levelsHolding, type Pieces } from "./contours";
 import { loadPrior, type Vector } from "./data";
 import { type Density, densityOf, shade } from "./density";
 import { ellipseOf } from "./geometry";
+import { type Landmark, landmarksOf } from "./landmarks";
 import { createManifold, type Manifold } from "./manifold";
 import { type Plane, planeOf } from "./nearby";
-import { type Blob, drawOverlay, type Landmark, type Marks } from "./overlay";
+import { type Blob, drawOverlay, type Marks } from "./overlay";
 import { element, onceAFrame, type Page } from "./page";
 import { type Look, type Points, resize } from "./points";
 import { diagonal, lift, type Point, project, projectAll, type Projection, projectedCovariance, projectionOf } from "./projection";
@@ -26,16 +27,18 @@ export interface LatentMap {
   /** Returns the latent vector at a pixel; what lies across the plane is the cursor's. */
   vectorAt(pixel: Point): Vector;
   pixelOf(z: Vector): Point;
+  pixelOfRow(row: number): Point;
   /** Returns the position of the row nearest to a pixel, −1 if none is within `radius` pixels. */
   nearest(pixel: Point, radius: number): number;
   /** Draws an outline, given in the plane. */
   outline(outline: readonly Point[]): void;
   seeAll(): void;
+  /** Moves the map so that a latent vector is in sight, if it is not. */
+  reveal(z: Vector): void;
 }
 
+const EDGE = 24; // pixels along the map's edge that count as out of sight
 const SHARES = [0.5, 0.8, 0.95]; // of the prior's mass inside the contours
-const MOST_LANDMARKS = 20;
-const LANDMARK_ROWS = 4000; // looked at for the place of a class's name
 const SHADE_OVER_PICTURES = 0.85;
 const SHADE_OVER_POINTS = 1;
 
@@ -186,6 +189,7 @@ export function createMap(page: Page, points: Points): LatentMap {
     },
     vectorAt: (pixel) => lift(projection, toPlane(store.state.camera, size, pixel), store.state.z),
     pixelOf: (z) => toPixel(store.state.camera, size, project(projection, z)),
+    pixelOfRow: (row) => toPixel(store.state.camera, size, [plane[2 * row]!, plane[2 * row + 1]!]),
     nearest(pixel, radius) {
       index ??= planeOf(plane);
       const { camera } = store.state;
@@ -196,6 +200,13 @@ export function createMap(page: Page, points: Points): LatentMap {
       drawAbove();
     },
     seeAll: () => store.set({ camera: overview(plane, size) }),
+    reveal(z) {
+      const { camera } = store.state;
+      const [x, y] = project(projection, z);
+      const [left, top] = toPixel(camera, size, [x, y]);
+      const isSeen = left > EDGE && top > EDGE && left < size.width - EDGE && top < size.height - EDGE;
+      if (!isSeen) store.set({ camera: { ...camera, x, y } });
+    },
   };
 }
 
@@ -232,31 +243,6 @@ function contoursOf(logDensity: Float32Array, prior: NonNullable<Page["manifest"
   if (!isSame && !isTurned) return [];
   const pieces = levelsHolding(logDensity, SHARES).map((level) => contour(logDensity, prior, level));
   return isSame ? pieces : pieces.map((each) => each.map((_, i) => each[i ^ 1]!));
-}
-
-/** Returns a place for each class's name: the row nearest to the class's median. */
-function landmarksOf(colouring: Colouring, palette: readonly Rgb[], plane: Float32Array): Landmark[] {
-  if (colouring.kind !== "classes") return [];
-  const { entries, codes } = colouring;
-  if (entries.length < 2 || entries.length > MOST_LANDMARKS) return [];
-  const members = entries.map((): number[] => []);
-  const stride = Math.max(1, Math.floor(codes.length / (LANDMARK_ROWS * entries.length)));
-  for (let row = 0; row < codes.length; row += stride) members[codes[row]!]!.push(row);
-  return entries.flatMap(({ name }, i) => {
-    const rows = members[i]!;
-    return rows.length && name !== NO_CLASS ? [{ name, place: middle(plane, rows), colour: palette[i]! }] : [];
-  });
-}
-
-function middle(plane: Float32Array, rows: readonly number[]): Point {
-  const median = (axis: 0 | 1) => {
-    const sorted = Float32Array.from(rows, (row) => plane[2 * row + axis]!).sort();
-    return sorted[sorted.length >> 1]!;
-  };
-  const [x, y] = [median(0), median(1)];
-  const distance = (row: number) => (plane[2 * row]! - x) ** 2 + (plane[2 * row + 1]! - y) ** 2;
-  const best = rows.reduce((least, row) => (distance(row) < distance(least) ? row : least));
-  return [plane[2 * best]!, plane[2 * best + 1]!];
 }
 
 function start(context: CanvasRenderingContext2D, size: Size): void {

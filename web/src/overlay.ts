@@ -4,6 +4,7 @@ import { pixelsPerUnit, type Size, ticks, toPixel, toPlane } from "./camera";
 import { css, type Rgb } from "./colour";
 import type { Pieces } from "./contours";
 import { type Ellipse } from "./geometry";
+import type { Landmark } from "./landmarks";
 import type { Point } from "./projection";
 import { short } from "./picture";
 import type { Camera } from "./state";
@@ -13,12 +14,6 @@ import type { Theme } from "./theme";
 export interface Blob {
   readonly centre: Point;
   readonly ellipse: Ellipse;
-}
-
-export interface Landmark {
-  readonly name: string;
-  readonly place: Point;
-  readonly colour: Rgb;
 }
 
 /** All places are in the plane. */
@@ -50,7 +45,8 @@ export function drawOverlay(context: CanvasRenderingContext2D, camera: Camera, s
   if (marks.hovered) drawRing(pen, marks.hovered, 6, theme.ink);
   drawPath(pen, marks.waypoints);
   drawOutline(pen, marks.outline);
-  drawCursor(pen, marks.cursor);
+  const isOnRow = marks.row !== null && apart(pen, marks.row.centre, marks.cursor) < 1;
+  drawCursor(pen, marks.cursor, isOnRow);
 }
 
 interface Pen {
@@ -115,15 +111,15 @@ function drawTicks({ context, theme, at }: Pen, camera: Camera, size: Size, [x, 
   };
   for (const each of ticks(left, right, size.width / TICK_EVERY)) {
     const [along] = at([each, 0]);
-    if (along > 48 && along < size.width - 48) write(short(each), [along, size.height - 8], "center");
+    if (along > 56 && along < size.width - 56) write(short(each), [along, size.height - 8], "center");
   }
-  write(x, [size.width - 10, size.height - 8], "right");
+  write(`${x} →`, [size.width - 10, size.height - 8], "right");
   if (!y) return;
+  write(`${y} ↑`, [8, size.height - 8], "left");
   for (const each of ticks(bottom, top, size.height / TICK_EVERY)) {
     const along = at([0, each])[1];
     if (along > 64 && along < size.height - 30) write(short(each), [8, along + 4], "left");
   }
-  write(y, [8, 48], "left");
 }
 
 function drawBlob(pen: Pen, { centre, ellipse }: Blob, colour: Rgb): void {
@@ -135,7 +131,7 @@ function drawBlob(pen: Pen, { centre, ellipse }: Blob, colour: Rgb): void {
     context.ellipse(x, y, long!, across!, -ellipse.angle, 0, 2 * Math.PI);
     stroke(pen, css(colour, deviations === 1 ? 1 : 0.6), deviations === 1 ? 1.75 : 1);
   }
-  drawRing(pen, centre, 4.5, colour);
+  drawRing(pen, centre, 2, colour);
 }
 
 function drawRing(pen: Pen, place: Point, radius: number, colour: Rgb): void {
@@ -174,15 +170,25 @@ function drawOutline(pen: Pen, outline: readonly Point[]): void {
   stroke(pen, css(theme.accent), 1.5);
 }
 
-function drawCursor(pen: Pen, place: Point): void {
+/** A ring with four hands; without the ring where it would hide the posterior of a row. */
+function drawCursor(pen: Pen, place: Point, isOnRow: boolean): void {
   const { context, theme, at } = pen;
   const [x, y] = at(place);
   context.beginPath();
   for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]] as const) {
-    context.moveTo(x + 9 * dx, y + 9 * dy);
-    context.lineTo(x + 18 * dx, y + 18 * dy);
+    const [from, to] = isOnRow ? [14, 26] : [9, 18];
+    context.moveTo(x + from * dx, y + from * dy);
+    context.lineTo(x + to * dx, y + to * dy);
   }
-  context.moveTo(x + 9, y);
-  context.arc(x, y, 9, 0, 2 * Math.PI);
+  if (!isOnRow) {
+    context.moveTo(x + 9, y);
+    context.arc(x, y, 9, 0, 2 * Math.PI);
+  }
   stroke(pen, css(theme.accent), 2.25);
+}
+
+/** Returns how many pixels lie between two places. */
+function apart({ at }: Pen, a: Point, b: Point): number {
+  const [[ax, ay], [bx, by]] = [at(a), at(b)];
+  return Math.hypot(ax - bx, ay - by);
 }

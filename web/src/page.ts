@@ -29,10 +29,22 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** Tells users of screen readers, and shows it for a moment to all. */
+/** Tells users of screen readers. */
 export function announce(text: string): void {
   element("announcement").textContent = text;
 }
+
+/** Tells everybody, for a while. */
+export function notify(text: string): void {
+  const notice = element("notice");
+  notice.textContent = text;
+  notice.hidden = false;
+  clearTimeout(fading);
+  fading = window.setTimeout(() => (notice.hidden = true), NOTICE);
+}
+
+const NOTICE = 4000; // milliseconds
+let fading = 0;
 
 /** Returns the example of a row. */
 export function exampleOf(examples: Examples, row: number, size: number): Examples {
@@ -53,5 +65,24 @@ export function onceAFrame(task: () => void): () => void {
       isDue = false;
       task();
     });
+  };
+}
+
+/** Returns a function that runs a task, and once more if it was called meanwhile, at most once a frame. */
+export function coalesced(task: () => Promise<void>): () => Promise<void> {
+  let [isBusy, isDue] = [false, false];
+  return async () => {
+    isDue = true;
+    if (isBusy) return;
+    isBusy = true;
+    try {
+      while (isDue) {
+        isDue = false;
+        await task();
+        await new Promise(requestAnimationFrame);
+      }
+    } finally {
+      isBusy = false;
+    }
   };
 }

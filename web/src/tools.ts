@@ -9,7 +9,7 @@ export const ZOOM_STEP = 1.4;
 const LAYERS = ["points", "manifold", "contours", "shade"] as const;
 
 export function showTools(page: Page, map: LatentMap): void {
-  for (const button of document.querySelectorAll<HTMLButtonElement>("[data-tool]")) {
+  for (const button of document.querySelectorAll<HTMLButtonElement>("#tools [data-tool]")) {
     const tool = button.dataset.tool as Tool;
     button.addEventListener("click", () => page.store.set({ tool }));
     const show = () => button.setAttribute("aria-pressed", String(page.store.state.tool === tool));
