@@ -40,6 +40,7 @@ n may be any number. `spec.json` says what the values are.
 ```python
 import numpy as np
 import onnxruntime
+
 {condition}x = np.zeros((3, {shape}), np.float32)
 mean, scale_tril = onnxruntime.InferenceSession("encoder.onnx").run(None, {{"x": x{given}}})
 (rebuilt,) = onnxruntime.InferenceSession("decoder.onnx").run(None, {{"z": mean{given}}})

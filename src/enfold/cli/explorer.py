@@ -1,5 +1,6 @@
 """The commands that show a run in the browser, and that give it away."""
 
+import sys
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -40,6 +41,7 @@ def explore(
 
     def announce(address: str) -> None:
         say(json, {"address": address}, f"Explorer: {address} (Ctrl-C ends it)")
+        sys.stdout.flush()
 
     serve(open_run(run, device), *source, rows=rows, port=port, browser=browser, announce=announce)
 
