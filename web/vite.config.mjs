@@ -29,7 +29,13 @@ export default defineConfig({
     outDir: STATIC,
     emptyOutDir: true,
     target: "es2022",
-    lib: { entry: "src/main.ts", formats: ["iife"], name: "enfoldPage", fileName: () => "page.js", cssFileName: "page" },
+    lib: {
+      entry: "src/main.ts",
+      formats: ["iife"],
+      name: "enfoldPage",
+      fileName: () => "page.js",
+      cssFileName: "page",
+    },
   },
   plugins: [withoutAddress, asItIs],
 });

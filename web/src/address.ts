@@ -18,10 +18,26 @@ export function viewInAddress(manifest: Manifest, rows: Rows): Partial<State> {
 export function keepAddress({ store, rows, manifest }: Page): void {
   let timer = 0;
   const address = () => `#${written(store.state, manifest, numbersOf(rows))}`;
-  store.on(["colour", "off", "axes", "camera", "z", "condition", "row", "waypoints", "points", "manifold", "contours", "shade"], () => {
-    clearTimeout(timer);
-    timer = window.setTimeout(() => history.replaceState(null, "", address()), QUIET_FOR);
-  });
+  store.on(
+    [
+      "colour",
+      "off",
+      "axes",
+      "camera",
+      "z",
+      "condition",
+      "row",
+      "waypoints",
+      "points",
+      "manifold",
+      "contours",
+      "shade",
+    ],
+    () => {
+      clearTimeout(timer);
+      timer = window.setTimeout(() => history.replaceState(null, "", address()), QUIET_FOR);
+    },
+  );
   addEventListener("hashchange", () => store.set(viewInAddress(manifest, rows)));
   element("copy-link").addEventListener("click", () => {
     void copy(location.href.replace(/#.*|$/, address()), "Link");

@@ -17,17 +17,29 @@ export interface Brush {
   readonly ground: number;
 }
 
+const EDGE = 0.6; // pixels of the image over which a line fades, on each side of its radius
+
 /** Draws a line with soft edges. What was drawn before stays where it is farther from the ground. */
-export function drawLine(raster: Raster, brush: Brush, from: readonly [number, number], to: readonly [number, number]): void {
+export function drawLine(
+  raster: Raster,
+  brush: Brush,
+  from: readonly [number, number],
+  to: readonly [number, number],
+): void {
   change(raster, brush.radius, from, to, (old, cover, channel) => {
     const drawn = brush.ground + (brush.ink[channel]! - brush.ground) * cover;
     return Math.abs(drawn - brush.ground) > Math.abs(old - brush.ground) ? drawn : old;
   });
 }
 
-/** Brings back the ground along a line. */
-export function eraseLine(raster: Raster, brush: Brush, from: readonly [number, number], to: readonly [number, number]): void {
-  change(raster, 1.5 * brush.radius, from, to, (old, cover) => old + (brush.ground - old) * cover);
+/** Brings back the ground along a line, also at the edges of what was drawn there. */
+export function eraseLine(
+  raster: Raster,
+  brush: Brush,
+  from: readonly [number, number],
+  to: readonly [number, number],
+): void {
+  change(raster, brush.radius + 2 * EDGE, from, to, (old, cover) => old + (brush.ground - old) * cover);
 }
 
 function change(
@@ -49,14 +61,19 @@ function change(
   }
 }
 
-/** 1 inside, falling to 0 over a pixel at the edge. */
+/** 1 inside, falling to 0 at the edge. */
 function coverAt(distance: number, radius: number): number {
-  const share = Math.min(Math.max(radius + 0.6 - distance, 0) / 1.2, 1);
+  const share = Math.min(Math.max(radius + EDGE - distance, 0) / (2 * EDGE), 1);
   return share * share * (3 - 2 * share);
 }
 
 /** Returns how far a point is from the piece of a line. */
-function distance(x: number, y: number, [ax, ay]: readonly [number, number], [bx, by]: readonly [number, number]): number {
+function distance(
+  x: number,
+  y: number,
+  [ax, ay]: readonly [number, number],
+  [bx, by]: readonly [number, number],
+): number {
   const length = (bx - ax) ** 2 + (by - ay) ** 2;
   const along = length ? Math.min(Math.max(((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length, 0), 1) : 0;
   return Math.hypot(x - ax - along * (bx - ax), y - ay - along * (by - ay));

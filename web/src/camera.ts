@@ -8,7 +8,8 @@ export interface Size {
   readonly height: number;
 }
 
-const MARGIN = 1.08;
+const MARGIN = 1.06;
+const TOOLS = 44; // pixels at the top of the map that tools cover
 
 /** How many pixels a unit of the plane takes. */
 export function pixelsPerUnit(camera: Camera, size: Size): number {
@@ -36,12 +37,16 @@ export function panned(camera: Camera, size: Size, [right, down]: Point): Camera
   return { ...camera, x: camera.x - right / unit, y: camera.y + down / unit };
 }
 
-/** Returns the camera that sees all points, x, y, x, y, …, but for a thousandth on each side. */
+/** Returns the camera that sees all points, x, y, x, y, …, but for a thousandth on each side, below the tools. */
 export function overview(plane: Float32Array, size: Size): Camera {
-  const [left, right] = range(plane, 0);
-  const [bottom, top] = range(plane, 1);
-  const unit = Math.min(size.width / (right - left || 1), size.height / (top - bottom || 1)) / MARGIN;
-  return { x: (left + right) / 2, y: (bottom + top) / 2, span: Math.min(size.width, size.height) / unit };
+  const [[left, right], [bottom, top]] = rangesOf(plane);
+  const height = Math.max(size.height - TOOLS, 1);
+  const unit = Math.min(size.width / (right - left || 1), height / (top - bottom || 1)) / MARGIN;
+  return {
+    x: (left + right) / 2,
+    y: (bottom + top) / 2 + TOOLS / 2 / unit,
+    span: Math.min(size.width, size.height) / unit,
+  };
 }
 
 /** Returns round numbers inside a range, about as many as asked for. */
@@ -50,7 +55,18 @@ export function ticks(low: number, high: number, count: number): number[] {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= rough) ?? rough;
   const first = Math.ceil(low / step);
-  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(9)));
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) =>
+    Number(((first + i) * step).toPrecision(9)),
+  );
+}
+
+const known = new WeakMap<Float32Array, [[number, number], [number, number]]>();
+
+/** Remembers the ranges of each plane: to sort its points takes longer than to draw them. */
+function rangesOf(plane: Float32Array): [[number, number], [number, number]] {
+  const ranges = known.get(plane) ?? [range(plane, 0), range(plane, 1)];
+  known.set(plane, ranges);
+  return ranges;
 }
 
 function range(plane: Float32Array, offset: 0 | 1): [number, number] {

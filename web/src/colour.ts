@@ -28,7 +28,17 @@ const ON_BLACK = [
 ].map(rgb);
 const UNLABELLED = { light: rgb("#cfd2d7"), dark: rgb("#4a4f59") };
 const ACCENT = { light: rgb("#2b5c9e"), dark: rgb("#8db8f0") };
-const VIRIDIS = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"].map(rgb);
+const VIRIDIS = [
+  "#440154",
+  "#472d7b",
+  "#3b528b",
+  "#2c728e",
+  "#21918c",
+  "#28ae80",
+  "#5ec962",
+  "#addc30",
+  "#fde725",
+].map(rgb);
 const OUTSIDE = 0.01; // the share of rows below and above the scale
 export const STEPS = 256;
 export const COLOURS_TO_TELL_APART = ON_WHITE.length;
@@ -70,7 +80,9 @@ export function paletteOf(colouring: Colouring, isDark: boolean): Rgb[] {
   const colours = isDark ? ON_BLACK : ON_WHITE;
   const mode = isDark ? "dark" : "light";
   if (colouring.entries.length === 1) return [ACCENT[mode]];
-  return colouring.entries.map(({ name }, i) => (name === NO_CLASS ? UNLABELLED[mode] : colours[i % colours.length]!));
+  return colouring.entries.map(({ name }, i) =>
+    name === NO_CLASS ? UNLABELLED[mode] : colours[i % colours.length]!,
+  );
 }
 
 export function viridis(share: number): Rgb {
@@ -110,6 +122,8 @@ function numbers(values: Float32Array): Colouring {
   const cut = Math.floor(OUTSIDE * sorted.length);
   const [low, high] = [sorted[cut] ?? 0, sorted[sorted.length - 1 - cut] ?? 1];
   const step = (STEPS - 1) / (high - low || 1);
-  const codes = Uint8Array.from(values, (value) => Math.min(Math.max(Math.round((value - low) * step), 0), STEPS - 1));
+  const codes = Uint8Array.from(values, (value) =>
+    Math.min(Math.max(Math.round((value - low) * step), 0), STEPS - 1),
+  );
   return { kind: "numbers", codes, low, high };
 }

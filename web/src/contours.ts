@@ -34,7 +34,9 @@ export function contour(grid: Float32Array, { side, extent }: Pick<Prior, "side"
 /** Returns the ends of the line pieces inside a cell, in its own units: none, two or four. */
 function crossings(grid: Float32Array, side: number, row: number, column: number, level: number): [number, number][] {
   const at = row * side + column;
-  const [a, b, c, d] = [grid[at]!, grid[at + 1]!, grid[at + side + 1]!, grid[at + side]!].map((value) => value - level);
+  const [a, b, c, d] = [grid[at]!, grid[at + 1]!, grid[at + side + 1]!, grid[at + side]!].map(
+    (value) => value - level,
+  );
   const ends: [number, number][] = [];
   if (a! > 0 !== b! > 0) ends.push([a! / (a! - b!), 0]);
   if (b! > 0 !== c! > 0) ends.push([1, b! / (b! - c!)]);

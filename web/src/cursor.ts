@@ -4,7 +4,7 @@ import { labelOf, type Vector } from "./data";
 import { isFar } from "./density";
 import { copy } from "./files";
 import type { LatentMap } from "./map";
-import { neighbours } from "./nearby";
+import { neighbours, usualDistance } from "./nearby";
 import { announce, coalesced, element, make, onceAFrame, type Page } from "./page";
 import { paint, short, showBars } from "./picture";
 import { project } from "./projection";
@@ -18,6 +18,7 @@ export interface Cursor {
   readonly first: Promise<void>;
 }
 
+const FAR = 2; // times the distance at which nearly all rows have a neighbour
 const QUIET_FOR = 600; // milliseconds after which a screen reader is told where the cursor is
 
 export function createCursor(page: Page, map: LatentMap): Cursor {
@@ -26,6 +27,7 @@ export function createCursor(page: Page, map: LatentMap): Cursor {
   const bars = element("decoded-columns");
   let values: Float32Array | null = null;
   let count = 0;
+  let usual: number | null = null;
 
   const decode = coalesced(async () => {
     const models = await page.models;
@@ -40,8 +42,8 @@ export function createCursor(page: Page, map: LatentMap): Cursor {
     const [nearest] = neighbours(page.rows.means, z, 1);
     showVector(element("cursor-z"), z);
     const label = nearest ? labelOf(page.rows, manifest, nearest.row) : "";
-    const row = nearest ? `row ${page.rows.numbers[nearest.row]}${label && ` · ${label}`}` : "";
-    const isEmpty = manifest.latentDim === 2 && isFar(map.density, project(map.projection, z));
+    const row = nearest ? `row\u00a0${page.rows.numbers[nearest.row]}${label && ` · ${label}`}` : "";
+    const isEmpty = isFarFromRows(z, nearest?.distance ?? 0);
     element("cursor-near").textContent = `Nearest: ${row}`;
     element("cursor-far").hidden = !isEmpty;
     canvas.setAttribute("aria-label", `Decoded at ${written(z)}`);
@@ -49,13 +51,23 @@ export function createCursor(page: Page, map: LatentMap): Cursor {
   });
   const later = afterQuiet(announce);
 
+  /** In the plane by the density that is shaded there; else by the distance to the nearest row. */
+  function isFarFromRows(z: Vector, distance: number): boolean {
+    if (manifest.latentDim === 2) return isFar(map.scene.density, project(map.scene.projection, z));
+    usual ??= usualDistance(page.rows.means, manifest.latentDim);
+    return distance > FAR * usual;
+  }
+
   canvas.hidden = !manifest.isImage;
   bars.hidden = manifest.isImage;
   store.on(["z", "condition"], () => {
     void decode();
     describe();
   });
-  element("copy-vector").addEventListener("click", () => void copy(JSON.stringify([...store.state.z]), "Latent vector"));
+  element("copy-vector").addEventListener(
+    "click",
+    () => void copy(JSON.stringify([...store.state.z]), "Latent vector"),
+  );
   describe();
   const first = decode();
   return {

@@ -97,9 +97,9 @@ export async function loadExamples(manifest: Manifest): Promise<Examples | null>
   return (await loadArray(manifest, "examples")) as Examples | null;
 }
 
-export async function loadPrior(manifest: Manifest): Promise<Float32Array | null> {
-  if (!manifest.prior) return null;
-  return new Float32Array((await load(manifest.prior.file)).buffer);
+/** Returns the logarithm of the prior's density on the manifest's grid. */
+export async function loadPrior({ file }: Prior): Promise<Float32Array> {
+  return new Float32Array((await load(file)).buffer);
 }
 
 /** How many values an example has. */

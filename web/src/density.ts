@@ -29,7 +29,7 @@ export function densityOf(plane: Float32Array): Density {
     counts[row * SIDE + column]!++;
   }
   // Half of Scott's rule (1992) for two dimensions: the rows have many modes.
-  const blur = Math.max(LEAST_BLUR, 0.5 * deviation(plane) * (plane.length / 2) ** (-1 / 6) / cell);
+  const blur = Math.max(LEAST_BLUR, (0.5 * deviation(plane) * (plane.length / 2) ** (-1 / 6)) / cell);
   const values = blurred(blurred(counts, blur, 1), blur, SIDE);
   const density = { side: SIDE, left, bottom, cell, values, threshold: 0 };
   return { ...density, threshold: threshold(density, plane) };
@@ -89,7 +89,9 @@ function blurred(grid: Float32Array, deviation: number, stride: number): Float32
 }
 
 function threshold(density: Density, plane: Float32Array): number {
-  const own = Float32Array.from({ length: plane.length / 2 }, (_, i) => densityAt(density, [plane[2 * i]!, plane[2 * i + 1]!]));
+  const own = Float32Array.from({ length: plane.length / 2 }, (_, i) =>
+    densityAt(density, [plane[2 * i]!, plane[2 * i + 1]!]),
+  );
   own.sort();
   return own[Math.floor(FAR * own.length)] ?? 0;
 }

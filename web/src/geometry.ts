@@ -18,7 +18,12 @@ export function ellipseOf([xx, xy, yy]: readonly [number, number, number]): Elli
 
 /** Returns the corners of the rectangle with two opposite corners. */
 export function rectangle([x0, y0]: Point, [x1, y1]: Point): Point[] {
-  return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
+  return [
+    [x0, y0],
+    [x1, y0],
+    [x1, y1],
+    [x0, y1],
+  ];
 }
 
 /** Returns the positions of the points x, y, x, y, … inside a polygon, by the even-odd rule. */

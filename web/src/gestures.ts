@@ -88,7 +88,7 @@ export function listenToGestures(page: Page, map: LatentMap, actions: Actions): 
     map.outline([]);
     if (!finished || event.type === "pointercancel") return;
     if (!finished.hasMoved) click(finished, REACH[event.pointerType] ?? REACH.mouse!);
-    else if (finished.outline.length > 2) actions.select(inside(map.plane, finished.outline));
+    else if (finished.outline.length > 2) actions.select(inside(map.scene.plane, finished.outline));
   }
 
   function click({ tool, start }: Drag, reach: number): void {

@@ -6,7 +6,9 @@ import type { Vector } from "./data";
 export function interpolate(waypoints: readonly Vector[], steps: number): Vector[] {
   const between = waypoints.slice(1).flatMap((to, i) => {
     const from = waypoints[i]!;
-    return Array.from({ length: steps }, (_, step) => from.map((value, j) => value + (step / steps) * (to[j]! - value)));
+    return Array.from({ length: steps }, (_, step) =>
+      from.map((value, j) => value + (step / steps) * (to[j]! - value)),
+    );
   });
   return [...between, ...waypoints.slice(-1)];
 }

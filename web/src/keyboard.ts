@@ -35,10 +35,22 @@ export function listenToKeyboard(page: Page, map: LatentMap, actions: Actions, p
   ];
   const anywhere: Shortcut[] = [
     ...tools(page),
-    { keys: ["g"], meaning: "the decoded manifold, on or off", act: () => store.set({ manifold: !store.state.manifold }) },
-    { keys: ["s"], meaning: `select the ${NEAREST} rows nearest to the cursor`, act: () => actions.select(Uint32Array.from(nearest(NEAREST))) },
+    {
+      keys: ["g"],
+      meaning: "the decoded manifold, on or off",
+      act: () => store.set({ manifold: !store.state.manifold }),
+    },
+    {
+      keys: ["s"],
+      meaning: `select the ${NEAREST} rows nearest to the cursor`,
+      act: () => actions.select(Uint32Array.from(nearest(NEAREST))),
+    },
     { keys: ["a"], meaning: "add the cursor to the path", act: () => paths.addCursor() },
-    { keys: ["c"], meaning: "copy the cursor’s latent vector", act: () => void copy(JSON.stringify([...store.state.z]), "Latent vector") },
+    {
+      keys: ["c"],
+      meaning: "copy the cursor’s latent vector",
+      act: () => void copy(JSON.stringify([...store.state.z]), "Latent vector"),
+    },
     { keys: ["+", "="], meaning: "zoom in", act: () => zoomBy(page, map.size, ZOOM_STEP) },
     { keys: ["-"], meaning: "zoom out", act: () => zoomBy(page, map.size, 1 / ZOOM_STEP) },
     { keys: ["0"], meaning: "see all", act: () => map.seeAll() },
@@ -79,7 +91,11 @@ function tools({ store }: Page): Shortcut[] {
     ["b", "box", "draw a box around points to select them"],
     ["p", "path", "click places and points to make a path"],
   ];
-  return all.map(([key, tool, meaning]) => ({ keys: [key], meaning, act: () => store.set({ tool } satisfies Partial<State>) }));
+  return all.map(([key, tool, meaning]) => ({
+    keys: [key],
+    meaning,
+    act: () => store.set({ tool } satisfies Partial<State>),
+  }));
 }
 
 function isTyping(target: EventTarget | null): boolean {
@@ -89,7 +105,14 @@ function isTyping(target: EventTarget | null): boolean {
 }
 
 function showHelp(shortcuts: readonly Shortcut[]): void {
-  const symbols: Record<string, string> = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", "-": "−", Escape: "Esc" };
+  const symbols: Record<string, string> = {
+    ArrowLeft: "←",
+    ArrowRight: "→",
+    ArrowUp: "↑",
+    ArrowDown: "↓",
+    "-": "−",
+    Escape: "Esc",
+  };
   const symbol = (key: string) => symbols[key] ?? (key.length === 1 ? key.toUpperCase() : key);
   const rows = shortcuts.flatMap(({ keys, meaning }) => [
     make("dt", {}, ...keys.filter((key) => key !== "=").map((key) => make("kbd", { textContent: symbol(key) }))),

@@ -20,7 +20,8 @@ export function landmarksOf(colouring: Colouring, palette: readonly Rgb[], plane
   if (entries.length < 2 || entries.length > MOST) return [];
   const members = entries.map((): Point[] => []);
   const stride = Math.max(1, Math.floor(codes.length / (LOOKED_AT * entries.length)));
-  for (let row = 0; row < codes.length; row += stride) members[codes[row]!]!.push([plane[2 * row]!, plane[2 * row + 1]!]);
+  for (let row = 0; row < codes.length; row += stride)
+    members[codes[row]!]!.push([plane[2 * row]!, plane[2 * row + 1]!]);
   const apart = APART * extentOf(members.flat());
   const placed: Landmark[] = [];
   entries.forEach(({ name }, i) => {
@@ -46,7 +47,10 @@ function distance([ax, ay]: Point, [bx, by]: Point): number {
 
 function extentOf(points: readonly Point[]): number {
   const sides = ([0, 1] as const).map((axis) => {
-    const [low, high] = points.reduce(([l, h], point) => [Math.min(l, point[axis]), Math.max(h, point[axis])], [Infinity, -Infinity]);
+    const [low, high] = points.reduce(
+      ([l, h], point) => [Math.min(l, point[axis]), Math.max(h, point[axis])],
+      [Infinity, -Infinity],
+    );
     return high! - low!;
   });
   return Math.max(...sides);

@@ -16,19 +16,25 @@ export function showLegend(page: Page, map: LatentMap): void {
   for (const [value, textContent] of colourings(rows)) select.append(make("option", { value, textContent }));
 
   function show(): void {
-    const { colouring } = map;
+    const { colouring } = map.scene;
     select.value = store.state.colour;
     legend.replaceChildren(...(colouring.kind === "classes" ? toggles() : [bar(colouring.low, colouring.high)]));
   }
 
   function toggles(): HTMLElement[] {
-    const { colouring, palette } = map;
+    const { colouring, palette } = map.scene;
     if (colouring.kind !== "classes" || colouring.entries.length < 2) return [];
     return colouring.entries.map(({ name, count }, i) => {
-      const swatch = make("i", { className: Math.floor(i / COLOURS_TO_TELL_APART) % 2 ? "swatch triangle" : "swatch" });
+      const swatch = make("i", {
+        className: Math.floor(i / COLOURS_TO_TELL_APART) % 2 ? "swatch triangle" : "swatch",
+      });
       swatch.style.color = css(palette[i]!);
       const button = make("button", { type: "button", className: "entry", title: `Dim ${name}, or bring it back` });
-      button.append(swatch, make("span", { className: "name", textContent: name }), make("span", { className: "count", textContent: grouped(count) }));
+      button.append(
+        swatch,
+        make("span", { className: "name", textContent: name }),
+        make("span", { className: "count", textContent: grouped(count) }),
+      );
       button.setAttribute("aria-pressed", String(!store.state.off.has(i)));
       button.addEventListener("click", () => toggle(i));
       return button;
@@ -53,6 +59,11 @@ function bar(low: number, high: number): HTMLElement {
   const strip = make("div", { className: "strip" });
   const stops = Array.from({ length: STOPS }, (_, i) => css(viridis(i / (STOPS - 1))));
   strip.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
-  const ends = make("p", { className: "ends" }, make("span", { textContent: short(low) }), make("span", { textContent: short(high) }));
+  const ends = make(
+    "p",
+    { className: "ends" },
+    make("span", { textContent: short(low) }),
+    make("span", { textContent: short(high) }),
+  );
   return make("div", { className: "bar" }, strip, ends);
 }

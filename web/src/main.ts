@@ -33,6 +33,7 @@ async function start(): Promise<{ page: Page; cursor: Cursor }> {
   const page: Page = { manifest, rows, store: createStore(firstState(manifest, rows)), ...later(manifest) };
   element("message").hidden = true;
   element("explorer").hidden = false;
+  element("explorer").classList.toggle("table", !manifest.isImage);
   const points = createPoints(element<HTMLCanvasElement>("points"))!;
   const map = createMap(page, points);
   const cursor = createCursor(page, map);
@@ -58,7 +59,7 @@ function actionsOf({ store, rows, manifest }: Page, map: LatentMap): Actions {
     show(row) {
       const condition = conditionOf(rows, manifest, row);
       const z = meanOf(rows, manifest, row);
-      store.set({ row, z, tab: "point", ...(condition >= 0 && { condition }) });
+      store.set({ row, posterior: null, z, tab: "point", ...(condition >= 0 && { condition }) });
       map.reveal(z);
     },
     select: (selected) => store.set({ selected, ...(selected && { tab: "selection" as const }) }),
@@ -76,7 +77,9 @@ function later(manifest: Manifest): Pick<Page, "models" | "examples"> {
 }
 
 function firstState(manifest: Manifest, rows: Rows): State {
-  const [x = 0, y = 0] = byActivity({ manifest }).slice(0, 2).sort((a, b) => a - b);
+  const [x = 0, y = 0] = byActivity({ manifest })
+    .slice(0, 2)
+    .sort((a, b) => a - b);
   const middle = manifest.quantiles.values.map((values) => values[Math.floor(values.length / 2)] ?? 0);
   return {
     colour: colourings(rows).keys().next().value!,
@@ -91,6 +94,7 @@ function firstState(manifest: Manifest, rows: Rows): State {
     hovered: -1,
     selected: null,
     waypoints: [],
+    posterior: null,
     drawing: null,
     points: true,
     manifold: false,
@@ -106,7 +110,8 @@ function missingFeature(): string | null {
   if (!document.createElement("canvas").getContext("webgl2")) {
     return `The map needs WebGL 2, which this browser does not have or has turned off. ${remedy}`;
   }
-  if (typeof WebAssembly !== "object") return `The models need WebAssembly, which this browser does not have. ${remedy}`;
+  if (typeof WebAssembly !== "object")
+    return `The models need WebAssembly, which this browser does not have. ${remedy}`;
   if (typeof DecompressionStream !== "function") {
     return `The data is compressed, and this browser has no DecompressionStream to unpack it. ${remedy}`;
   }
@@ -117,7 +122,8 @@ function showTitle({ title, recipe, rows, latentDim }: Manifest): void {
   document.title = `${title} · ${recipe} · enfold`;
   element("title").textContent = title;
   element("recipe").textContent = `enfold · recipe ${recipe}`;
-  element("summary").textContent = `${grouped(rows)} rows in ${latentDim} latent dimension${latentDim === 1 ? "" : "s"}`;
+  element("summary").textContent =
+    `${grouped(rows)} rows in ${latentDim} latent dimension${latentDim === 1 ? "" : "s"}`;
 }
 
 function complain(error: unknown): void {

@@ -28,6 +28,7 @@ interface Cell {
 }
 
 const SMALLEST = 42; // CSS pixels of a cell; the largest is twice that
+const GAP = 0.1; // of a cell
 const MOST_TILES = 6000;
 const FRAME = 14; // milliseconds to decode at once
 const DARK_GROUND = 0.45; // the mean share of light up to which a grey image counts as light on dark
@@ -51,7 +52,9 @@ export function createManifold(models: Models, manifest: Manifest, onTiles: () =
       batch = Math.max(1, Math.min(64, Math.round((batch * FRAME) / Math.max(performance.now() - started, 1))));
       if (goal === madeFor) {
         const size = exampleSize(manifest);
-        cells.forEach(({ key }, i) => tiles.set(key, tile(decoded.subarray(i * size, (i + 1) * size), manifest, now.ink)));
+        cells.forEach(({ key }, i) =>
+          tiles.set(key, tile(decoded.subarray(i * size, (i + 1) * size), manifest, now.ink)),
+        );
       }
       onTiles();
       await new Promise(requestAnimationFrame);
@@ -97,8 +100,15 @@ function drawLevel(
     const found = tiles.get(key);
     if (!found) continue;
     context.clearRect(pixel[0] - side / 2, pixel[1] - side / 2, side, side);
-    context.drawImage(found, pixel[0] - side / 2, pixel[1] - side / 2, side, side);
+    const [width, height] = fit(found, side * (1 - GAP));
+    context.drawImage(found, pixel[0] - width / 2, pixel[1] - height / 2, width, height);
   }
+}
+
+/** Returns the size of a picture in a square of that side. */
+function fit({ width, height }: HTMLCanvasElement, side: number): [number, number] {
+  const scale = side / Math.max(width, height);
+  return [width * scale, height * scale];
 }
 
 /** Returns the cells in sight, those in the middle first. */

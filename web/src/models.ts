@@ -2,12 +2,7 @@
 
 import * as ort from "onnxruntime-web/wasm";
 import { exampleSize, load, type Manifest, type Vector } from "./data";
-
-export interface Posterior {
-  readonly mean: Vector;
-  /** The triangular root of the covariance, row after row. */
-  readonly scaleTril: Float32Array;
-}
+import type { Posterior } from "./state";
 
 export interface Models {
   /** Decodes latent vectors, one after the other in `z`, to examples in raw units, one after the other. */

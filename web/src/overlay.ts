@@ -32,8 +32,19 @@ export interface Marks {
 const TICK_EVERY = 110; // CSS pixels, about
 const DEVIATIONS = [1, 2];
 
-export function drawOverlay(context: CanvasRenderingContext2D, camera: Camera, size: Size, marks: Marks, theme: Theme) {
-  const pen = { context, theme, unit: pixelsPerUnit(camera, size), at: (point: Point) => toPixel(camera, size, point) };
+export function drawOverlay(
+  context: CanvasRenderingContext2D,
+  camera: Camera,
+  size: Size,
+  marks: Marks,
+  theme: Theme,
+) {
+  const pen = {
+    context,
+    theme,
+    unit: pixelsPerUnit(camera, size),
+    at: (point: Point) => toPixel(camera, size, point),
+  };
   context.clearRect(0, 0, size.width, size.height);
   context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
   context.lineJoin = "round";
@@ -175,7 +186,12 @@ function drawCursor(pen: Pen, place: Point, isOnRow: boolean): void {
   const { context, theme, at } = pen;
   const [x, y] = at(place);
   context.beginPath();
-  for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]] as const) {
+  for (const [dx, dy] of [
+    [1, 0],
+    [-1, 0],
+    [0, 1],
+    [0, -1],
+  ] as const) {
     const [from, to] = isOnRow ? [14, 26] : [9, 18];
     context.moveTo(x + from * dx, y + from * dy);
     context.lineTo(x + to * dx, y + to * dy);

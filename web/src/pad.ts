@@ -1,10 +1,10 @@
 /** The drawing pad: what one draws is encoded as one draws. */
 
 import { type Brush, drawLine, eraseLine, type Raster } from "./brush";
-import { conditionOf, exampleSize, labelOf } from "./data";
+import { conditionOf, exampleSize } from "./data";
 import { isDarkGround } from "./manifold";
 import { neighbours } from "./nearby";
-import { announce, coalesced, element, exampleOf, notify, type Page } from "./page";
+import { coalesced, element, exampleOf, notify, type Page } from "./page";
 import { readPicture } from "./photograph";
 import { paint } from "./picture";
 import { thumbnails } from "./thumbnails";
@@ -30,12 +30,10 @@ export async function showPad(page: Page, show: (row: number) => void): Promise<
     const { condition } = store.state;
     const posterior = await models.encode(x, condition);
     const rebuilt = await models.decode(posterior.mean, condition);
-    store.set({ drawing: { mean: posterior.mean, scaleTril: posterior.scaleTril }, z: posterior.mean });
+    store.set({ drawing: posterior, z: posterior.mean });
     paint(element<HTMLCanvasElement>("pad-rebuilt"), rebuilt, manifest);
     const near = neighbours(page.rows.means, posterior.mean, NEIGHBOURS).map((each) => each.row);
     element("pad-neighbours").replaceChildren(...thumbnails(page, near, show));
-    const label = near.length ? labelOf(page.rows, manifest, near[0]!) : "";
-    announce(`Encoded; nearest is row ${page.rows.numbers[near[0] ?? 0]}${label && `, ${label}`}.`);
   });
 
   function raw(): Float32Array {
@@ -57,7 +55,11 @@ export async function showPad(page: Page, show: (row: number) => void): Promise<
 
   function brush(): Brush {
     const colour = rgb(element<HTMLInputElement>("ink").value).map((value) => value / 255);
-    return { radius: RADIUS * Math.max(width, height), ground, ink: channels === 3 ? colour : Array(channels).fill(1 - ground) };
+    return {
+      radius: RADIUS * Math.max(width, height),
+      ground,
+      ink: channels === 3 ? colour : Array(channels).fill(1 - ground),
+    };
   }
 
   function stroke(event: PointerEvent): void {
@@ -91,7 +93,9 @@ export async function showPad(page: Page, show: (row: number) => void): Promise<
 
   listen(pad, stroke, () => (last = null));
   listenToFiles(open);
-  erase.addEventListener("click", () => erase.setAttribute("aria-pressed", String(erase.getAttribute("aria-pressed") !== "true")));
+  erase.addEventListener("click", () =>
+    erase.setAttribute("aria-pressed", String(erase.getAttribute("aria-pressed") !== "true")),
+  );
   element("clear-pad").addEventListener("click", clear);
   element("take-point").addEventListener("click", () => void takePoint());
   element("ink-choice").hidden = channels !== 3;
@@ -102,7 +106,10 @@ export async function showPad(page: Page, show: (row: number) => void): Promise<
 async function groundIsDark(page: Page): Promise<boolean> {
   const examples = await page.examples;
   const some = examples?.subarray(0, SOME * exampleSize(page.manifest));
-  return isDarkGround(some ?? (await (await page.models).decode(page.store.state.z, page.store.state.condition)), page.manifest);
+  return isDarkGround(
+    some ?? (await (await page.models).decode(page.store.state.z, page.store.state.condition)),
+    page.manifest,
+  );
 }
 
 function listen(pad: HTMLElement, stroke: (event: PointerEvent) => void, end: () => void): void {
@@ -128,5 +135,7 @@ function listenToFiles(open: (file: Blob | undefined) => void): void {
     event.preventDefault();
     open(event.dataTransfer?.files[0]);
   });
-  document.addEventListener("paste", (event) => open([...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"))));
+  document.addEventListener("paste", (event) =>
+    open([...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"))),
+  );
 }

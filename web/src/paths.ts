@@ -28,7 +28,8 @@ export function showPaths(page: Page): Paths {
     const { waypoints, condition } = store.state;
     element("path-empty").hidden = waypoints.length > 0;
     element("path").hidden = waypoints.length === 0;
-    element("path-count").textContent = waypoints.length === 1 ? "1 point; add another" : `${waypoints.length} points`;
+    element("path-count").textContent =
+      waypoints.length === 1 ? "1 point; add another" : `${waypoints.length} points`;
     for (const id of ["play", "save-png", "save-gif"]) element<HTMLButtonElement>(id).disabled = waypoints.length < 2;
     if (!waypoints.length) stop();
     if (manifest.isImage) strip.replaceChildren(...(await pictures(page, waypoints, condition, STRIP)));
@@ -70,7 +71,10 @@ export function showPaths(page: Page): Paths {
   element("save-png").addEventListener("click", () => void savePng());
   element("save-gif").addEventListener("click", () => void saveGif());
   element("add-cursor").addEventListener("click", () => add(store.state.z));
-  element("add-point").addEventListener("click", () => store.state.row >= 0 && add(meanOf(page.rows, manifest, store.state.row)));
+  element("add-point").addEventListener(
+    "click",
+    () => store.state.row >= 0 && add(meanOf(page.rows, manifest, store.state.row)),
+  );
   element("undo-path").addEventListener("click", () => store.set({ waypoints: store.state.waypoints.slice(0, -1) }));
   element("clear-path").addEventListener("click", () => store.set({ waypoints: [] }));
   element("copy-path").addEventListener("click", () => {
@@ -84,7 +88,12 @@ export function showPaths(page: Page): Paths {
 }
 
 /** Returns the decoded pictures along a path. */
-async function pictures(page: Page, waypoints: readonly Vector[], condition: number, steps: number): Promise<HTMLCanvasElement[]> {
+async function pictures(
+  page: Page,
+  waypoints: readonly Vector[],
+  condition: number,
+  steps: number,
+): Promise<HTMLCanvasElement[]> {
   if (!waypoints.length) return [];
   const vectors = interpolate(waypoints, waypoints.length > 1 ? steps : 1);
   const size = exampleSize(page.manifest);
@@ -117,7 +126,9 @@ function gifOf(all: readonly HTMLCanvasElement[]): Uint8Array<ArrayBuffer> {
   const scale = enlargement(all[0]!);
   const encoder = GIFEncoder();
   for (const each of [...all, ...all.slice(1, -1).reverse()]) {
-    const { data, width, height } = sideBySide([each], scale).getContext("2d")!.getImageData(0, 0, each.width * scale, each.height * scale);
+    const { data, width, height } = sideBySide([each], scale)
+      .getContext("2d")!
+      .getImageData(0, 0, each.width * scale, each.height * scale);
     const palette = quantize(data, 256);
     encoder.writeFrame(applyPalette(data, palette), width, height, { palette, delay: FRAME });
   }

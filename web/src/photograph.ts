@@ -20,11 +20,20 @@ export async function readPicture(file: Blob, raster: Raster, ground: number): P
 }
 
 /** Fills the raster from pixels of red, green, blue and opacity, 0…255; what is not opaque becomes ground. */
-export function fillRaster({ channels, width, height, values }: Raster, rgba: ArrayLike<number>, ground: number): void {
+export function fillRaster(
+  { channels, width, height, values }: Raster,
+  rgba: ArrayLike<number>,
+  ground: number,
+): void {
   const area = width * height;
   const isInverted = channels === 1 && edge(rgba, width, height) > 0.5 !== ground > 0.5;
   for (let pixel = 0; pixel < area; pixel++) {
-    const [r, g, b, opacity] = [0, 1, 2, 3].map((i) => rgba[4 * pixel + i]! / 255) as [number, number, number, number];
+    const [r, g, b, opacity] = [0, 1, 2, 3].map((i) => rgba[4 * pixel + i]! / 255) as [
+      number,
+      number,
+      number,
+      number,
+    ];
     const colours = channels === 3 ? [r, g, b] : [lightness(r, g, b)];
     for (let channel = 0; channel < channels; channel++) {
       const value = colours[channel] ?? ground;
@@ -38,11 +47,19 @@ function edge(rgba: ArrayLike<number>, width: number, height: number): number {
   const opaque = (pixel: number) => rgba[4 * pixel + 3]! > 127;
   const isEdge = (pixel: number) => {
     const [row, column] = [Math.floor(pixel / width), pixel % width];
-    const around = [row > 0 && pixel - width, row < height - 1 && pixel + width, column > 0 && pixel - 1, column < width - 1 && pixel + 1];
+    const around = [
+      row > 0 && pixel - width,
+      row < height - 1 && pixel + width,
+      column > 0 && pixel - 1,
+      column < width - 1 && pixel + 1,
+    ];
     return around.some((each) => each === false || !opaque(each));
   };
   const pixels = Array.from({ length: width * height }, (_, i) => i).filter((each) => opaque(each) && isEdge(each));
-  const sum = pixels.reduce((total, i) => total + lightness(rgba[4 * i]!, rgba[4 * i + 1]!, rgba[4 * i + 2]!) / 255, 0);
+  const sum = pixels.reduce(
+    (total, i) => total + lightness(rgba[4 * i]!, rgba[4 * i + 1]!, rgba[4 * i + 2]!) / 255,
+    0,
+  );
   return pixels.length ? sum / pixels.length : 1;
 }
 

@@ -44,7 +44,12 @@ export function paintDifference(
 }
 
 /** Shows a table's row as a bar for each column, in the column's own units; a second row as a mark on each. */
-export function showBars(list: HTMLElement, values: ArrayLike<number>, manifest: Manifest, other?: ArrayLike<number>) {
+export function showBars(
+  list: HTMLElement,
+  values: ArrayLike<number>,
+  manifest: Manifest,
+  other?: ArrayLike<number>,
+) {
   while (list.childElementCount < manifest.columns.length) list.append(barRow());
   manifest.columns.forEach((column, i) => {
     const [name, track, value] = list.children[i]!.children as unknown as [HTMLElement, HTMLElement, HTMLElement];

@@ -22,17 +22,22 @@ export function showPoint(page: Page, show: (row: number) => void): void {
     element("point-facts").replaceChildren(...factsOf(page, row).flatMap(([name, value]) => fact(name, value)));
     showVector(element("point-z"), z);
     const near = neighbours(page.rows.means, z, NEIGHBOURS + 1).map((each) => each.row);
-    element("point-neighbours").replaceChildren(...thumbnails(page, near.filter((each) => each !== row).slice(0, NEIGHBOURS), show));
+    element("point-neighbours").replaceChildren(
+      ...thumbnails(page, near.filter((each) => each !== row).slice(0, NEIGHBOURS), show),
+    );
     void compare(row);
   }
 
   /** Shows original, reconstruction and difference of the row, unless another one is clicked meanwhile. */
   async function compare(row: number): Promise<void> {
     const models = await page.models;
-    const rebuilt = await models.decode(meanOf(page.rows, manifest, row), conditionOf(page.rows, manifest, row));
+    const condition = conditionOf(page.rows, manifest, row);
+    const rebuilt = await models.decode(meanOf(page.rows, manifest, row), condition);
     const examples = await page.examples;
-    if (store.state.row !== row) return;
     const original = examples && exampleOf(examples, row, exampleSize(manifest));
+    const posterior = original && (await models.encode(Float32Array.from(original), condition));
+    if (store.state.row !== row) return;
+    store.set({ posterior });
     if (!manifest.isImage) return showBars(element("point-columns"), rebuilt, manifest, original ?? undefined);
     paint(element<HTMLCanvasElement>("rebuilt"), rebuilt, manifest);
     if (!original) return;

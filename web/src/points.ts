@@ -10,6 +10,8 @@ export interface Points {
   /** Colours the points; of those that are not lit, little remains. */
   paint(colouring: Colouring, palette: readonly Rgb[], lit: Uint8Array): void;
   draw(camera: Camera, size: Size, look: Look): void;
+  /** Calls the listener when the browser had dropped all that was on its graphics card; place and paint again. */
+  onRestored(listener: () => void): void;
 }
 
 export interface Look {
@@ -59,25 +61,18 @@ const TRIANGLE = 2;
 export function createPoints(canvas: HTMLCanvasElement): Points | null {
   const gl = canvas.getContext("webgl2", { alpha: true, antialias: false, premultipliedAlpha: true });
   if (!gl) return null;
-  const program = link(gl);
-  const uniform = (name: string) => gl.getUniformLocation(program, name);
-  const [camera, diameter, alphas, layer] = ["camera", "diameter", "alphas", "layer"].map(uniform);
-  const places = attribute(gl, program, "place", (at) => gl.vertexAttribPointer(at, 2, gl.FLOAT, false, 0, 0));
-  const marks = attribute(gl, program, "mark", (at) => gl.vertexAttribIPointer(at, 2, gl.UNSIGNED_BYTE, 0, 0));
-  paletteTexture(gl);
-  gl.useProgram(program);
-  gl.enable(gl.BLEND);
-  gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+  let pipeline = createPipeline(gl);
   let count = 0;
+  canvas.addEventListener("webglcontextlost", (event) => event.preventDefault()); // so that it is restored
 
   return {
     place(plane) {
       count = plane.length / 2;
-      gl.bindBuffer(gl.ARRAY_BUFFER, places);
+      gl.bindBuffer(gl.ARRAY_BUFFER, pipeline.places);
       gl.bufferData(gl.ARRAY_BUFFER, plane, gl.DYNAMIC_DRAW);
     },
     paint(colouring, palette, lit) {
-      gl.bindBuffer(gl.ARRAY_BUFFER, marks);
+      gl.bindBuffer(gl.ARRAY_BUFFER, pipeline.marks);
       gl.bufferData(gl.ARRAY_BUFFER, marksOf(colouring, lit), gl.DYNAMIC_DRAW);
       const texels = new Uint8Array(4 * STEPS);
       palette.forEach((each, i) => texels.set([...each, 255], 4 * i));
@@ -89,14 +84,39 @@ export function createPoints(canvas: HTMLCanvasElement): Points | null {
       gl.clear(gl.COLOR_BUFFER_BIT);
       const unit = pixelsPerUnit(view, size);
       const [x, y] = [(2 * unit) / size.width, (2 * unit) / size.height];
-      gl.uniform4f(camera!, x, y, -view.x * x, -view.y * y);
-      gl.uniform1f(diameter!, look.diameter * ratio);
-      gl.uniform2f(alphas!, look.alpha, look.dimAlpha);
-      for (const each of [0, 1]) {
-        gl.uniform1f(layer!, each);
-        gl.drawArrays(gl.POINTS, 0, count);
+      gl.uniform4f(pipeline.camera, x, y, -view.x * x, -view.y * y);
+      gl.uniform1f(pipeline.diameter, look.diameter * ratio);
+      gl.uniform2f(pipeline.alphas, look.alpha, look.dimAlpha);
+      for (const layer of [0, 1]) {
+        gl.uniform1f(pipeline.layer, layer);
+        gl.drawArrays(gl.POINTS, 0, look.diameter ? count : 0);
       }
     },
+    onRestored(listener) {
+      canvas.addEventListener("webglcontextrestored", () => {
+        pipeline = createPipeline(gl);
+        listener();
+      });
+    },
+  };
+}
+
+function createPipeline(gl: WebGL2RenderingContext) {
+  const program = link(gl);
+  const uniform = (name: string) => gl.getUniformLocation(program, name);
+  gl.useProgram(program);
+  gl.enable(gl.BLEND);
+  gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+  gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
+  return {
+    places: attribute(gl, program, "place", (at) => gl.vertexAttribPointer(at, 2, gl.FLOAT, false, 0, 0)),
+    marks: attribute(gl, program, "mark", (at) => gl.vertexAttribIPointer(at, 2, gl.UNSIGNED_BYTE, 0, 0)),
+    camera: uniform("camera"),
+    diameter: uniform("diameter"),
+    alphas: uniform("alphas"),
+    layer: uniform("layer"),
   };
 }
 
@@ -129,15 +149,12 @@ function attribute(gl: WebGL2RenderingContext, program: WebGLProgram, name: stri
   return buffer;
 }
 
-function paletteTexture(gl: WebGL2RenderingContext): void {
-  gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
-  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
-  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
-}
-
 function link(gl: WebGL2RenderingContext): WebGLProgram {
   const program = gl.createProgram();
-  for (const [type, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]] as const) {
+  for (const [type, source] of [
+    [gl.VERTEX_SHADER, VERTEX],
+    [gl.FRAGMENT_SHADER, FRAGMENT],
+  ] as const) {
     const shader = gl.createShader(type)!;
     gl.shaderSource(shader, source);
     gl.compileShader(shader);

@@ -20,7 +20,12 @@ export function projectionOf(axes: Axes, manifest: Manifest): Projection {
   if (axes === "pca" && pca) {
     const [u, v] = pca.components;
     const names = ["PC 1", "PC 2"] as const;
-    return { origin: Float32Array.from(pca.mean), u: Float32Array.from(u ?? []), v: Float32Array.from(v ?? []), names };
+    return {
+      origin: Float32Array.from(pca.mean),
+      u: Float32Array.from(u ?? []),
+      v: Float32Array.from(v ?? []),
+      names,
+    };
   }
   const [x, y] = axes === "pca" ? [0, 1] : axes;
   const origin = new Float32Array(latentDim);

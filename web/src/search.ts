@@ -37,14 +37,21 @@ export function listenToSearch({ rows, manifest }: Page, actions: Actions): void
     found = find(input.value, rows, manifest);
     active = 0;
     list.replaceChildren(...found.map(option));
-    if (input.value.trim() && !found.length) list.append(make("li", { className: "none", textContent: "Nothing found" }));
+    if (input.value.trim() && !found.length)
+      list.append(make("li", { className: "none", textContent: "Nothing found" }));
     open(list.childElementCount > 0);
     mark();
   }
 
   function option(each: Found, i: number): HTMLElement {
-    const count = each.kind === "label" ? rows.labels!.reduce((sum, label) => sum + Number(label === each.label), 0) : 0;
-    const item = make("li", { id: `found-${i}`, role: "option" }, each.name, make("span", { textContent: count ? grouped(count) : "" }));
+    const count =
+      each.kind === "label" ? rows.labels!.reduce((sum, label) => sum + Number(label === each.label), 0) : 0;
+    const item = make(
+      "li",
+      { id: `found-${i}`, role: "option" },
+      each.name,
+      make("span", { textContent: count ? grouped(count) : "" }),
+    );
     item.addEventListener("pointerdown", (event) => {
       event.preventDefault();
       choose(each);

@@ -42,7 +42,9 @@ export function showSelection(page: Page, show: (row: number) => void): void {
   store.on(["selected"], () => {
     shown = SHOWN;
     update();
-    announce(store.state.selected ? `${grouped(store.state.selected.length)} rows selected.` : "Nothing is selected.");
+    announce(
+      store.state.selected ? `${grouped(store.state.selected.length)} rows selected.` : "Nothing is selected.",
+    );
   });
   update();
 }
@@ -69,7 +71,10 @@ function counts({ rows, manifest }: Page, selected: Uint32Array): HTMLElement[] 
       const bar = make("i");
       bar.style.width = `${(100 * count) / most}%`;
       bar.style.background = colour;
-      const [label, value] = [make("span", { className: "name", textContent: name }), make("span", { className: "value", textContent: grouped(count) })];
+      const [label, value] = [
+        make("span", { className: "name", textContent: name }),
+        make("span", { className: "value", textContent: grouped(count) }),
+      ];
       return make("li", {}, label, make("span", { className: "track" }, bar), value);
     });
 }

@@ -16,10 +16,17 @@ export function showSliders(page: Page): void {
   const most = Math.max(...manifest.activity);
   const sliders = byActivity(page).map((axis) => {
     const { low, high } = rangeOf(page, axis);
-    const input = make("input", { type: "range", min: String(low), max: String(high), step: String((high - low) / STEPS) });
+    const input = make("input", {
+      type: "range",
+      min: String(low),
+      max: String(high),
+      step: String((high - low) / STEPS),
+    });
     input.setAttribute("aria-label", `z${axis}`);
     const value = make("output");
-    const activity = make("i", { title: `variance of the posterior means: ${(manifest.activity[axis] ?? 0).toPrecision(3)}` });
+    const activity = make("i", {
+      title: `variance of the posterior means: ${(manifest.activity[axis] ?? 0).toPrecision(3)}`,
+    });
     activity.style.width = `${(100 * (manifest.activity[axis] ?? 0)) / most}%`;
     const name = make("span", { className: "name" }, `z${axis}`, activity);
     input.addEventListener("input", () => store.set({ z: store.state.z.with(axis, Number(input.value)) }));

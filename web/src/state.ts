@@ -14,8 +14,10 @@ export interface Camera {
   readonly span: number;
 }
 
-export interface Drawing {
+/** What the encoder says of an example: q(z|x). */
+export interface Posterior {
   readonly mean: Vector;
+  /** The triangular root of the covariance, row after row. */
   readonly scaleTril: Float32Array;
 }
 
@@ -37,7 +39,10 @@ export interface State {
   /** The rows that were selected, by position; null: all are as they are. */
   readonly selected: Uint32Array | null;
   readonly waypoints: readonly Vector[];
-  readonly drawing: Drawing | null;
+  /** Of the row that was clicked, once it is encoded. */
+  readonly posterior: Posterior | null;
+  /** Of what is on the drawing pad. */
+  readonly drawing: Posterior | null;
   readonly points: boolean;
   readonly manifold: boolean;
   readonly contours: boolean;

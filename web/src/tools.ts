@@ -3,6 +3,7 @@
 import { zoomBy } from "./gestures";
 import type { LatentMap } from "./map";
 import { element, make, type Page } from "./page";
+import { hasPrior } from "./prior";
 import type { Axes, State, Tool } from "./state";
 
 export const ZOOM_STEP = 1.4;
@@ -35,6 +36,11 @@ function showLayers({ store, manifest }: Page): void {
   }
   element("manifold-layer").hidden = !manifest.isImage;
   element("contours-layer").hidden = !manifest.prior;
+  const contours = element<HTMLInputElement>("show-contours");
+  const allow = () => (contours.disabled = !hasPrior(manifest, store.state.axes));
+  store.on(["axes"], allow);
+  allow();
+  element("shade-layer").hidden = manifest.latentDim < 2;
 }
 
 function showAxes(page: Page, map: LatentMap): void {
@@ -44,7 +50,8 @@ function showAxes(page: Page, map: LatentMap): void {
   const pca = element<HTMLInputElement>("axes-pca");
   element("pca-layer").hidden = !manifest.pca;
   for (const select of selects) {
-    for (const axis of byActivity(page)) select.append(make("option", { value: String(axis), textContent: `z${axis}` }));
+    for (const axis of byActivity(page))
+      select.append(make("option", { value: String(axis), textContent: `z${axis}` }));
     select.addEventListener("change", () => choose(axesOf(select)));
   }
   pca.addEventListener("change", () => choose(pca.checked ? "pca" : axesOf(selects[0]!)));

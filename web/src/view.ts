@@ -29,12 +29,20 @@ export function written(state: State, manifest: Manifest, { numberOf }: RowNumbe
     ["row", row >= 0 && String(numberOf(row))],
     ["path", waypoints.length > 0 && waypoints.map(vector).join(";")],
   ];
-  return parts.filter(([, value]) => value !== false).map(([name, value]) => `${name}=${value}`).join("&");
+  return parts
+    .filter(([, value]) => value !== false)
+    .map(([name, value]) => `${name}=${value}`)
+    .join("&");
 }
 
 /** Returns what a view says of the state. What it says wrongly, or of another run, is left out. */
 export function read(text: string, manifest: Manifest, { rowOf }: RowNumbers): Partial<State> {
-  const parts = new Map(text.replace(/^#/, "").split("&").map((part) => part.split("=", 2) as [string, string]));
+  const parts = new Map(
+    text
+      .replace(/^#/, "")
+      .split("&")
+      .map((part) => part.split("=", 2) as [string, string]),
+  );
   const given = <T>(name: string, parse: (value: string) => T | null): T | null => {
     const value = parts.get(name);
     return value === undefined ? null : parse(decodeURIComponent(value));
@@ -46,9 +54,16 @@ export function read(text: string, manifest: Manifest, { rowOf }: RowNumbers): P
     axes: given("axes", (value) => axesOf(value, manifest)),
     camera: given("view", cameraOf),
     z: given("z", (value) => vectorOf(value, manifest)),
-    condition: given("class", (value) => ([-1, ...manifest.conditions.keys()].includes(Number(value)) ? Number(value) : null)),
+    condition: given("class", (value) =>
+      [-1, ...manifest.conditions.keys()].includes(Number(value)) ? Number(value) : null,
+    ),
     row: given("row", (value) => rowOf(Number(value))),
-    waypoints: given("path", (value) => value.split(";").map((each) => vectorOf(each, manifest)).filter((each) => each !== null)),
+    waypoints: given("path", (value) =>
+      value
+        .split(";")
+        .map((each) => vectorOf(each, manifest))
+        .filter((each) => each !== null),
+    ),
     ...(layers && Object.fromEntries(LAYERS.map((layer) => [layer, layers.includes(layer)]))),
   };
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== null));
