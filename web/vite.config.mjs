@@ -9,7 +9,7 @@ const runtime = createRequire(import.meta.url).resolve("onnxruntime-web/ort-wasm
 const asItIs = {
   name: "as-it-is",
   closeBundle() {
-    copyFileSync("index.html", `${STATIC}/index.html`);
+    for (const name of ["index.html", "licences.txt"]) copyFileSync(name, `${STATIC}/${name}`);
     copyFileSync(runtime, `${STATIC}/runtime.wasm`);
   },
 };

@@ -21,6 +21,11 @@ export interface View {
   readonly ink: Rgb;
 }
 
+interface Tile {
+  readonly picture: HTMLCanvasElement;
+  readonly goal: string;
+}
+
 interface Cell {
   readonly key: string;
   readonly centre: Point;
@@ -28,6 +33,7 @@ interface Cell {
 }
 
 const SMALLEST = 42; // CSS pixels of a cell; the largest is twice that
+const TICKS = 28; // pixels along the map's lower edge
 const GAP = 0.1; // of a cell
 const MOST_TILES = 6000;
 const FRAME = 14; // milliseconds to decode at once
@@ -35,27 +41,27 @@ const DARK_GROUND = 0.45; // the mean share of light up to which a grey image co
 
 /** Calls `onTiles` when there are more tiles to draw. */
 export function createManifold(models: Models, manifest: Manifest, onTiles: () => void): Manifold {
-  const tiles = new Map<string, HTMLCanvasElement>();
+  const tiles = new Map<string, Tile>();
   let missing: Cell[] = [];
   let view: View | null = null;
-  let madeFor = "";
+  let plane = "";
+  let goal = "";
   let isWorking = false;
   let batch = 4;
 
   async function work(): Promise<void> {
     isWorking = true;
     while (missing.length && view) {
-      const [cells, now, goal] = [missing.splice(0, batch), view, madeFor];
+      const [cells, now, wanted] = [missing.splice(0, batch), view, goal];
       const started = performance.now();
       const z = Float32Array.from(cells.flatMap(({ centre }) => [...lift(now.projection, centre, now.z)]));
       const decoded = await models.decode(z, now.condition);
       batch = Math.max(1, Math.min(64, Math.round((batch * FRAME) / Math.max(performance.now() - started, 1))));
-      if (goal === madeFor) {
-        const size = exampleSize(manifest);
-        cells.forEach(({ key }, i) =>
-          tiles.set(key, tile(decoded.subarray(i * size, (i + 1) * size), manifest, now.ink)),
-        );
-      }
+      const size = exampleSize(manifest);
+      cells.forEach(({ key }, i) => {
+        const picture = drawn(decoded.subarray(i * size, (i + 1) * size), manifest, now.ink);
+        tiles.set(key, { picture, goal: wanted });
+      });
       onTiles();
       await new Promise(requestAnimationFrame);
     }
@@ -65,12 +71,12 @@ export function createManifold(models: Models, manifest: Manifest, onTiles: () =
   return {
     draw(context, next) {
       view = next;
-      const goal = goalOf(next);
-      if (goal !== madeFor || tiles.size > MOST_TILES) tiles.clear();
-      madeFor = goal;
+      goal = goalOf(next);
+      if (plane !== String(next.projection.names) || tiles.size > MOST_TILES) tiles.clear();
+      plane = String(next.projection.names);
       const level = Math.ceil(Math.log2(SMALLEST / pixelsPerUnit(next.camera, next.size)));
       for (const each of [level + 1, level]) drawLevel(context, next, each, tiles);
-      missing = cellsOf(next, level).filter(({ key }) => !tiles.has(key));
+      missing = cellsOf(next, level).filter(({ key }) => tiles.get(key)?.goal !== goal);
       if (missing.length && !isWorking) void work();
     },
   };
@@ -82,22 +88,22 @@ export function isDarkGround(values: ArrayLike<number>, manifest: Manifest): boo
   return manifest.shape[0] === 1 && bytes.reduce((sum, value) => sum + value, 0) / bytes.length < 255 * DARK_GROUND;
 }
 
-/** What the tiles are made for; another plane has others. */
+/** What the tiles of a plane are made for. Those that were made for something else stay until there are new ones. */
 function goalOf({ projection, z, condition, ink }: View): string {
   const across = lift(projection, [0, 0], z);
-  return [projection.names, condition, ink, ...Array.from(across, (value) => value.toFixed(4))].join();
+  return [condition, ink, ...Array.from(across, (value) => value.toFixed(3))].join();
 }
 
 function drawLevel(
   context: CanvasRenderingContext2D,
   view: View,
   level: number,
-  tiles: ReadonlyMap<string, HTMLCanvasElement>,
+  tiles: ReadonlyMap<string, Tile>,
 ): void {
   const side = 2 ** level * pixelsPerUnit(view.camera, view.size);
   context.imageSmoothingEnabled = true;
   for (const { key, pixel } of cellsOf(view, level)) {
-    const found = tiles.get(key);
+    const found = tiles.get(key)?.picture;
     if (!found) continue;
     context.clearRect(pixel[0] - side / 2, pixel[1] - side / 2, side, side);
     const [width, height] = fit(found, side * (1 - GAP));
@@ -111,24 +117,32 @@ function fit({ width, height }: HTMLCanvasElement, side: number): [number, numbe
   return [width * scale, height * scale];
 }
 
-/** Returns the cells in sight, those in the middle first. */
-function cellsOf({ camera, size }: View, level: number): Cell[] {
+/** Returns the cells in sight, those in the middle first; of a latent space that is a line, a row beneath the points. */
+function cellsOf({ camera, size, projection }: View, level: number): Cell[] {
   const cell = 2 ** level;
   const [left, top] = toPlane(camera, size, [0, 0]);
   const [right, bottom] = toPlane(camera, size, [size.width, size.height]);
-  const cells: Cell[] = [];
-  for (let row = Math.floor(bottom / cell); row <= top / cell; row++) {
-    for (let column = Math.floor(left / cell); column <= right / cell; column++) {
+  const rows = projection.v ? whole(bottom / cell, top / cell) : [0];
+  const cells = rows.flatMap((row) =>
+    whole(left / cell, right / cell).map((column): Cell => {
       const centre = [(column + 0.5) * cell, (row + 0.5) * cell] as const;
-      cells.push({ key: `${level}/${column}/${row}`, centre, pixel: toPixel(camera, size, centre) });
-    }
-  }
+      const [x, y] = toPixel(camera, size, centre);
+      const beneath = size.height - TICKS - (cell * pixelsPerUnit(camera, size)) / 2;
+      return { key: `${level}/${column}/${row}`, centre, pixel: [x, projection.v ? y : beneath] };
+    }),
+  );
   const distance = ({ centre: [x, y] }: Cell) => (x - camera.x) ** 2 + (y - camera.y) ** 2;
   return cells.sort((a, b) => distance(a) - distance(b));
 }
 
+/** Returns the whole numbers from the one below `low` to the one below `high`. */
+function whole(low: number, high: number): number[] {
+  const first = Math.floor(low);
+  return Array.from({ length: Math.floor(high) - first + 1 }, (_, i) => first + i);
+}
+
 /** Light on a dark ground becomes ink on the page's paper; other images stay as they are. */
-function tile(values: Float32Array, manifest: Manifest, ink: Rgb): HTMLCanvasElement {
+function drawn(values: Float32Array, manifest: Manifest, ink: Rgb): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
   paint(canvas, values, manifest);
   if (!isDarkGround(values, manifest)) return canvas;

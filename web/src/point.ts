@@ -45,6 +45,7 @@ export function showPoint(page: Page, show: (row: number) => void): void {
     paintDifference(element<HTMLCanvasElement>("difference"), rebuilt, original, manifest);
   }
 
+  for (const id of ["original", "difference"]) element(id).parentElement!.hidden = !manifest.arrays.examples;
   element("point-pictures").hidden = !manifest.isImage;
   element("point-table").hidden = manifest.isImage;
   element("copy-point").addEventListener("click", () => {
