@@ -219,7 +219,8 @@ def test_the_shared_file_has_everything_and_loads_nothing(files, digits_run, tmp
     found = {name: gzip.decompress(base64.b64decode(content)) for name, content in blocks.items()}
     expected = {name: bytes(content) for name, content in files.items()}
     assert found == {**expected, "runtime.wasm": (STATIC / "runtime.wasm").read_bytes()}
-    page = re.sub(r'<script type="application/gzip;base64".*?</script>', "", html, flags=re.DOTALL)
+    assert (STATIC / "licences.txt").read_text("utf-8") in html
+    page = re.sub(r'<script type="(application/gzip;base64|text/plain)".*?</script>', "", html, flags=re.DOTALL)
     (style,), (script,) = (re.findall(rf"<{tag}[^>]*>(.*?)</{tag}>", page, re.DOTALL) for tag in ("style", "script"))
     (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)
     for kind, text in (("script-src", script), ("style-src", style)):
