@@ -17,6 +17,7 @@ Json = Annotated[
 ]
 Whole = Annotated[int, Parameter(converter=_whole)]
 RunFolder = Annotated[Path, Parameter(name="RUN", help="A run folder, as `enfold fit` makes it.")]
+Out = Annotated[Path, Parameter(name=["--out", "-o"])]
 Device = Annotated[str, Parameter(help="auto, cpu, cuda, cuda:1, mps.")]
 
 

@@ -1,14 +1,23 @@
 """The commands that go between examples and latent vectors."""
 
-import io
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from enfold.cli import app
-from enfold.cli.output import Device, Json, RunFolder, Whole, say
+from enfold.cli.output import Device, Json, Out, RunFolder, Whole, say
+from enfold.cli.writing import (
+    check_suffix,
+    in_raw_type,
+    label_texts,
+    required,
+    write_arrays,
+    write_examples,
+    write_sheet,
+    write_vectors,
+)
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +28,6 @@ if TYPE_CHECKING:
     from enfold.run import Run
     from enfold.spec import Spec
 
-Out = Annotated[Path, Parameter(name=["--out", "-o"])]
 AXIS = re.compile(r"z\d+")
 
 
@@ -42,11 +50,11 @@ def encode(
     from enfold.model import conditions, encode_means
     from enfold.run import open_run
 
-    _check_suffix(out, ".csv", ".npy")
+    check_suffix(out, ".csv", ".npy")
     opened = open_run(run, device)
-    data = load_like(opened.spec, *_required(source), label=label)
+    data = load_like(opened.spec, *required(source), label=label)
     z = encode_means(opened.model, data.x, conditions(data.labels, opened.spec))
-    _write_vectors(out, z, _label_texts(data))
+    write_vectors(out, z, label_texts(data))
     say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} latent vectors: {out}")
 
 
@@ -75,11 +83,11 @@ def decode(
     from enfold.model import decode_means
     from enfold.run import open_run
 
-    _check_suffix(out, ".npz", ".npy", ".png")
+    check_suffix(out, ".npz", ".npy", ".png")
     opened = open_run(run, device)
     place = _class(opened.spec, label)
     z = _read_vectors(vectors, opened.config.latent_dim)
-    _write_examples(out, decode_means(opened.model, z, _as_class(opened.spec, place, len(z))), opened.spec)
+    write_examples(out, decode_means(opened.model, z, _as_class(opened.spec, place, len(z))), opened.spec)
     say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} decoded examples: {out}")
 
 
@@ -120,7 +128,7 @@ def sample(
     from enfold.model import decode_means
     from enfold.run import open_run
 
-    _check_suffix(out, ".npz", ".npy", ".png")
+    check_suffix(out, ".npz", ".npy", ".png")
     if n < 1 or not 0 <= seed <= LARGEST_SEED:
         raise InputError(f"Expected at least 1 sample and a seed from 0 to {LARGEST_SEED}, got {n} and {seed}.")
     if not 0 < temperature < float("inf"):
@@ -130,7 +138,7 @@ def sample(
     p = tempered(_sampler(opened, sampler, place), temperature)
     z = draws(p, n, seed, opened.model.device)
     columns = len(spec.conditions) if place is None and n > len(spec.conditions) > 1 else None
-    _write_examples(out, decode_means(opened.model, z, _as_class(spec, place, n)), spec, columns)
+    write_examples(out, decode_means(opened.model, z, _as_class(spec, place, n)), spec, columns)
     say(json, {"out": str(out), "rows": n}, f"{n:,} new examples: {out}")
 
 
@@ -164,19 +172,19 @@ def reconstruct(
     from enfold.model import conditions, decode_means, encode_means
     from enfold.run import open_run
 
-    _check_suffix(out, ".npz", ".png")
+    check_suffix(out, ".npz", ".png")
     if n < 1:
         raise InputError(f"The number of columns must be at least 1, got {n}.")
     opened = open_run(run, device)
-    data = load_like(opened.spec, *_required(source), label=label)
+    data = load_like(opened.spec, *required(source), label=label)
     data = data[:n] if out.suffix.lower() == ".png" else data
     x, classes = data.x, conditions(data.labels, opened.spec)
     z = encode_means(opened.model, x, classes)
-    rebuilt = _in_raw_type(decode_means(opened.model, z, classes), opened.spec)
+    rebuilt = in_raw_type(decode_means(opened.model, z, classes), opened.spec)
     if out.suffix.lower() == ".png":
-        _write_sheet(out, np.concatenate([x, rebuilt]), opened.spec, columns=len(x))
+        write_sheet(out, np.concatenate([x, rebuilt]), opened.spec, columns=len(x))
     else:
-        _write_arrays(out, x=x, reconstruction=rebuilt)
+        write_arrays(out, x=x, reconstruction=rebuilt)
     say(json, {"out": str(out), "rows": len(x)}, f"{len(x):,} reconstructions: {out}")
 
 
@@ -232,38 +240,6 @@ def _sampler(run: "Run", kind: str, place: int | None) -> "Distribution":
     return sampler(run.model, kind, data.x, condition=classes, means=is_plain)
 
 
-def _required(source: tuple[str, ...]) -> tuple[str, ...]:
-    if not source:
-        raise InputError("Name a source after the run: a file, a folder, or a data set such as mnist.")
-    return source
-
-
-def _check_suffix(path: Path, *known: str) -> None:
-    if path.suffix.lower() not in known:
-        raise InputError(f"Cannot tell what to write into '{path}'. Let its name end in {' or '.join(known)}.")
-
-
-def _label_texts(data: Any) -> list[str] | None:
-    from enfold.data.dataset import class_name
-
-    if not data.labelled.any():
-        return None
-    return [class_name(label, data.spec) if label == label else "" for label in data.labels]
-
-
-def _write_vectors(path: Path, z: "np.ndarray", labels: list[str] | None) -> None:
-    import polars as pl
-
-    from enfold.files import write
-
-    if path.suffix.lower() == ".npy":
-        _write_arrays(path, x=z)
-        return
-    columns: dict[str, Any] = {"row": range(len(z)), **{f"z{i}": z[:, i] for i in range(z.shape[1])}}
-    frame = pl.DataFrame(columns if labels is None else {**columns, "label": labels})
-    write(path, frame.write_csv())
-
-
 def _read_vectors(path: Path, latent_dim: int) -> "np.ndarray":
     import numpy as np
 
@@ -281,42 +257,3 @@ def _read_vectors(path: Path, latent_dim: int) -> "np.ndarray":
         )
     ordered = sorted(axes, key=lambda name: int(name.lstrip("z"))) if path.suffix.lower() == ".csv" else axes
     return np.ascontiguousarray(np.asarray(found.x)[:, [names.index(name) for name in ordered]])
-
-
-def _in_raw_type(x: "np.ndarray", spec: "Spec") -> "np.ndarray":
-    import numpy as np
-
-    return np.rint(x).clip(0, spec.scale[0]).astype(np.uint8) if spec.dtype == "uint8" else x
-
-
-def _write_examples(path: Path, x: "np.ndarray", spec: "Spec", columns: int | None = None) -> None:
-    if path.suffix.lower() == ".png":
-        _write_sheet(path, x, spec, columns)
-    else:
-        _write_arrays(path, x=_in_raw_type(x, spec))
-
-
-def _write_sheet(path: Path, x: "np.ndarray", spec: "Spec", columns: int | None = None) -> None:
-    from PIL import Image
-
-    from enfold.files import write
-    from enfold.plots import sheet
-
-    if not spec.is_image:
-        raise InputError("Only images can be drawn as a .png sheet, and these are tables. Write .npz instead.")
-    buffer = io.BytesIO()
-    Image.fromarray(sheet(x, spec, columns=columns)).save(buffer, "PNG")
-    write(path, buffer.getvalue())
-
-
-def _write_arrays(path: Path, **arrays: Any) -> None:
-    import numpy as np
-
-    from enfold.files import write
-
-    buffer = io.BytesIO()
-    if path.suffix.lower() == ".npz":
-        np.savez_compressed(buffer, **arrays)
-    else:
-        np.save(buffer, arrays["x"])
-    write(path, buffer.getvalue())
