@@ -1,6 +1,7 @@
 """What commands write, and how they refuse what they could not write."""
 
 import io
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from enfold.spec import Spec
+
+FRAME, HOLD = 70, 500  # milliseconds that a frame stays, and each end
+LEAST_SIDE = 112  # pixels of an image in an animation
 
 
 def required(source: tuple[str, ...]) -> tuple[str, ...]:
@@ -79,6 +83,31 @@ def write_sheet(path: Path, x: "np.ndarray", spec: "Spec", columns: int | None =
     buffer = io.BytesIO()
     Image.fromarray(sheet(x, spec, columns=columns)).save(buffer, "PNG")
     write(path, buffer.getvalue())
+
+
+def write_animation(path: Path, x: "np.ndarray", spec: "Spec") -> None:
+    """Write images, (tiles, frames, *shape) raw, as a .gif file: tiles side by side, there and back without end."""
+    from PIL import Image
+
+    from enfold.files import write
+    from enfold.plots import sheet
+
+    factor = math.ceil(LEAST_SIDE / min(spec.shape[1:]))
+    there = [sheet(x[:, i], spec).repeat(factor, 0).repeat(factor, 1) for i in range(x.shape[1])]
+    frames = [Image.fromarray(each) for each in [*there, *there[-2:0:-1]]]
+    stay = [HOLD if i in (0, len(there) - 1) else FRAME for i in range(len(frames))]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=stay, loop=0)
+    write(path, buffer.getvalue())
+
+
+def write_rows(path: Path, x: "np.ndarray", spec: "Spec") -> None:
+    """Write a table's rows, (n, columns) raw, as .csv under the columns' names."""
+    import polars as pl
+
+    from enfold.files import write
+
+    write(path, pl.DataFrame({column.name: x[:, i] for i, column in enumerate(spec.columns)}).write_csv())
 
 
 def write_arrays(path: Path, **arrays: Any) -> None:

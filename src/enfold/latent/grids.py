@@ -94,14 +94,10 @@ def quantiles(
 
 
 def on_codes(prior: Distribution, z: np.ndarray) -> np.ndarray:
-    """Return the code nearest to each latent vector, (n, latent_dim), if the prior is one of codes; else the vectors."""
+    """Return the code nearest to each latent vector, (n, latent_dim), of a prior of codes; else the vectors."""
     if not isinstance(prior, UniformCodes):
         return z
     return prior.nearest(torch.from_numpy(z).to(prior.parts.device)).cpu().numpy()
-
-
-def _distinct(prior: Distribution, steps: np.ndarray) -> np.ndarray:
-    return np.unique(steps) if isinstance(prior, UniformCodes) else steps
 
 
 def _distinct(prior: Distribution, steps: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Paths through the latent space: from one place to another, and along one dimension at a time."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -73,7 +74,7 @@ def interpolation(model: Autoencoder, points: np.ndarray, steps: int, *, is_sphe
     if len(points) < 2:
         raise InputError(f"A path leads from one example to another, and there are {len(points)}. Name two or more.")
     between = spherical if is_spherical else straight
-    return _on_codes(model, np.stack([between(*ends, steps) for ends in zip(points, points[1:], strict=False)]))
+    return _on_codes(model, np.stack([between(*ends, steps) for ends in pairwise(points)]))
 
 
 def traversal(

@@ -15,6 +15,8 @@ from enfold.spec import Spec
 WIDTH = 9  # inches
 GAP = 0.1  # between images, of their height
 HEADING, FOOTING = 0.4, 0.25  # inches
+LETTER = 0.09  # inches, at most on average
+MOST_LETTERS = 24  # of a line of a name
 MOST_LINES = len(QUALITATIVE)
 MARK = QUALITATIVE[0]
 
@@ -25,7 +27,7 @@ class Strips:
 
     Attributes:
         x: Raw, (paths, steps, *shape).
-        names: What to call each path.
+        names: What to call each path; of images, on one line or more.
         title: What stands above them.
         ends: What to call where the paths begin and end.
         marked: Which steps to mark with a bar, (paths, steps) bool.
@@ -49,7 +51,8 @@ def strips(blocks: Sequence[Strips], spec: Spec) -> Figure:
     gap = max(1, round(GAP * spec.shape[1]))
     sheets = [sheet(each.x.reshape(-1, *spec.shape), spec, each.x.shape[1], gap) for each in blocks]
     heights = [WIDTH * each.shape[0] / each.shape[1] + HEADING + FOOTING for each in sheets]
-    drawing = figure(WIDTH + 1, sum(heights))
+    letters = max(len(line) for each in blocks for name in each.names for line in name.split("\n"))
+    drawing = figure(WIDTH + LETTER * min(letters, MOST_LETTERS) + 0.2, sum(heights))
     axes = drawing.subplots(len(blocks), height_ratios=heights, squeeze=False)[:, 0]
     for plane, canvas, block in zip(axes, sheets, blocks, strict=True):
         _strip(plane, canvas, block, spec, gap)
@@ -84,10 +87,10 @@ def _strip(plane: Axes, canvas: np.ndarray, block: Strips, spec: Spec, gap: int)
     paths, steps = block.x.shape[:2]
     plane.imshow(canvas, **GREY)
     bare(plane)
+    plane.set_anchor("W")  # centred, the layout would not see how far the names reach
     plane.set_title(block.title)
-    plane.set_yticks(
-        np.arange(paths) * (height + gap) + (height - 1) / 2, [short(name) for name in block.names], color=INK
-    )
+    names = ["\n".join(short(line, MOST_LETTERS) for line in name.split("\n")) for name in block.names]
+    plane.set_yticks(np.arange(paths) * (height + gap) + (height - 1) / 2, names, color=INK)
     plane.tick_params(length=0)
     plane.set_xticks([(width - 1) / 2, (steps - 1) * (width + gap) + (width - 1) / 2], block.ends)
     if block.marked is None:

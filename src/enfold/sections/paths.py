@@ -18,13 +18,17 @@ STEPS = 10
 PAIRS = 80  # of rows, at most, between which steps are counted
 SHOWN_PAIRS, SHOWN_DIMENSIONS = 3, 8
 SEED = 0  # of the pairs
-LIKENESS = (
-    f"further from every training row than {UNLIKE_QUANTILE:.0%} of the reconstructions of held-out rows are"
+UNLIKE = (
+    "are less like data than what the model rebuilds: they lie further from every training row than "
+    f"{UNLIKE_QUANTILE:.0%} of the reconstructions of held-out rows"
 )
-TRUST = (
-    "Between examples nothing has taught the decoder what to make: it guesses, and a smooth picture is no sign that "
-    "the guess is right. What a dimension means is no more than its row shows; another seed finds others, and each "
-    "may mix what people would tell apart."
+GUESS = (
+    "Nothing has taught the decoder what to make where no data lies: there it guesses, and a smooth picture is no "
+    "sign that the guess is right."
+)
+MEANING = (
+    "What a dimension means is no more than what is seen along it; another seed finds others, and each may mix what "
+    "people would tell apart."
 )
 
 
@@ -45,11 +49,17 @@ def paths(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
     return Section(
         "paths",
         "What lies between?",
-        (_unlike_text(shares, spec.is_image), _along_text(run), TRUST),
+        (_unlike_text(shares, spec.is_image), _along_text(run), f"{GUESS} {MEANING}"),
         alt="Decoded examples on the way from one held-out example to another, and along single latent dimensions",
         values={"unlike": {kind: float(each.mean()) for kind, each in shares.items()}, "pairs": len(pairs)},
         picture=plots.png(picture),
     )
+
+
+def along_title(run: Run) -> str:
+    """Return what stands above a picture of paths along dimensions."""
+    whose = "the prior" if run.has_prior else "the data's latent vectors"
+    return f"along one latent dimension at a time, through quantiles of {whose}"
 
 
 def _is_about_the_origin(run: Run) -> bool:
@@ -77,7 +87,7 @@ def _shown(
 ) -> Strips:
     """Return the first pairs' paths, those of a pair one below the other."""
     x, marked = (np.concatenate([*each[:, :SHOWN_PAIRS].swapaxes(0, 1)]) for each in (between, strange))
-    names = [f"{_name(rows, pair)} {kind}".strip() for pair in pairs[:SHOWN_PAIRS] for kind in kinds]
+    names = [f"{_name(rows, pair)}\n{kind}".strip() for pair in pairs[:SHOWN_PAIRS] for kind in kinds]
     return Strips(x, names, "from one held-out example to another", marked=marked)
 
 
@@ -92,23 +102,14 @@ def _along(run: Run, rows: Dataset, means: np.ndarray) -> Strips:
     axes = [axis for axis in order if means[:, axis].var() > ACTIVE_VARIANCE][:SHOWN_DIMENSIONS] or order[:1]
     z = latent.traversal(run.model, axes, STEPS, means=None if run.has_prior else means)
     classes = conditions(np.full(len(axes), rows.labels[0]), run.model.spec)
-    title = f"along one latent dimension at a time, through quantiles of {whose_quantiles(run)}"
-    return Strips(latent.decoded(run.model, z, classes), [f"z{axis}" for axis in axes], title, latent.ENDS)
-
-
-def whose_quantiles(run: Run) -> str:
-    """Return what a dimension's path goes through the quantiles of."""
-    return "the prior" if run.has_prior else "the data's latent vectors"
+    return Strips(latent.decoded(run.model, z, classes), [f"z{axis}" for axis in axes], along_title(run), latent.ENDS)
 
 
 def _unlike_text(shares: dict[str, np.ndarray], is_image: bool) -> str:
     where = {"straight": "on straight paths", "spherical": "on great circles about the origin"}
     found = " and ".join(f"{each.mean():.0%}{_plus_minus(each)} {where[kind]}" for kind, each in shares.items())
     marked = " A bar marks them in the picture." if is_image else ""
-    return (
-        f"Of the steps between pairs of held-out examples, {found} look less like data than the examples at their "
-        f"ends do: they lie {LIKENESS}.{marked}"
-    )
+    return f"Of the steps between pairs of held-out examples, {found} {UNLIKE}.{marked}"
 
 
 def _plus_minus(shares: np.ndarray) -> str:
