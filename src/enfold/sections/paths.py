@@ -19,7 +19,7 @@ PAIRS = 80  # of rows, at most, between which steps are counted
 SHOWN_PAIRS, SHOWN_DIMENSIONS = 3, 8
 SEED = 0  # of the pairs
 UNLIKE = (
-    "are less like data than what the model rebuilds: they lie further from every training row than "
+    "less like data than what the model rebuilds: further from every training row than "
     f"{UNLIKE_QUANTILE:.0%} of the reconstructions of held-out rows"
 )
 GUESS = (
@@ -109,7 +109,7 @@ def _unlike_text(shares: dict[str, np.ndarray], is_image: bool) -> str:
     where = {"straight": "on straight paths", "spherical": "on great circles about the origin"}
     found = " and ".join(f"{each.mean():.0%}{_plus_minus(each)} {where[kind]}" for kind, each in shares.items())
     marked = " A bar marks them in the picture." if is_image else ""
-    return f"Of the steps between pairs of held-out examples, {found} {UNLIKE}.{marked}"
+    return f"Of the steps between pairs of held-out examples, {found} are {UNLIKE}.{marked}"
 
 
 def _plus_minus(shares: np.ndarray) -> str:
