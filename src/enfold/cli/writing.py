@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FRAME, HOLD = 70, 500  # milliseconds that a frame stays, and each end
 LEAST_SIDE = 112  # pixels of an image in an animation
+SIDE_BY_SIDE = 4  # images in one row, at most; more make the sheet about square
 
 
 def required(source: tuple[str, ...]) -> tuple[str, ...]:
@@ -92,8 +93,8 @@ def write_animation(path: Path, x: "np.ndarray", spec: "Spec") -> None:
     from enfold.files import write
     from enfold.plots import sheet
 
-    factor = math.ceil(LEAST_SIDE / min(spec.shape[1:]))
-    there = [sheet(x[:, i], spec).repeat(factor, 0).repeat(factor, 1) for i in range(x.shape[1])]
+    factor, columns = math.ceil(LEAST_SIDE / min(spec.shape[1:])), len(x) if len(x) <= SIDE_BY_SIDE else None
+    there = [sheet(x[:, i], spec, columns).repeat(factor, 0).repeat(factor, 1) for i in range(x.shape[1])]
     frames = [Image.fromarray(each) for each in [*there, *there[-2:0:-1]]]
     stay = [HOLD if i in (0, len(there) - 1) else FRAME for i in range(len(frames))]
     buffer = io.BytesIO()

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from enfold.plots.images import GREY, sheet
-from enfold.plots.style import INK, QUALITATIVE, QUIET, bare, figure, short, styled
+from enfold.plots.style import ACCENT, INK, QUALITATIVE, QUIET, bare, figure, short, styled
 from enfold.plots.tables import panels
 from enfold.spec import Spec
 
@@ -68,10 +68,11 @@ def lines(block: Strips, spec: Spec) -> Figure:
         spec: What they are.
     """
     drawing, axes = panels(spec)
+    colours = QUALITATIVE if len(block.x) > 1 else (ACCENT,)
     way = np.linspace(0, 1, block.x.shape[1])
     for i, panel in enumerate(axes):
         panel.set_title(short(spec.columns[i].name))
-        for path, colour in zip(block.x, QUALITATIVE, strict=False):
+        for path, colour in zip(block.x, colours, strict=False):
             panel.plot(way, path[:, i], color=colour)
         panel.set_xticks([0, 1], block.ends)
         for text, side in zip(panel.get_xticklabels(), ("left", "right"), strict=True):
