@@ -178,7 +178,8 @@ def test_the_command_writes_what_python_computes(digits_run, digits, tmp_path, c
     with np.load(out) as written:
         z = latent.interpolation(digits_run.model, encode_means(digits_run.model, digits.x[[3, 17, 42]]), 6)
         np.testing.assert_allclose(written["z"], z, atol=1e-6)
-        np.testing.assert_allclose(written["x"], latent.decoded(digits_run.model, z), atol=1e-4)
+        assert written["x"].dtype == np.uint8  # as the data
+        np.testing.assert_allclose(written["x"], latent.decoded(digits_run.model, z), atol=0.501)
 
 
 def test_files_of_a_row_each_are_ends(digits_run, digits, tmp_path, capsys):
@@ -246,6 +247,22 @@ def test_a_tables_paths_are_rows_that_can_be_encoded_again(table_run, tmp_path, 
         assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_conditional_model_is_told_a_class(digits, tmp_path, capsys):
+    settings = {"condition": "label", "epochs": 1, "width": 16, "device": "cpu"}
+    run, out = enfold.fit("digits", **settings, out=tmp_path / "run"), tmp_path / "a.npy"
+    assert main(["traverse", str(run.folder), "-o", str(out)]) == 2
+    assert "Name it with --label: one of 0, 1, 2" in capsys.readouterr().err
+    for words, told in ((["--label", 7], 7), (["digits", "--row", 3], 3)):  # row 3 is a 3
+        begin = None if told == 7 else encode_means(run.model, digits.x[3:4], torch.tensor([3]))[0]
+        z = latent.traversal(run.model, [1], 4, start=begin)
+        found(capsys, "traverse", run.folder, *words, "--dimensions", 1, "--steps", 4, "-o", out)
+        np.testing.assert_allclose(np.load(out), latent.decoded(run.model, z, torch.tensor([told])), atol=0.501)
+    found(capsys, "interpolate", run.folder, "digits", "--rows", "3,4,5", "--steps", 4, "-o", out)
+    classes = torch.tensor([3, 4, 5])
+    z = latent.interpolation(run.model, encode_means(run.model, digits.x[3:6], classes), 4)
+    np.testing.assert_allclose(np.load(out), latent.decoded(run.model, z, classes[:2]), atol=0.501)
+
+
 def test_a_plain_autoencoder_goes_as_far_as_its_data(plain_run, tmp_path, capsys):
     [section] = [each for each in read_sections(plain_run.folder) if each.name == "paths"]
     assert list(section.values["unlike"]) == ["straight"]
@@ -291,6 +308,8 @@ BAD = {
     "a row of no source": (["traverse", "--row", "3"], "Name the source of the row"),
     "a traversal's row out of range": (["traverse", "digits", "--row", "1797"], "no row 1797"),
     "a row below 0": (["traverse", "digits", "--row=-1"], "counted from 0"),
+    "a number of 5,000 digits": (["traverse", "--dimensions", "9" * 5000], "Expected --dimensions as in"),
+    "too many for a picture": (["interpolate", "digits", "--rows", ",".join("5" * 102)], "101 paths are too many"),
     "images as csv": (["traverse"], "Only tables"),
     "an unknown suffix": (["traverse"], "Let its name end in"),
 }

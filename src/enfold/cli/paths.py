@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from enfold.cli import app
 from enfold.cli.output import Device, Json, Out, RunFolder, Whole, say
 from enfold.cli.points import class_position
-from enfold.cli.writing import check_suffix, required, write_animation, write_arrays, write_rows
+from enfold.cli.writing import check_suffix, in_raw_type, required, write_animation, write_arrays, write_rows
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 STEPS, STEPS_OF_A_GIF = 10, 30
 MOST_UNNAMED = 10  # rows of a source that are all taken
+MOST_DIGITS = 19  # of a number that an array can be indexed with
+MOST_PATHS, HIGHEST = 100, 40  # paths in a picture, and its height in widths
 HELD_OUT = 1000  # rows, at most, by which dimensions are ordered
 
 
@@ -129,8 +131,8 @@ def traverse(
     start = _start(opened.spec, source, row)
     classes = None if start is None else conditions(start.labels, opened.spec)
     begin = None if start is None else encode_means(model, start.x, classes)[0]
-    means = None if dimensions and opened.has_prior else _held_out_means(opened)
-    axes = _numbers("--dimensions", dimensions) if dimensions else _ordered(means, model.latent_dim)
+    means = None if dimensions is not None and opened.has_prior else _held_out_means(opened)
+    axes = _ordered(means, model.latent_dim) if dimensions is None else _numbers("--dimensions", dimensions)
     quantiles_of = None if opened.has_prior else _required_means(means)
     z = traversal(model, axes, _steps(steps, out), means=quantiles_of, start=begin)
     x = decoded(model, z, _class_of_all(opened.spec, position, classes, len(axes)))
@@ -163,7 +165,7 @@ def _steps(given: int | None, out: Path) -> int:
 
 def _numbers(option: str, text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and part.isascii() for part in parts):
+    if not all(part.isdecimal() and part.isascii() and len(part) < MOST_DIGITS for part in parts):
         raise InputError(f"Expected {option} as in 0,3 (whole numbers, counted from 0), got '{text}'.")
     return [int(part) for part in parts]
 
@@ -283,6 +285,8 @@ def _write(out: Path, block: "Strips", z: "np.ndarray", spec: "Spec") -> None:
     from enfold.files import write
 
     suffix = out.suffix.lower()
+    if suffix in (".png", ".gif") and spec.is_image:
+        _check_size(block.x)
     if suffix == ".png":
         write(out, plots.png(plots.strips([block], spec) if spec.is_image else plots.lines(block, spec)))
     elif suffix == ".gif":
@@ -290,4 +294,11 @@ def _write(out: Path, block: "Strips", z: "np.ndarray", spec: "Spec") -> None:
     elif suffix == ".csv":
         write_rows(out, block.x.reshape(-1, *spec.shape), spec)
     else:
-        write_arrays(out, x=block.x, z=z)
+        write_arrays(out, x=in_raw_type(block.x, spec), z=z)
+
+
+def _check_size(x: "np.ndarray") -> None:
+    """Refuse images along paths, (paths, steps, channels, height, width), that no picture could hold."""
+    paths, steps, _, height, width = x.shape
+    if paths > MOST_PATHS or paths * height > HIGHEST * steps * width:
+        raise InputError(f"{paths:,} paths are too many for a picture. Name fewer, or write .npz instead.")

@@ -49,7 +49,7 @@ def paths(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
     return Section(
         "paths",
         "What lies between?",
-        (_unlike_text(shares, spec.is_image), _along_text(run), f"{GUESS} {MEANING}"),
+        (_unlike_text(shares, spec.is_image), _along_text(run, rows), f"{GUESS} {MEANING}"),
         alt="Decoded examples on the way from one held-out example to another, and along single latent dimensions",
         values={"unlike": {kind: float(each.mean()) for kind, each in shares.items()}, "pairs": len(pairs)},
         picture=plots.png(picture),
@@ -117,9 +117,14 @@ def _plus_minus(shares: np.ndarray) -> str:
     return "" if error is None else f" (± {error:.0%})"
 
 
-def _along_text(run: Run) -> str:
-    told = " Each row is decoded as the class that it begins with." if run.spec.conditions else ""
+def _along_text(run: Run, rows: Dataset) -> str:
+    told = ""
+    if run.spec.conditions and rows.labelled[0]:
+        name = class_name(rows.labels[0], rows.spec)
+        told = (
+            f" A path between examples is decoded as the class that it begins with, one along a dimension as {name}."
+        )
     return (
-        "Along a dimension the others stay at their medians; the one in which examples differ most comes first, "
-        f"and those in which they do not differ are left out.{told}"
+        "Along a dimension the others stay at their medians; the one in which examples differ most comes first. There "
+        f"are at most {SHOWN_DIMENSIONS}, and none in which examples do not differ.{told}"
     )
