@@ -40,6 +40,8 @@ LEVELS = [
     "report",
     "fitting",
     "estimators",
+    "export",
+    "explorer",
     "cli",
 ]  # a module imports only from levels before its own, or from its own package
 PUBLIC = [

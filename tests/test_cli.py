@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from enfold.cli import app, commands, main, paths, points  # noqa: F401 - the commands register themselves
+from enfold.cli import app, commands, explorer, main, paths, points  # noqa: F401 - the commands register themselves
 from enfold.data import load
 from enfold.model import encode_means
 
@@ -18,6 +18,8 @@ COMMANDS = [
     "devices",
     "encode",
     "evaluate",
+    "explore",
+    "export",
     "fit",
     "interpolate",
     "recipes",
@@ -25,6 +27,7 @@ COMMANDS = [
     "report",
     "resume",
     "sample",
+    "share",
     "summary",
     "traverse",
 ]

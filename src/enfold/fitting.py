@@ -134,7 +134,7 @@ def resume(
         state = State(run.untrained(), run.config, processes, run.parts.objective)
         history = load_checkpoint(run.folder, state)
         processes.lead(lambda: rewrite_history(run, history))
-        data = _again(run, data, test)
+        data = read_again(run, data, test)
         seen, unseen = _parts(data, run.split[1])
         training = train(state.model, seen, run.config, held_out=unseen, state=state)
         return _finish(run, data, (seen, unseen), state, watch(training) if processes.rank == 0 else training)
@@ -146,7 +146,7 @@ def split_again(run: Run) -> tuple[Dataset, Dataset]:
     Raises:
         InputError: A source is gone, or has other rows than it had.
     """
-    seen, unseen = _parts(_again(run), run.split[1])
+    seen, unseen = _parts(read_again(run), run.split[1])
     return unseen, seen
 
 
@@ -159,8 +159,12 @@ def _loaded(data: Any, test: Any) -> tuple[Dataset, Dataset | None]:
     return load(data, unseen), unseen
 
 
-def _again(run: Run, data: Any = None, test: Any = None) -> Dataset:
-    """Return the data that was fitted, read again unless it is given."""
+def read_again(run: Run, data: Any = None, test: Any = None) -> Dataset:
+    """Return all rows that a run has, held out or not, in order: read again from its sources unless they are given.
+
+    Raises:
+        InputError: A source is gone, was an array, or has other rows than it had.
+    """
     if data is None and ("array" in run.spec.sources or test is not None):
         raise InputError(
             "The run was fitted to an array, which cannot be read again. Name the data to evaluate on, or give it to "

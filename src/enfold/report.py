@@ -148,7 +148,7 @@ def write_report(run: Run) -> Path:
     """
     metrics, history = run.metrics, run.history.to_dicts()
     page = _template().render(
-        title=" + ".join(TITLES.get(source, Path(source).name) for source in run.spec.sources),
+        title=title(run.spec),
         config=run.config,
         spec=run.spec,
         metrics=metrics,
@@ -165,6 +165,11 @@ def write_report(run: Run) -> Path:
         version=run.environment.get("enfold", ""),
     )
     return write(run.folder / "report.html", page)
+
+
+def title(spec: Spec) -> str:
+    """Return what to call the data."""
+    return " + ".join(TITLES.get(source, Path(source).name) for source in spec.sources)
 
 
 def _summary(config: Config) -> str:

@@ -125,6 +125,6 @@ def _along_text(run: Run, rows: Dataset) -> str:
             f" A path between examples is decoded as the class that it begins with, one along a dimension as {name}."
         )
     return (
-        "Along a dimension the others stay at their medians; the one in which examples differ most comes first. There "
-        f"are at most {SHOWN_DIMENSIONS}, and none in which examples do not differ.{told}"
+        "Along a dimension the others stay at their medians; the one in which examples differ most comes first. "
+        f"There are at most {SHOWN_DIMENSIONS}, and none in which examples do not differ.{told}"
     )
