@@ -6,7 +6,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from enfold.cli import app
-from enfold.cli.output import Device, Json, Out, RunFolder, Whole, check_suffix, say
+from enfold.cli.output import Device, Json, Out, RunFolder, Whole, say
+from enfold.cli.writing import check_suffix
 
 
 @app.command(help_format="markdown")
