@@ -1,6 +1,6 @@
 # make demo   sets everything up, fits the default model on the bundled digits and says where the report is
 # make test   sets everything up and runs the tests
-# make check  format, lint, types, architecture, and whether the explorer's page is the one that web/ builds
+# make check  format, lint, types, architecture; with Node also the explorer's page: its tests, and that web/ builds it
 # make web    builds the explorer's page from web/, with Node, into the Python package
 # make quality  measures the models on held-out digits, about two hours → benchmarks/QUALITY.md
 # make bench  times enfold beside its rivals, in environments of their own, about an hour → benchmarks/RESULTS.md
@@ -33,10 +33,11 @@ web:
 
 page:
 	@if ! command -v npm > /dev/null; then \
-	  echo "npm is not installed: that the explorer's page is the one that web/ builds is not checked."; \
+	  echo "npm is not installed: the explorer's page is not tested, nor compared with what web/ builds."; \
 	else \
 	  rm -rf build/page && mkdir -p build && cp -r $(PAGE) build/page && $(MAKE) --no-print-directory web && \
-	  diff -r build/page $(PAGE) || { echo "The explorer's page was not the one that web/ builds; it is now."; exit 1; }; \
+	  { diff -r build/page $(PAGE) || { echo "The explorer's page was not the one that web/ builds; it is now."; exit 1; }; } && \
+  cd web && npm test; \
 	fi
 
 browser:

@@ -36,6 +36,7 @@ LEVELS = [
     "metrics",
     "latent",
     "plots",
+    "sections",
     "report",
     "fitting",
     "estimators",

@@ -1,5 +1,6 @@
 """The explorer's page in a real browser: what it shows and computes is what Python says, and it talks to nobody."""
 
+import io
 import shutil
 import time
 from contextlib import contextmanager
@@ -7,10 +8,16 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
 import numpy as np
+import polars as pl
 import pytest
+import torch
+from matplotlib.path import Path
+from PIL import Image
 
+import enfold
+from enfold import Column, Spec
 from enfold.explorer import one_file, prepare, serving
-from enfold.model import decode_means
+from enfold.model import decode_means, encode_means
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the tests in a browser need playwright")
 pytest.importorskip("onnxruntime")
@@ -24,6 +31,7 @@ FLAGS = [
     *("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),  # WebGL without a graphics card
 ]
 DRIVER = "GL Driver Message"  # about the software that stands for a graphics card; not the page's
+PIXELS = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"  # red, green, blue, opacity
 PATIENCE = 60  # seconds, on a machine that does much else
 
 
@@ -94,7 +102,7 @@ def place(page, x, y):
 
 
 def drag(page, *places):
-    """Press at the first place, move over the others, release, and wait until the last one is decoded."""
+    """Press at the first place, move over the others, and release."""
     page.mouse.move(*place(page, *places[0]))
     page.mouse.down()
     for each in places[1:]:
@@ -108,6 +116,18 @@ def decoded(page):
     while before != (before := state(page, "decodes")):
         time.sleep(0.1)
     return np.array(state(page, "z"), np.float32), np.array(state(page, "decoded"))
+
+
+def on_the_map(page):
+    """The functions from pixels of the page to latent vectors, and back."""
+    a, b = (0.2, 0.2), (0.8, 0.8)
+    ends = []
+    for each in (a, b):
+        drag(page, (0.5, 0.5), each)
+        ends.append(decoded(page)[0])
+    pixels = [np.array(place(page, *each)) for each in (a, b)]
+    scale = (ends[1] - ends[0]) / (pixels[1] - pixels[0])
+    return lambda pixel: ends[0] + scale * (pixel - pixels[0]), lambda z: pixels[0] + (z - ends[0]) / scale
 
 
 def as_bytes(x):
@@ -134,10 +154,125 @@ def test_dragging_decodes_what_python_decodes_there(page, digits_run):
 
 def test_the_picture_on_the_page_is_what_is_decoded(page):
     _, shown = decoded(page)
-    read = "c => [c.width, c.height, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
-    width, height, *pixels = page.locator("#decoded").evaluate(read)
-    assert (width, height) == (8, 8)
+    pixels = page.locator("#decoded").evaluate(PIXELS)
     np.testing.assert_array_equal(np.array(pixels).reshape(-1, 4)[:, 0], shown)
+
+
+def test_a_lasso_selects_the_rows_inside_and_exports_them(page, digits, digits_run):
+    to_latent, _ = on_the_map(page)
+    corners = [(0.5, 0.25), (0.75, 0.5), (0.55, 0.8), (0.52, 0.55), (0.3, 0.5)]
+    page.click("[data-tool=lasso]")
+    drag(page, *corners, corners[0])
+    until(lambda: state(page, "selected"))
+    selected = np.sort(state(page, "selected"))
+    means = encode_means(digits_run.model, digits.x)
+    outline = np.array([to_latent(np.array(place(page, *each))) for each in corners])
+    on_the_edge = 2 * (to_latent(np.array([1.0, 0]))[0] - to_latent(np.array([0.0, 0]))[0])  # pixels
+    inner, outer = (set(np.flatnonzero(inside(means, outline, margin))) for margin in (-on_the_edge, on_the_edge))
+    assert inner <= set(selected) <= outer
+    assert 100 < len(inner) <= len(outer) < len(inner) + 100 < 1500
+    page.click("#tab-selection")
+    with page.expect_download() as download:
+        page.click("#export")
+    frame = pl.read_csv(download.value.path())
+    assert frame.columns == ["row", "label", "z0", "z1"]
+    np.testing.assert_array_equal(np.sort(frame["row"].to_numpy()), selected)
+    np.testing.assert_array_equal(frame["label"].to_numpy(), digits.labels[frame["row"].to_numpy()])
+    np.testing.assert_array_equal(
+        frame.select("z0", "z1").to_numpy().astype(np.float32), means[frame["row"].to_numpy()]
+    )
+
+
+def inside(points, outline, margin):
+    """Whether points are within an outline that is as much wider on all sides."""
+    edges = zip(outline, np.roll(outline, -1, axis=0), strict=True)
+    distance = np.min([distance_to(points, *edge) for edge in edges], axis=0)
+    within = Path(outline).contains_points(points)
+    return within | (distance < margin) if margin > 0 else within & (distance > -margin)
+
+
+def distance_to(points, a, b):
+    along = np.clip((points - a) @ (b - a) / np.square(b - a).sum(), 0, 1)
+    return np.linalg.norm(points - a - along[:, None] * (b - a), axis=1)
+
+
+def test_a_click_on_a_point_shows_its_row(page, digits, digits_run):
+    _, to_pixel = on_the_map(page)
+    means = encode_means(digits_run.model, digits.x)
+    pixels = to_pixel(means)
+    (left, top), (right, bottom) = place(page, 0.1, 0.15), place(page, 0.9, 0.9)
+    seen = (pixels > (left, top)).all(1) & (pixels < (right, bottom)).all(1)
+    alone = np.sort(np.linalg.norm(pixels[:, None] - pixels, axis=2), axis=1)[:, 1]
+    row = int(np.argmax(np.where(seen, alone, 0)))
+    page.mouse.click(*pixels[row])
+    until(lambda: state(page, "row") == row)
+    np.testing.assert_array_equal(decoded(page)[0], means[row])
+    page.click("#tab-draw")
+    page.click("#take-point")
+    until(lambda: state(page, "drawn"))
+    np.testing.assert_allclose(state(page, "drawn"), means[row], atol=1e-4)
+
+
+def test_a_held_out_digit_on_the_pad_lands_where_python_puts_it(page, digits, digits_run):
+    row = digits_run.split[1][3]
+    grey = np.rint(digits.x[row, 0] * (255 / 16)).astype(np.uint8)
+    Image.fromarray(grey).save(png := io.BytesIO(), "PNG")
+    page.click("#tab-draw")
+    page.set_input_files("#picture", {"name": "digit.png", "mimeType": "image/png", "buffer": png.getvalue()})
+    until(lambda: state(page, "drawn"))
+    expected = encode_means(digits_run.model, grey[None, None] * np.float32(16 / 255))[0]
+    np.testing.assert_allclose(state(page, "drawn"), expected, atol=1e-4)
+    np.testing.assert_allclose(decoded(page)[0], expected, atol=1e-4)
+    assert np.linalg.norm(expected - encode_means(digits_run.model, digits.x[[row]])) < 0.05
+
+
+def test_what_is_drawn_by_hand_is_encoded(page, digits_run):
+    page.click("#tab-draw")
+    box = page.locator("#pad").bounding_box()
+    for x, y in ((0.5, 0.1), (0.5, 0.9), (0.55, 0.5)):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=5)
+        if y == 0.1:
+            page.mouse.down()
+    page.mouse.up()
+    decoded(page)
+    pixels = page.locator("#pad").evaluate(PIXELS)
+    x = np.array(pixels, np.float32).reshape(-1, 4)[:, 0].reshape(1, 1, 8, 8) * (16 / 255)
+    assert 0 < (x > 8).mean() < 0.5
+    np.testing.assert_allclose(
+        state(page, "drawn"), encode_means(digits_run.model, x)[0], atol=0.05
+    )  # rounded pixels
+
+
+IMAGE = Column("pixel", "intensity", scale=255.0)
+OTHERS = {
+    "a table without a prior": (
+        Spec((4,), tuple(Column(f"column {i}", "real", 10.0 * i, 0.1) for i in range(4))),
+        {"objective": "autoencoder", "latent_dim": 5},
+    ),
+    "told codes in colour": (
+        Spec((3, 8, 6), (IMAGE,), "uint8", ("cat", "dog"), conditions=(0.0, 1.0)),
+        {"condition": "label", "posterior": "fsq", "latent_dim": 3},
+    ),
+    "one dimension": (Spec((1, 7, 5), (IMAGE,), "uint8"), {"latent_dim": 1, "likelihood": "normal"}),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_kind_of_run_is_shown_and_decoded(name, browser, random_run):
+    spec, settings = OTHERS[name]
+    run, random = random_run(spec, **settings), np.random.default_rng(0)
+    x = (spec.offset + spec.scale * random.random((40, *spec.shape))).astype(spec.dtype)
+    labels = random.choice(["cat", "dog"], 40) if spec.classes else random.normal(size=40)
+    with serving(prepare(run, enfold.load(x, labels=labels))) as address:
+        complaints = []
+        with opened(browser, address, complaints, []) as page:
+            drag(page, (0.5, 0.5), (0.4, 0.45))
+            z, _ = decoded(page)
+            values, condition = np.array(state(page, "values")), torch.tensor([state(page, "condition")])
+        told = condition if spec.conditions else None
+        expected = decode_means(run.model, z[None], told)[0]
+        np.testing.assert_allclose((values.reshape(spec.shape) - expected) / spec.scale, 0, atol=1e-4)
+    assert [each for each in complaints if DRIVER not in each] == []
 
 
 @pytest.fixture

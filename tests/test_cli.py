@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from enfold.cli import app, commands, explorer, main, points  # noqa: F401 - the commands register themselves
+from enfold.cli import app, commands, explorer, main, paths, points  # noqa: F401 - the commands register themselves
 from enfold.data import load
 from enfold.model import encode_means
 
@@ -21,6 +21,7 @@ COMMANDS = [
     "explore",
     "export",
     "fit",
+    "interpolate",
     "recipes",
     "reconstruct",
     "report",
@@ -28,6 +29,7 @@ COMMANDS = [
     "sample",
     "share",
     "summary",
+    "traverse",
 ]
 
 

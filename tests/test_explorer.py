@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import http.client
 import json
+import os
 import re
 import signal
 import socket
@@ -218,7 +219,8 @@ def test_the_shared_file_has_everything_and_loads_nothing(files, digits_run, tmp
     found = {name: gzip.decompress(base64.b64decode(content)) for name, content in blocks.items()}
     expected = {name: bytes(content) for name, content in files.items()}
     assert found == {**expected, "runtime.wasm": (STATIC / "runtime.wasm").read_bytes()}
-    page = re.sub(r'<script type="application/gzip;base64".*?</script>', "", html, flags=re.DOTALL)
+    assert (STATIC / "licences.txt").read_text("utf-8") in html
+    page = re.sub(r'<script type="(application/gzip;base64|text/plain)".*?</script>', "", html, flags=re.DOTALL)
     (style,), (script,) = (re.findall(rf"<{tag}[^>]*>(.*?)</{tag}>", page, re.DOTALL) for tag in ("style", "script"))
     (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)
     for kind, text in (("script-src", script), ("style-src", style)):
@@ -236,7 +238,8 @@ def test_the_shared_file_has_everything_and_loads_nothing(files, digits_run, tmp
 def test_the_command_ends_cleanly_when_it_is_interrupted(digits_run):
     command = [sys.executable, "-c", "import sys; from enfold.cli import main; sys.exit(main(sys.argv[1:]))"]
     command += ["explore", digits_run.folder, "--rows", "20", "--no-browser", "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    buffered = {**os.environ, "PYTHONUNBUFFERED": ""}  # as a pipe is, where nobody asks otherwise
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=buffered)
     found = json.loads(process.stdout.readline())["address"]
     assert ask(found, "/data/manifest.json")[0] == 200
     process.send_signal(signal.SIGINT)

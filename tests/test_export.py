@@ -34,24 +34,14 @@ FAMILY = {  # each name of a network, a posterior and a likelihood is here once 
 }
 
 
-def made(folder, spec, **settings):
-    """A run of a model with random weights, none of them zero."""
-    run = Run(folder, Config().with_settings({"width": 32, "depth": 1, **settings}), spec, "cpu")
-    create_run(run, 2, np.array([0]))
-    torch.manual_seed(0)
-    weights = run.untrained().state_dict()
-    save_weights(run, {name: (each + 0.05 * torch.randn(each.shape)).contiguous() for name, each in weights.items()})
-    return open_run(folder, "cpu")
-
-
 def ask(model, **inputs):
     return onnxruntime.InferenceSession(model).run(None, inputs)
 
 
 @pytest.mark.parametrize("name", FAMILY)
-def test_onnx_says_what_torch_says_of_batches_of_any_size(name, tmp_path):
+def test_onnx_says_what_torch_says_of_batches_of_any_size(name, random_run):
     spec, settings = FAMILY[name]
-    run = made(tmp_path / "run", spec, **settings)
+    run = random_run(spec, **settings)
     model, onnx, random = run.model, as_onnx(run), np.random.default_rng(0)
     for n in (1, 3, 130):
         x = spec.offset + spec.scale * random.random((n, *spec.shape), np.float32)
@@ -72,8 +62,8 @@ def test_onnx_says_what_torch_says_of_batches_of_any_size(name, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def conditional(tmp_path_factory):
-    return made(tmp_path_factory.mktemp("runs") / "run", TOLD, condition="label", posterior="full")
+def conditional(random_run):
+    return random_run(TOLD, condition="label", posterior="full")
 
 
 def test_the_root_of_a_full_covariance_is_the_posteriors(conditional):

@@ -7,12 +7,11 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from enfold import build
+from enfold import build, latent
 from enfold.config import Config
 from enfold.data.arrays import from_array
 from enfold.devices import choose_device
 from enfold.errors import InputError
-from enfold.latent import prior_samples
 from enfold.metrics.likelihood import log_likelihood_bounds
 from enfold.metrics.reconstruction import reconstruction_mse
 from enfold.model import decode_means, encode_means
@@ -68,6 +67,33 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if z.ndim != 2 or z.shape[1] != self.model_.latent_dim:
             raise InputError(f"Expected latent vectors of shape (n, {self.model_.latent_dim}), got shape {z.shape}.")
         return decode_means(self.model_, z).reshape(-1, *self.shape_)
+
+    def interpolate(self, X: Any, n_steps: int = 10, *, spherical: bool = False) -> np.ndarray:
+        """Return what lies between examples: decoded places on the path from each of X to the next one.
+
+        They are float32 in the data's own units, (len(X) − 1, n_steps, features), or images if those were fitted.
+
+        Args:
+            X: The examples to go through, two or more.
+            n_steps: How many places on each path, the ends included.
+            spherical: Whether to go along great circles about the origin rather than straight.
+        """
+        means = self.transform(X)
+        z = latent.interpolation(self.model_, means, n_steps, is_spherical=spherical)
+        return latent.decoded(self.model_, z).reshape(*z.shape[:2], *self.shape_)
+
+    def traverse(self, X: Any, n_steps: int = 10) -> np.ndarray:
+        """Return what each latent dimension does: decoded places along it, while the others stay at their medians.
+
+        They are float32 in the data's own units, (n_components, n_steps, features), or images if those were fitted.
+
+        Args:
+            X: Examples, through the quantiles of whose latent vectors to go, 5 % to 95 %.
+            n_steps: How many places along each dimension.
+        """
+        means = self.transform(X)
+        z = latent.traversal(self.model_, range(means.shape[1]), n_steps, means=means)
+        return latent.decoded(self.model_, z).reshape(*z.shape[:2], *self.shape_)
 
     def _examples(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
@@ -199,15 +225,25 @@ class VAE(_Estimator):
         self.device = device
         self.random_state = random_state
 
-    def sample(self, n_samples: int = 1) -> np.ndarray:
-        """Return new examples: the means of p(x|z) at draws from the prior, in the data's own units.
+    def sample(
+        self, n_samples: int = 1, *, sampler: str = "prior", temperature: float = 1, X: Any = None
+    ) -> np.ndarray:
+        """Return new examples: the means of p(x|z) at draws of z, in the data's own units.
 
         They are float32, (n, features) if the model was fitted to rows, else (n, channels, height, width); the
         same at every call if `random_state` is a number.
+
+        Args:
+            n_samples: How many.
+            sampler: "prior", or "mixture" or "flow", which are fitted to the latent vectors of X.
+            temperature: What the draws' spread is multiplied by, above 0.
+            X: Examples, for a sampler that is fitted.
         """
         check_is_fitted(self)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        return self.inverse_transform(prior_samples(self.model_, n_samples, seed))
+        x = None if X is None else self._examples(X)
+        p = latent.tempered(latent.sampler(self.model_, sampler, x, seed=seed), temperature)
+        return self.inverse_transform(latent.draws(p, n_samples, seed, self.model_.device))
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return the evidence lower bound of each example, (n,): at most log p(x), in nats; higher is likelier.

@@ -30,6 +30,7 @@ from enfold.processes import Processes, launch
 from enfold.recipes import RECIPES, mistakes
 from enfold.recipes import recipe as named_recipe
 from enfold.run import Run, create_run, only_process, open_run, record, rewrite_history, save_weights
+from enfold.sections import write_sections
 from enfold.spec import Spec
 from enfold.state import Diverged, State
 from enfold.training import Progress, steps_in_epoch, train
@@ -263,6 +264,7 @@ def _conclude(
     rows = RECIPES[run.config.recipe].shown_rows if run.config.recipe in RECIPES else ()
     shown = data[np.array(rows)] if rows and max(rows) < len(data) else None
     report.draw(run, run.model, unseen, seen, shown=shown)
+    write_sections(run, unseen, seen)
     report.write_report(run)
 
 

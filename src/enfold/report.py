@@ -20,11 +20,13 @@ from enfold.data.bundled import BUNDLED
 from enfold.data.dataset import Dataset, class_name
 from enfold.devices import seeded
 from enfold.files import write
+from enfold.metrics import as_evaluated
 from enfold.metrics.intervals import decimals
 from enfold.model import Autoencoder, conditions, decode_means, encode_means, evaluating
 from enfold.objectives import EVALUATION_SEED
 from enfold.recipes import RECIPES, Recipe
 from enfold.run import Run
+from enfold.sections import ORDER, read_sections
 from enfold.spec import Spec
 
 PICTURES = ("latent", "manifold", "reconstructions", "generated", "curves", "samples")
@@ -88,8 +90,7 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
         InputError: The folder cannot be written to.
     """
     spec = replace(model.spec, classes=held_out.spec.classes)
-    as_evaluated = partial(build.rows_to_evaluate, run.config, spec)
-    held_out, shown = (each.changed(as_evaluated) for each in (held_out, shown or training[:SAMPLES]))
+    held_out, shown = (as_evaluated(each, run.config, spec) for each in (held_out, shown or training[:SAMPLES]))
     means = encode_means(model, held_out.x, conditions(held_out.labels, spec))
     axes = latent.shown_axes(means)
     pictures = {
@@ -155,7 +156,8 @@ def write_report(run: Run) -> Path:
         has_codes=run.config.posterior in build.CODES,
         key_figures=_key_figures(run, metrics, len(history)),
         mistakes=metrics["mistakes"],
-        pictures={name: _data_uri(_picture(run, name)) for name in PICTURES},
+        pictures={name: _picture_uri(run, name) for name in PICTURES},
+        sections=[{"section": each, "picture": _data_uri(each.picture)} for each in read_sections(run.folder, ORDER)],
         settings=_settings(run.config),
         layers=layers(run.untrained()),
         facts=_facts(run, metrics, len(history)),
@@ -290,8 +292,13 @@ def _picture(run: Run, name: str) -> Path:
     return run.folder / "figures" / f"{name}.png"
 
 
-def _data_uri(path: Path) -> str | None:
-    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}" if path.is_file() else None
+def _picture_uri(run: Run, name: str) -> str | None:
+    path = _picture(run, name)
+    return _data_uri(path.read_bytes()) if path.is_file() else None
+
+
+def _data_uri(png: bytes) -> str | None:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}" if png else None
 
 
 def _template() -> Template:

@@ -76,6 +76,11 @@ class Run:
         return f'enfold.resume("{self.folder}"{own})' if own else f"enfold resume {self.folder}"
 
     @property
+    def has_prior(self) -> bool:
+        """Whether there is a prior to draw from and to walk through; a plain autoencoder has one only of codes."""
+        return self.config.objective != "autoencoder" or self.config.posterior in build.CODES
+
+    @property
     def is_finished(self) -> bool:
         """Whether the fit has come to its end."""
         return (self.folder / "metrics.json").exists() and (self.folder / "report.html").exists()

@@ -1,11 +1,13 @@
 """The commands that show a run in the browser, and that give it away."""
 
+import sys
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from enfold.cli import app
-from enfold.cli.output import Device, Json, Out, RunFolder, Whole, check_suffix, say
+from enfold.cli.output import Device, Json, Out, RunFolder, Whole, say
+from enfold.cli.writing import check_suffix
 
 
 @app.command(help_format="markdown")
@@ -40,6 +42,7 @@ def explore(
 
     def announce(address: str) -> None:
         say(json, {"address": address}, f"Explorer: {address} (Ctrl-C ends it)")
+        sys.stdout.flush()
 
     serve(open_run(run, device), *source, rows=rows, port=port, browser=browser, announce=announce)
 

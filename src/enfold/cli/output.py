@@ -7,8 +7,6 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
 
-from enfold.errors import InputError
-
 
 def _whole(type_: type, tokens: Sequence[Token]) -> int:
     return int(tokens[0].value)  # strictly: 2.7 is refused rather than rounded
@@ -26,12 +24,6 @@ Device = Annotated[str, Parameter(help="auto, cpu, cuda, cuda:1, mps.")]
 def say(as_json: bool, values: dict[str, Any], text: str) -> None:
     """Print the values as one JSON object, or the text."""
     print(json.dumps(values, allow_nan=False) if as_json else text)
-
-
-def check_suffix(path: Path, *known: str) -> None:
-    """Raise an InputError unless the name of a file to write ends in one of those known."""
-    if path.suffix.lower() not in known:
-        raise InputError(f"Cannot tell what to write into '{path}'. Let its name end in {' or '.join(known)}.")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

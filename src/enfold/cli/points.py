@@ -1,6 +1,5 @@
 """The commands that go between examples and latent vectors."""
 
-import io
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from enfold.cli import app
-from enfold.cli.output import Device, Json, Out, RunFolder, Whole, check_suffix, say
+from enfold.cli.output import Device, Json, Out, RunFolder, Whole, say
+from enfold.cli.writing import (
+    check_suffix,
+    in_raw_type,
+    label_texts,
+    required,
+    write_arrays,
+    write_examples,
+    write_sheet,
+    write_vectors,
+)
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,10 +25,13 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.distributions import Distribution
 
+    from enfold.data import Dataset
+    from enfold.metrics.copies import Copies
     from enfold.run import Run
     from enfold.spec import Spec
 
 AXIS = re.compile(r"z\d+")
+COMPARED = 1000  # held-out rows, at most, beside which new ones are compared
 
 
 @app.command(help_format="markdown")
@@ -43,9 +55,9 @@ def encode(
 
     check_suffix(out, ".csv", ".npy")
     opened = open_run(run, device)
-    data = load_like(opened.spec, *_required(source), label=label)
+    data = load_like(opened.spec, *required(source), label=label)
     z = encode_means(opened.model, data.x, conditions(data.labels, opened.spec))
-    _write_vectors(out, z, _label_texts(data))
+    write_vectors(out, z, label_texts(data))
     say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} latent vectors: {out}")
 
 
@@ -76,9 +88,9 @@ def decode(
 
     check_suffix(out, ".npz", ".npy", ".png")
     opened = open_run(run, device)
-    place = _class(opened.spec, label)
+    place = class_position(opened.spec, label)
     z = _read_vectors(vectors, opened.config.latent_dim)
-    _write_examples(out, decode_means(opened.model, z, _as_class(opened.spec, place, len(z))), opened.spec)
+    write_examples(out, decode_means(opened.model, z, _as_class(opened.spec, place, len(z))), opened.spec)
     say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} decoded examples: {out}")
 
 
@@ -91,6 +103,7 @@ def sample(
     sampler: str = "prior",
     temperature: float = 1.0,
     label: str | None = None,
+    check: Annotated[bool, Parameter(negative="")] = False,
     out: Out,
     seed: Whole = 0,
     device: Device = "auto",
@@ -109,6 +122,8 @@ def sample(
         What the draws' spread is multiplied by: that of a normal, of each normal in a mixture, of what a flow bends.
     label
         The class to make, where the model was fitted with condition=label; without it, all classes in turn.
+    check
+        Say how many of them are near copies of training rows, for which the data is read again.
     out
         For images a .png sheet; or a .npz file (array x) or a .npy file.
     seed
@@ -125,12 +140,15 @@ def sample(
     if not 0 < temperature < float("inf"):
         raise InputError(f"Expected a temperature above 0, such as 0.7, got {temperature}.")
     opened = open_run(run, device)
-    spec, place = opened.spec, _class(opened.spec, label)
+    spec, place = opened.spec, class_position(opened.spec, label)
     p = tempered(_sampler(opened, sampler, place), temperature)
     z = draws(p, n, seed, opened.model.device)
     columns = len(spec.conditions) if place is None and n > len(spec.conditions) > 1 else None
-    _write_examples(out, decode_means(opened.model, z, _as_class(spec, place, n)), spec, columns)
-    say(json, {"out": str(out), "rows": n}, f"{n:,} new examples: {out}")
+    x = decode_means(opened.model, z, _as_class(spec, place, n))
+    found = _copies(opened, x, place) if check else None
+    write_examples(out, x, spec, columns)
+    values, text = _checked(found, f"the {sampler}")
+    say(json, {"out": str(out), "rows": n, **values}, f"{n:,} new examples: {out}{text}")
 
 
 @app.command(help_format="markdown")
@@ -167,19 +185,19 @@ def reconstruct(
     if n < 1:
         raise InputError(f"The number of columns must be at least 1, got {n}.")
     opened = open_run(run, device)
-    data = load_like(opened.spec, *_required(source), label=label)
+    data = load_like(opened.spec, *required(source), label=label)
     data = data[:n] if out.suffix.lower() == ".png" else data
     x, classes = data.x, conditions(data.labels, opened.spec)
     z = encode_means(opened.model, x, classes)
-    rebuilt = _in_raw_type(decode_means(opened.model, z, classes), opened.spec)
+    rebuilt = in_raw_type(decode_means(opened.model, z, classes), opened.spec)
     if out.suffix.lower() == ".png":
-        _write_sheet(out, np.concatenate([x, rebuilt]), opened.spec, columns=len(x))
+        write_sheet(out, np.concatenate([x, rebuilt]), opened.spec, columns=len(x))
     else:
-        _write_arrays(out, x=x, reconstruction=rebuilt)
+        write_arrays(out, x=x, reconstruction=rebuilt)
     say(json, {"out": str(out), "rows": len(x)}, f"{len(x):,} reconstructions: {out}")
 
 
-def _class(spec: "Spec", name: str | None) -> int | None:
+def class_position(spec: "Spec", name: str | None) -> int | None:
     """Return the position in `spec.conditions` of the class of that name."""
     from enfold.data.dataset import class_name
     from enfold.errors import unknown
@@ -209,53 +227,56 @@ def _sampler(run: "Run", kind: str, place: int | None) -> "Distribution":
     Raises:
         InputError: The kind is unknown, the model has no such, or the training data cannot be read again.
     """
-    from enfold.build import CODES
-    from enfold.fitting import split_again
     from enfold.latent import SAMPLERS, sampler
     from enfold.model import conditions
 
-    is_plain = run.config.objective == "autoencoder"
-    if kind == "prior" and is_plain and run.config.posterior not in CODES:
+    if kind == "prior" and not run.has_prior:
         raise InputError("A plain autoencoder has no prior to draw from. Choose --sampler mixture or --sampler flow.")
     if kind not in SAMPLERS[1:]:
         return sampler(run.model, kind)
-    if "array" in run.spec.sources:
-        raise InputError(
-            f"The sampler '{kind}' is fitted to the training data, and the run's was an array, which cannot be read "
-            f"again. Choose --sampler prior, or in Python enfold.latent.sampler(model, '{kind}', x)."
-        )
-    _, data = split_again(run)
+    instead = f"Choose --sampler prior, or in Python enfold.latent.sampler(model, '{kind}', x)."
+    _, data = _split_again(run, f"The sampler '{kind}' is fitted to", instead)
     classes = conditions(data.labels, run.spec)
     if classes is not None and place is not None:
         data, classes = data[(classes == place).numpy().nonzero()[0]], classes[classes == place]
-    return sampler(run.model, kind, data.x, condition=classes, means=is_plain)
+    return sampler(run.model, kind, data.x, condition=classes, means=run.config.objective == "autoencoder")
 
 
-def _required(source: tuple[str, ...]) -> tuple[str, ...]:
-    if not source:
-        raise InputError("Name a source after the run: a file, a folder, or a data set such as mnist.")
-    return source
+def _split_again(run: "Run", what: str, instead: str) -> "tuple[Dataset, Dataset]":
+    """Return the held-out and the training rows.
+
+    Raises:
+        InputError: They cannot be read again; it says what needs them, and what to do instead.
+    """
+    from enfold.fitting import split_again
+
+    if "array" in run.spec.sources:
+        raise InputError(
+            f"{what} the training data, and the run's was an array, which cannot be read again. {instead}"
+        )
+    return split_again(run)
 
 
-def _label_texts(data: Any) -> list[str] | None:
-    from enfold.data.dataset import class_name
+def _copies(run: "Run", x: "np.ndarray", place: int | None) -> "Copies":
+    """Return how near new examples are to training rows, beside held-out rows, of one class if it is named."""
+    from enfold.metrics import as_evaluated
+    from enfold.metrics.copies import copies
+    from enfold.model import conditions
 
-    if not data.labelled.any():
-        return None
-    return [class_name(label, data.spec) if label == label else "" for label in data.labels]
+    instead = "Leave out --check, or in Python enfold.metrics.copies.copies(x, training, held_out, spec)."
+    split = _split_again(run, "--check compares with", instead)
+    held_out, training = (as_evaluated(each, run.config, run.spec) for each in split)
+    classes = conditions(held_out.labels, run.spec)
+    if classes is not None and place is not None and (classes == place).any():
+        held_out = held_out[(classes == place).numpy().nonzero()[0]]
+    return copies(x, training.x, held_out[:COMPARED].x, run.spec)
 
 
-def _write_vectors(path: Path, z: "np.ndarray", labels: list[str] | None) -> None:
-    import polars as pl
+def _checked(found: "Copies | None", source: str) -> "tuple[dict[str, Any], str]":
+    """Return what a check found, for programs and in words; nothing if there was none."""
+    from enfold.sections.generation import COPIES_TRUST, copies_text, copies_values
 
-    from enfold.files import write
-
-    if path.suffix.lower() == ".npy":
-        _write_arrays(path, x=z)
-        return
-    columns: dict[str, Any] = {"row": range(len(z)), **{f"z{i}": z[:, i] for i in range(z.shape[1])}}
-    frame = pl.DataFrame(columns if labels is None else {**columns, "label": labels})
-    write(path, frame.write_csv())
+    return ({}, "") if found is None else (copies_values(found), f"\n{copies_text(found, source)} {COPIES_TRUST}")
 
 
 def _read_vectors(path: Path, latent_dim: int) -> "np.ndarray":
@@ -275,42 +296,3 @@ def _read_vectors(path: Path, latent_dim: int) -> "np.ndarray":
         )
     ordered = sorted(axes, key=lambda name: int(name.lstrip("z"))) if path.suffix.lower() == ".csv" else axes
     return np.ascontiguousarray(np.asarray(found.x)[:, [names.index(name) for name in ordered]])
-
-
-def _in_raw_type(x: "np.ndarray", spec: "Spec") -> "np.ndarray":
-    import numpy as np
-
-    return np.rint(x).clip(0, spec.scale[0]).astype(np.uint8) if spec.dtype == "uint8" else x
-
-
-def _write_examples(path: Path, x: "np.ndarray", spec: "Spec", columns: int | None = None) -> None:
-    if path.suffix.lower() == ".png":
-        _write_sheet(path, x, spec, columns)
-    else:
-        _write_arrays(path, x=_in_raw_type(x, spec))
-
-
-def _write_sheet(path: Path, x: "np.ndarray", spec: "Spec", columns: int | None = None) -> None:
-    from PIL import Image
-
-    from enfold.files import write
-    from enfold.plots import sheet
-
-    if not spec.is_image:
-        raise InputError("Only images can be drawn as a .png sheet, and these are tables. Write .npz instead.")
-    buffer = io.BytesIO()
-    Image.fromarray(sheet(x, spec, columns=columns)).save(buffer, "PNG")
-    write(path, buffer.getvalue())
-
-
-def _write_arrays(path: Path, **arrays: Any) -> None:
-    import numpy as np
-
-    from enfold.files import write
-
-    buffer = io.BytesIO()
-    if path.suffix.lower() == ".npz":
-        np.savez_compressed(buffer, **arrays)
-    else:
-        np.save(buffer, arrays["x"])
-    write(path, buffer.getvalue())

@@ -105,7 +105,7 @@ def _encoded(run: Run, rows: Dataset) -> dict[str, np.ndarray]:
         found = in_one(rows.x, (torch.stack([q.mean, q.stddev], 1).cpu().numpy() for q in posteriors))
     means, deviations = np.ascontiguousarray(found[:, 0]), found[:, 1]
     (error,) = reconstruction_measures(model, rows.x, means, [squared_error], classes)
-    has_width = _has_prior(run) and bool(deviations.any())
+    has_width = run.config.objective != "autoencoder" and bool(deviations.any())
     return {"means": means, "error": error, **({"deviations": deviations} if has_width else {})}
 
 
@@ -139,8 +139,7 @@ def _latent(run: Run, means: np.ndarray) -> dict[str, object]:
     """Return how the latent dimensions vary: over the rows, by the prior, and together."""
     levels = np.linspace(*GRID_QUANTILES, GRID_SIDE)
     with evaluating(run.model):
-        along = quantiles(run.model.prior(), levels, run.model.device) if _has_prior(run) else None
-    along = np.quantile(means, levels, axis=0) if along is None else along
+        _, along = quantiles(run.model.prior() if run.has_prior else means, GRID_SIDE, run.model.device)
     return {
         "activity": means.var(0, dtype=np.float64).tolist(),
         "quantiles": {"levels": levels.tolist(), "values": along.T.tolist()},
@@ -160,20 +159,16 @@ def _principal(means: np.ndarray) -> dict[str, object]:
 def _prior(run: Run, means: np.ndarray) -> tuple[dict[str, object] | None, np.ndarray | None]:
     """Return where the prior's log density is given, and its values, (SIDE, SIDE) float32, if there is one."""
     model, axes = run.model, shown_axes(means)
-    if len(axes) < 2 or not _has_prior(run) or run.config.posterior in build.CODES:
+    if len(axes) < 2 or not run.has_prior or run.config.posterior in build.CODES:
         return None, None
     low, high = means[:, axes].min(0), means[:, axes].max(0)
     room = np.maximum(MARGIN * (high - low), np.finfo(np.float32).eps)
     extent = np.stack([low - room, high + room], 1).astype(np.float64)
     with evaluating(model):
         prior = model.prior()
-        z = np.tile(quantiles(prior, np.array([0.5]), model.device), (SIDE * SIDE, 1))
+        z = np.tile(quantiles(prior, 2, model.device)[0], (SIDE * SIDE, 1))
         x, y = np.linspace(extent[:, 0], extent[:, 1], SIDE).T
         z[:, axes[0]], z[:, axes[1]] = np.tile(x, SIDE), np.repeat(y, SIDE)
         density = prior.log_prob(torch.from_numpy(z).to(model.device)).cpu().numpy().astype("<f4")
     plane = {"extent": extent.tolist(), "side": SIDE, "axes": axes, "file": "prior.f32"}
     return plane, density.reshape(SIDE, SIDE)
-
-
-def _has_prior(run: Run) -> bool:
-    return run.config.objective != "autoencoder"

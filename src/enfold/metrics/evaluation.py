@@ -94,7 +94,7 @@ def evaluate(
     """
     if samples < 0:
         raise InputError(f"Expected at least 1 draw for the log-likelihood, or 0 for none, got {samples}.")
-    rows = Evaluation(model, config, _prepared(data, config, model.spec))
+    rows = Evaluation(model, config, as_evaluated(data, config, model.spec))
     reference = None if known is None else _reference(rows, known)
     figures = {
         **_bound(rows),
@@ -117,8 +117,8 @@ def evaluate(
     }
 
 
-def _prepared(data: Dataset, config: Config, spec: Spec) -> Dataset:
-    """Return the data as evaluations take it."""
+def as_evaluated(data: Dataset, config: Config, spec: Spec) -> Dataset:
+    """Return the data as evaluations take it: binary, the same each time, if training is on such."""
     return data.changed(partial(build.rows_to_evaluate, config, spec))
 
 
@@ -128,7 +128,7 @@ def _reference(rows: Evaluation, known: Dataset) -> Evaluation | None:
     are_classes = class_labels(labelled.labels) is not None and class_labels(rows.data.labels) is not None
     if not are_classes or bool(known.spec.classes) != bool(rows.data.spec.classes):
         return None
-    return replace(rows, data=_prepared(labelled, rows.config, rows.model.spec))
+    return replace(rows, data=as_evaluated(labelled, rows.config, rows.model.spec))
 
 
 def _drawn(n: int, at_most: int) -> np.ndarray:

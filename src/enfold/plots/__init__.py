@@ -5,6 +5,21 @@ from enfold.plots.examples import generated, reconstructions, samples
 from enfold.plots.images import sheet
 from enfold.plots.latent import latent_map
 from enfold.plots.manifold import manifold
+from enfold.plots.nearness import nearness
+from enfold.plots.paths import Strips, lines, strips
 from enfold.plots.style import png
 
-__all__ = ["curves", "generated", "latent_map", "manifold", "png", "reconstructions", "samples", "sheet"]
+__all__ = [
+    "Strips",
+    "curves",
+    "generated",
+    "latent_map",
+    "lines",
+    "manifold",
+    "nearness",
+    "png",
+    "reconstructions",
+    "samples",
+    "sheet",
+    "strips",
+]

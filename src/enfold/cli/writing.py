@@ -1,0 +1,125 @@
+"""What commands write, and how they refuse what they could not write."""
+
+import io
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from enfold.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from enfold.spec import Spec
+
+FRAME, HOLD = 70, 500  # milliseconds that a frame stays, and each end
+LEAST_SIDE = 112  # pixels of an image in an animation
+SIDE_BY_SIDE = 4  # images in one row, at most; more make the sheet about square
+
+
+def required(source: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the sources that were named.
+
+    Raises:
+        InputError: There are none.
+    """
+    if not source:
+        raise InputError("Name a source after the run: a file, a folder, or a data set such as mnist.")
+    return source
+
+
+def check_suffix(path: Path, *known: str) -> None:
+    """Refuse a path whose name does not end in one of the known suffixes."""
+    if path.suffix.lower() not in known:
+        raise InputError(f"Cannot tell what to write into '{path}'. Let its name end in {' or '.join(known)}.")
+
+
+def label_texts(data: Any) -> list[str] | None:
+    """Return the name of each row's class, empty where there is none; None where no row has one."""
+    from enfold.data.dataset import class_name
+
+    if not data.labelled.any():
+        return None
+    return [class_name(label, data.spec) if label == label else "" for label in data.labels]
+
+
+def write_vectors(path: Path, z: "np.ndarray", labels: list[str] | None) -> None:
+    """Write latent vectors, (n, d): as .npy alone, as .csv with row numbers, and labels if there are some."""
+    import polars as pl
+
+    from enfold.files import write
+
+    if path.suffix.lower() == ".npy":
+        write_arrays(path, x=z)
+        return
+    columns: dict[str, Any] = {"row": range(len(z)), **{f"z{i}": z[:, i] for i in range(z.shape[1])}}
+    frame = pl.DataFrame(columns if labels is None else {**columns, "label": labels})
+    write(path, frame.write_csv())
+
+
+def in_raw_type(x: "np.ndarray", spec: "Spec") -> "np.ndarray":
+    """Return values as the data has them: pixels as whole numbers in 0…255."""
+    import numpy as np
+
+    return np.rint(x).clip(0, spec.scale[0]).astype(np.uint8) if spec.dtype == "uint8" else x
+
+
+def write_examples(path: Path, x: "np.ndarray", spec: "Spec", columns: int | None = None) -> None:
+    """Write raw examples, (n, *shape): as a .png sheet, or as the array x of a .npz or .npy file."""
+    if path.suffix.lower() == ".png":
+        write_sheet(path, x, spec, columns)
+    else:
+        write_arrays(path, x=in_raw_type(x, spec))
+
+
+def write_sheet(path: Path, x: "np.ndarray", spec: "Spec", columns: int | None = None) -> None:
+    """Write images as one .png file, tiled row by row."""
+    from PIL import Image
+
+    from enfold.files import write
+    from enfold.plots import sheet
+
+    if not spec.is_image:
+        raise InputError("Only images can be drawn as a .png sheet, and these are tables. Write .npz instead.")
+    buffer = io.BytesIO()
+    Image.fromarray(sheet(x, spec, columns=columns)).save(buffer, "PNG")
+    write(path, buffer.getvalue())
+
+
+def write_animation(path: Path, x: "np.ndarray", spec: "Spec") -> None:
+    """Write images, (tiles, frames, *shape) raw, as a .gif file: tiles side by side, there and back without end."""
+    from PIL import Image
+
+    from enfold.files import write
+    from enfold.plots import sheet
+
+    factor, columns = math.ceil(LEAST_SIDE / min(spec.shape[1:])), len(x) if len(x) <= SIDE_BY_SIDE else None
+    there = [sheet(x[:, i], spec, columns).repeat(factor, 0).repeat(factor, 1) for i in range(x.shape[1])]
+    frames = [Image.fromarray(each) for each in [*there, *there[-2:0:-1]]]
+    stay = [HOLD if i in (0, len(there) - 1) else FRAME for i in range(len(frames))]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=stay, loop=0)
+    write(path, buffer.getvalue())
+
+
+def write_rows(path: Path, x: "np.ndarray", spec: "Spec") -> None:
+    """Write a table's rows, (n, columns) raw, as .csv under the columns' names."""
+    import polars as pl
+
+    from enfold.files import write
+
+    write(path, pl.DataFrame({column.name: x[:, i] for i, column in enumerate(spec.columns)}).write_csv())
+
+
+def write_arrays(path: Path, **arrays: Any) -> None:
+    """Write arrays under their names as .npz, or the one called x as .npy."""
+    import numpy as np
+
+    from enfold.files import write
+
+    buffer = io.BytesIO()
+    if path.suffix.lower() == ".npz":
+        np.savez_compressed(buffer, **arrays)
+    else:
+        np.save(buffer, arrays["x"])
+    write(path, buffer.getvalue())

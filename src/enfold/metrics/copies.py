@@ -1,0 +1,85 @@
+"""Whether new examples are copies of those that a model was fitted to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from enfold.rows import Examples, pieces
+from enfold.spec import Spec
+
+COPY_QUANTILE = 0.01  # of the held-out rows' distances: nearer than that is a near copy
+
+
+@dataclass(frozen=True)
+class Copies:
+    """How near new examples are to the rows that a model was fitted to.
+
+    Attributes:
+        distances: Of each new example to its nearest training row, (n,), in units of the columns' scale.
+        nearest: The number of that row, (n,).
+        held_out: The same distances of rows that the model has not seen, (m,).
+        threshold: The distance that 1 % of the held-out rows are nearer than.
+    """
+
+    distances: np.ndarray
+    nearest: np.ndarray
+    held_out: np.ndarray
+
+    @property
+    def threshold(self) -> float:
+        """The distance below which a new example is called a near copy."""
+        return float(np.quantile(self.held_out, COPY_QUANTILE))
+
+    @property
+    def share(self) -> float:
+        """The share of new examples that are near copies; about 0.01 if they were new rows of the data."""
+        return float((self.distances < self.threshold).mean())
+
+
+def copies(x: np.ndarray, training: Examples, held_out: Examples, spec: Spec) -> Copies:
+    """Compare the distances of new examples to their nearest training rows with those of held-out rows.
+
+    A model that had learned its training rows by heart would make examples nearer to them than unseen rows are
+    (Meehan, Chaudhuri & Dasgupta 2020, "A non-parametric test to detect data-copying in generative models"). Means
+    of p(x|z) lack the noise of data, so that some nearness is no copying.
+
+    Args:
+        x: New examples, (n, *shape), raw.
+        training: The rows that the model was fitted to, (N, *shape), raw; read once, a bounded number at once.
+        held_out: Rows that it has not seen, (m, *shape), raw.
+        spec: What they are.
+    """
+    asked = np.concatenate([flat(x, spec), *(flat(part, spec) for _, part in pieces(held_out))])
+    distances, nearest = nearest_rows(asked, training, spec)
+    return Copies(distances[: len(x)], nearest[: len(x)], distances[len(x) :])
+
+
+def nearest_rows(points: np.ndarray, x: Examples, spec: Spec) -> tuple[np.ndarray, np.ndarray]:
+    """Return each point's Euclidean distance to its nearest row, (n,), and the number of that row, (n,).
+
+    Args:
+        points: (n, values), in units of the columns' scale.
+        x: Rows, (N, *shape), raw.
+        spec: What they are.
+    """
+    asked = torch.from_numpy(points)
+    best, number = torch.full((len(asked),), torch.inf), torch.zeros(len(asked), dtype=torch.int64)
+    for start, part in pieces(x):
+        rows = torch.from_numpy(flat(part, spec))
+        less, place = _squares(asked, rows).min(1)
+        number = torch.where(less < best, start + place, number)
+        best = torch.minimum(less, best)
+    rows = flat(np.asarray(x[number.numpy()]), spec)
+    return np.linalg.norm(points - rows, axis=1), number.numpy()  # anew: differences of large squares are not exact
+
+
+def flat(x: np.ndarray, spec: Spec) -> np.ndarray:
+    """Return raw examples as rows in units of the columns' scale, (n, values) float32."""
+    return ((x.astype(np.float32) - spec.offset) / spec.scale).reshape(len(x), -1)
+
+
+def _squares(points: Tensor, rows: Tensor) -> Tensor:
+    """Return the squared distances less the points' own squares, (n, N)."""
+    return (rows * rows).sum(1) - 2 * points @ rows.T

@@ -1,0 +1,75 @@
+"""Whether what the model makes up is new."""
+
+import numpy as np
+import torch
+
+from enfold import latent, plots
+from enfold.data.dataset import Dataset
+from enfold.metrics.copies import COPY_QUANTILE, Copies, copies
+from enfold.metrics.intervals import share_error
+from enfold.model import decode_means
+from enfold.rows import selected
+from enfold.run import Run
+from enfold.sections.section import Section
+
+DRAWS = 1000
+HELD_OUT = 1000  # rows, at most, to compare with
+SHOWN = 12  # of the draws, those nearest to a training row
+PAIRS = "The lower row of images is the training row nearest to the draw above it; a copy would show. "
+COPIES_TRUST = (
+    "Draws are shown without the noise of p(x|z), which makes them smoother than data, and nearer to all of it. A "
+    "large share says that the model repeats rows, or that it makes only the most ordinary ones. A "
+    "small share does not prove that what is made is good."
+)
+
+
+def generation(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
+    """Return how many draws from the prior are near copies of training rows; None of a plain autoencoder."""
+    if run.config.objective == "autoencoder":
+        return None
+    model, spec = run.model, run.model.spec
+    z = latent.prior_samples(model, DRAWS)
+    condition = torch.arange(DRAWS) % len(spec.conditions) if spec.conditions else None
+    made = decode_means(model, z, condition)
+    found = copies(made, training.x, selected(held_out.x, slice(HELD_OUT)), spec)
+    return copies_section(found, made, training, "the prior")
+
+
+def copies_section(found: Copies, made: np.ndarray, training: Dataset, source: str) -> Section:
+    """Return the section about new examples, of which it is known how near they are to training rows.
+
+    Args:
+        found: How near.
+        made: The new examples, (n, *shape), raw.
+        training: The training rows.
+        source: What they were drawn from.
+    """
+    spec = training.spec
+    first = np.argsort(found.distances, kind="stable")[:SHOWN]
+    pairs = (made[first], np.asarray(training.x[found.nearest[first]])) if spec.is_image else None
+    return Section(
+        "generation",
+        "Is what it makes up new?",
+        (copies_text(found, source), f"{PAIRS if spec.is_image else ''}{COPIES_TRUST}"),
+        alt="Distances of draws to their nearest training row beside those of held-out rows, and the nearest pairs",
+        values=copies_values(found),
+        picture=plots.png(plots.nearness(found.distances, found.held_out, found.threshold, pairs, spec)),
+    )
+
+
+def copies_text(found: Copies, source: str) -> str:
+    """Return in a sentence how many of the new examples are near copies."""
+    n = len(found.distances)
+    error = share_error(found.share, n)
+    plus_minus = "" if error is None else f" (± {error:.1%})"
+    return (
+        f"{round(found.share * n):,} of {n:,} draws from {source}, {found.share:.1%}{plus_minus}, lie nearer to a "
+        f"training row than {1 - COPY_QUANTILE:.0%} of held-out rows do; of new rows of the data it would be "
+        f"{COPY_QUANTILE:.0%}."
+    )
+
+
+def copies_values(found: Copies) -> dict[str, float]:
+    """Return the figures of how near new examples are to training rows."""
+    n = len(found.distances)
+    return {"draws": n, "copies": round(found.share * n), "share": found.share, "threshold": found.threshold}

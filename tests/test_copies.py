@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+from sklearn.neighbors import NearestNeighbors
+
+import enfold
+from enfold.metrics.copies import copies, nearest_rows
+from enfold.sections import read_sections
+
+
+def test_the_nearest_rows_are_those_of_scikit_learn(digits):
+    x, spec = digits.x[:500], digits.spec
+    points = (digits.x[500:600] / 16).astype(np.float32).reshape(100, -1)
+    distances, numbers = nearest_rows(points, x, spec)
+    known, places = NearestNeighbors(n_neighbors=1).fit(x.reshape(500, -1) / 16).kneighbors(points)
+    np.testing.assert_allclose(distances, known[:, 0], rtol=1e-5)  # float32 against float64
+    assert (numbers == places[:, 0]).mean() >= 0.98  # two rows may be as near
+
+
+def test_copies_are_found_and_new_rows_are_not(digits):
+    training, held_out, new = digits.x[:1000], digits.x[1000:1400], digits.x[1400:]
+    made = np.concatenate([new[:150], training[:50]]).astype(np.float32)
+    found = copies(made, training, held_out, digits.spec)
+    assert (found.distances[150:] == 0).all()
+    np.testing.assert_array_equal(found.nearest[150:], np.arange(50))
+    assert found.share == pytest.approx(50 / 200 + 150 / 200 * 0.01, abs=0.03)  # 1 % of new ones, three deviations
+
+
+def test_a_report_says_how_much_is_copied(digits_run):
+    [section] = [each for each in read_sections(digits_run.folder) if each.name == "generation"]
+    assert section.picture.startswith(b"\x89PNG")
+    assert section.values["copies"] == round(section.values["share"] * section.values["draws"])
+    assert section.title in (digits_run.folder / "report.html").read_text("utf-8")
+
+
+def test_a_damaged_section_is_named(digits_run, tmp_path):
+    (tmp_path / "sections").mkdir()
+    (tmp_path / "sections" / "generation.json").write_text('{"title": 1}')
+    with pytest.raises(enfold.InputError, match=r"generation\.json is damaged"):
+        read_sections(tmp_path)
