@@ -13,6 +13,7 @@ from enfold.data.arrays import from_array
 from enfold.devices import choose_device
 from enfold.errors import InputError
 from enfold.latent import prior_samples
+from enfold.metrics.anomaly import Anomalies, p_values, reference
 from enfold.metrics.likelihood import log_likelihood_bounds
 from enfold.metrics.reconstruction import reconstruction_mse
 from enfold.model import decode_means, encode_means
@@ -51,6 +52,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         ends = [progress for progress in train(self.model_, data.x, config) if progress.ends_epoch]
         self.history_ = [{"seconds": end.seconds, **end.train._asdict()} for end in ends]
         self.n_iter_ = len(ends)
+        self.reference_ = reference(self.model_, config, data)
         self.shape_ = shape or rows.shape[1:]
         return self
 
@@ -68,6 +70,36 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if z.ndim != 2 or z.shape[1] != self.model_.latent_dim:
             raise InputError(f"Expected latent vectors of shape (n, {self.model_.latent_dim}), got shape {z.shape}.")
         return decode_means(self.model_, z).reshape(-1, *self.shape_)
+
+    def anomaly_scores(self, X: Any, *, score: str = "combined") -> np.ndarray:
+        """Return how unlike the rows that the model was fitted to each row is, (n,), the same at every call.
+
+        Args:
+            X: Rows, as for `fit`.
+            score: "reconstruction": the squared error, of images as a share of their contrast; "distance": of the
+                latent vector to those of the 5 nearest rows; "combined": reconstruction × (1 + distance); of a `VAE`
+                also "likelihood": −log p(x) in nats, and "typicality": how far that is from the mean.
+
+        Raises:
+            InputError: There is no such score.
+        """
+        x = self._examples(X)
+        return Anomalies(self.model_, self.reference_, x).scores(score)
+
+    def p_values(self, X: Any, held_out: Any, *, score: str = "combined") -> np.ndarray:
+        """Return how rare it is that an ordinary row has at least the score of each row, (n,) in 1/(m + 1)…1.
+
+        Of rows drawn as the held-out ones were, a share of at most α has p ≤ α.
+
+        Args:
+            X: Rows, as for `fit`.
+            held_out: Ordinary rows that the model was not fitted to, (m, …).
+            score: As for `anomaly_scores`.
+
+        Raises:
+            InputError: There is no such score.
+        """
+        return p_values(self.anomaly_scores(X, score=score), self.anomaly_scores(held_out, score=score))
 
     def _examples(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
