@@ -73,7 +73,8 @@ def anomalies(
 def _histogram(drawing: SubFigure, scores: np.ndarray, thresholds: Mapping[str, float]) -> None:
     axes = drawing.subplots()
     finite = scores[np.isfinite(scores)]
-    axes.hist(finite, BINS, (float(finite.min()), float(np.quantile(finite, SHOWN))), color=QUIET, alpha=0.35)
+    span = float(finite.min()), float(np.quantile(finite, SHOWN))
+    axes.hist(finite, BINS, range=span, color=QUIET, alpha=0.35)
     for name, score in thresholds.items():
         axes.axvline(score, color=ACCENT, lw=1.2, ls=":")
         axes.text(score, 0.97, f" {name}", transform=axes.get_xaxis_transform(), color=ACCENT, va="top", size=9)
