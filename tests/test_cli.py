@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from enfold.cli import app, commands, explorer, main, paths, points  # noqa: F401 - the commands register themselves
+from enfold.cli import app, commands, detection, explorer, main, paths, points  # noqa: F401 - the commands register themselves
 from enfold.data import load
 from enfold.model import encode_means
 
@@ -27,6 +27,7 @@ COMMANDS = [
     "report",
     "resume",
     "sample",
+    "score",
     "share",
     "summary",
     "traverse",

@@ -12,6 +12,7 @@ from enfold.config import Config
 from enfold.data.arrays import from_array
 from enfold.devices import choose_device
 from enfold.errors import InputError
+from enfold.metrics.anomaly import Anomalies, p_values, reference
 from enfold.metrics.likelihood import log_likelihood_bounds
 from enfold.metrics.reconstruction import reconstruction_mse
 from enfold.model import decode_means, encode_means
@@ -50,6 +51,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         ends = [progress for progress in train(self.model_, data.x, config) if progress.ends_epoch]
         self.history_ = [{"seconds": end.seconds, **end.train._asdict()} for end in ends]
         self.n_iter_ = len(ends)
+        self.reference_ = reference(self.model_, config, data)
         self.shape_ = shape or rows.shape[1:]
         return self
 
@@ -94,6 +96,36 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         means = self.transform(X)
         z = latent.traversal(self.model_, range(means.shape[1]), n_steps, means=means)
         return latent.decoded(self.model_, z).reshape(*z.shape[:2], *self.shape_)
+
+    def anomaly_scores(self, X: Any, *, score: str = "combined") -> np.ndarray:
+        """Return how unlike the rows that the model was fitted to each row is, (n,), the same at every call.
+
+        Args:
+            X: Rows, as for `fit`.
+            score: "reconstruction": the squared error, of images as a share of their contrast; "distance": of the
+                latent vector to those of the 5 nearest rows; "combined": reconstruction × (1 + distance); of a `VAE`
+                also "likelihood": −log p(x) in nats, and "typicality": how far that is from the mean.
+
+        Raises:
+            InputError: There is no such score.
+        """
+        x = self._examples(X)
+        return Anomalies(self.model_, self.reference_, x).scores(score)
+
+    def p_values(self, X: Any, held_out: Any, *, score: str = "combined") -> np.ndarray:
+        """Return how rare it is that an ordinary row has at least the score of each row, (n,) in 1/(m + 1)…1.
+
+        Of rows drawn as the held-out ones were, a share of at most α has p ≤ α.
+
+        Args:
+            X: Rows, as for `fit`.
+            held_out: Ordinary rows that the model was not fitted to, (m, …).
+            score: As for `anomaly_scores`.
+
+        Raises:
+            InputError: There is no such score.
+        """
+        return p_values(self.anomaly_scores(X, score=score), self.anomaly_scores(held_out, score=score))
 
     def _examples(self, X: Any) -> np.ndarray:
         check_is_fitted(self)

@@ -131,7 +131,7 @@ def _reference(rows: Evaluation, known: Dataset) -> Evaluation | None:
     return replace(rows, data=as_evaluated(labelled, rows.config, rows.model.spec))
 
 
-def _drawn(n: int, at_most: int) -> np.ndarray:
+def drawn(n: int, at_most: int) -> np.ndarray:
     """Return the numbers of some of `n` rows, in order, drawn from a fixed seed."""
     return np.sort(np.random.default_rng(EVALUATION_SEED).permutation(n)[:at_most])
 
@@ -139,7 +139,7 @@ def _drawn(n: int, at_most: int) -> np.ndarray:
 def _labelled(data: Dataset, at_most: int) -> np.ndarray:
     """Return the numbers of some of the rows that have a label."""
     rows = np.flatnonzero(data.labelled)
-    return rows[_drawn(len(rows), at_most)]
+    return rows[drawn(len(rows), at_most)]
 
 
 def _mean(values: np.ndarray) -> Figure:
@@ -187,7 +187,7 @@ def _information(rows: Evaluation) -> dict[str, Figure]:
     active = Figure(information.active_units(rows.means), information.active_units_error(rows.means))
     if rows.config.objective == "autoencoder":
         return {"active_units": active, "mutual_information": NOTHING, "marginal_kl": NOTHING}
-    some = replace(rows, data=rows.data[_drawn(len(rows.data), PAIR_ROWS)])
+    some = replace(rows, data=rows.data[drawn(len(rows.data), PAIR_ROWS)])
     found = information.information_of_rows(some.model, some.data.x, some.condition)
     return {
         "active_units": active,
@@ -210,7 +210,7 @@ def _reconstruction(rows: Evaluation) -> dict[str, Figure]:
 
 
 def _trustworthiness(rows: Evaluation) -> Figure:
-    spec, some = rows.model.spec, _drawn(len(rows.data), PAIR_ROWS)
+    spec, some = rows.model.spec, drawn(len(rows.data), PAIR_ROWS)
     scaled = (rows.data.x[some].astype(np.float32) - spec.offset) / spec.scale
     found = embedding.trustworthiness_of_rows(scaled.reshape(len(scaled), -1), rows.means[some])
     return NOTHING if found is None else _mean(found)
