@@ -80,6 +80,23 @@ def reconstructions(x: np.ndarray, x_hat: np.ndarray, spec: Spec, *, seen: np.nd
 
 
 @styled()
+def strips(rows: Sequence[tuple[str, np.ndarray]], spec: Spec) -> Figure:
+    """Return images in rows, each with its name.
+
+    Args:
+        rows: Names and as many raw images each, (n, *shape).
+        spec: What they are.
+    """
+    sheets = [(name, sheet(images, spec, len(images))) for name, images in rows]
+    height, breadth = sheets[0][1].shape[:2]
+    drawing = figure(12, 12 * 1.1 * len(sheets) * height / breadth)
+    for axes, (name, canvas) in zip(np.atleast_1d(drawing.subplots(len(sheets))), sheets, strict=True):
+        axes.imshow(canvas, **GREY)
+        _titled(axes, name)
+    return drawing
+
+
+@styled()
 def generated(x: np.ndarray, spec: Spec, names: Sequence[str] = ()) -> Figure:
     """Return decoded samples of the prior, side by side; of a table, as a heat map of rows × columns.
 

@@ -1,0 +1,67 @@
+"""The command that removes noise."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from enfold.cli import app
+from enfold.cli.output import Device, Json, Out, RunFolder, say
+from enfold.cli.writing import (
+    check_suffix,
+    required,
+    write_examples,
+    write_image_folder,
+    write_table,
+)
+from enfold.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from enfold.spec import Spec
+
+
+@app.command(help_format="markdown")
+def denoise(
+    run: RunFolder, /, *source: str, label: str | None = None, out: Out, device: Device = "auto", json: Json = False
+) -> None:
+    """Write what noisy examples were without their noise, by a run of the recipe denoise.
+
+    How well, and how far to trust it, stands in the run's report under "How well it removes noise".
+
+    Parameters
+    ----------
+    source
+        Files, folders or data sets by name, with examples of the run's kind, in raw units. Their noise may be of any
+        level; no more is added.
+    label
+        The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one.
+    out
+        For images a folder to make, of 00000.png, 00001.png, …, or a .png sheet; for tables a .csv file; or a .npz
+        file (array x) or a .npy file.
+    """
+    from enfold.data import load_like
+    from enfold.model import conditions, decode_means, encode_means
+    from enfold.run import open_run
+
+    check_suffix(out, "", ".npz", ".npy", ".png", ".csv")
+    opened = open_run(run, device)
+    if opened.config.corruption == "none":
+        raise InputError(
+            f"{run} was fitted to examples without noise, and would not know it. Fit with --recipe denoise, or see "
+            "what this model makes of the examples with enfold reconstruct."
+        )
+    data = load_like(opened.spec, *required(source), label=label)
+    classes = conditions(data.labels, opened.spec)
+    made = decode_means(opened.model, encode_means(opened.model, data.x, classes), classes)
+    _write(out, made, opened.spec)
+    say(json, {"out": str(out), "rows": len(made)}, f"{len(made):,} denoised examples: {out}")
+
+
+def _write(out: Path, x: "np.ndarray", spec: "Spec") -> None:
+    """Write examples as the name asks: into a folder if it has no suffix."""
+    if not out.suffix:
+        write_image_folder(out, x, spec)
+    elif out.suffix.lower() == ".csv":
+        write_table(out, x, spec)
+    else:
+        write_examples(out, x, spec)
