@@ -241,9 +241,9 @@ MNIST's 60,000 training images train, its 10,000 test images are evaluated. NLL 
 {likelihoods}
 ## Noise
 
-{denoising.ROWS} of the digits held out above, with noise added and clipped to the range of pixels; PSNR is of all of
-them together. The model is told neither the kind nor the level of the noise. Each rival has the settings that are best
-for these very rows and this noise, which favours it.
+{denoising.ROWS} of the digits held out above, with noise added and clipped to the range of pixels; PSNR is of all
+of them together. The model is told neither the kind nor the level of the noise. Each rival has the settings that are
+best for these very rows and this noise, which favours it.
 
 {noise}"""
 

@@ -8,13 +8,14 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from enfold.cli import app, commands, main, points  # noqa: F401 - the commands register themselves
+from enfold.cli import app, commands, denoising, main, points  # noqa: F401 - the commands register themselves
 from enfold.data import load
 from enfold.model import encode_means
 
 COMMANDS = [
     "data",
     "decode",
+    "denoise",
     "devices",
     "encode",
     "evaluate",

@@ -47,7 +47,7 @@ RECIPES = {
             objective="autoencoder",
             corruption="mixed",
             corruption_level=0.6,
-            latent_dim=64,
+            latent_dim=128,
             width=512,
         ),
         "A denoising autoencoder: it removes normal noise and salt and pepper of any level up to 0.6.",

@@ -141,19 +141,19 @@ def _values(outcome: Outcome) -> dict[str, object]:
 def _about(n: int, spec: Spec) -> str:
     unit = "the full scale" if spec.kind == "intensity" else "each column's scale"
     return (
-        f"{n:,} held-out rows with noise whose kind and level the model is not told, in units of {unit}. Compared are "
-        "the noisy rows as they are, and principal components of training rows, as many as are best for that very "
-        "noise on other training rows. ± is one standard error; the noise is the same for all."
+        f"{n:,} held-out rows with noise whose kind and level the model is not told, in units of {unit}. Compared "
+        "are the noisy rows as they are, and principal components of training rows, as many as are best for that "
+        "very noise on other training rows. ± is one standard error; the noise is the same for all."
     )
 
 
 def _trust() -> str:
     return (
-        "Trust it for rows like the training rows, with noise of the kinds and levels of training, and no further. It "
-        "gives the mean of what could be there: smooth where the noise leaves that open, and under much noise a likely "
-        "example rather than the true one, perhaps of another class. What is unlike the training rows is made to look "
-        "like them, or taken away as if it were noise; rows without noise come back a little changed. So it is no "
-        "evidence of what a single value was."
+        "Trust it for rows like the training rows, with noise of the kinds and levels of training, and no "
+        "further. It gives the mean of what could be there: smooth where the noise leaves that open, and under "
+        "much noise a likely example rather than the true one, perhaps of another class. What is unlike the "
+        "training rows is made to look like them, or taken away as if it were noise; rows without noise come back "
+        "a little changed. So it is no evidence of what a single value was."
     )
 
 
