@@ -1,6 +1,7 @@
 """Noise of unknown kind and level is drawn as it says and is removed, and what is left is written as asked for."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,7 @@ from enfold.corruptions import mixed
 from enfold.files import write_folder
 from enfold.metrics.denoising import Projection, nearness
 from enfold.sections import read_sections
-from enfold.sections.denoising import noisy
+from enfold.sections.denoising import doubtful, noisy
 
 LEVEL = 0.6
 
@@ -130,13 +131,25 @@ def test_the_command_writes_what_python_computes(run, source, tmp_path, capsys):
     x = np.load(source)["x"]
     expected = run.model.reconstruct(x).detach().numpy()
     assert main(["denoise", str(run.folder), str(source), "-o", str(tmp_path / "clean"), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"out": str(tmp_path / "clean"), "rows": 30}
+    said = {"out": str(tmp_path / "clean"), "rows": 30, "doubtful": doubtful(run, x, expected)}
+    assert json.loads(capsys.readouterr().out) == said
     paths = sorted((tmp_path / "clean").iterdir())
     assert [path.name for path in paths] == [f"{i:05}.png" for i in range(30)]
     images = np.stack([np.asarray(Image.open(path)) for path in paths])
     np.testing.assert_allclose(images, expected[:, 0] * 255 / 16, atol=0.51)  # rounded to whole numbers
     assert main(["denoise", str(run.folder), str(source), "-o", str(tmp_path / "clean.npz")]) == 0
     np.testing.assert_allclose(np.load(tmp_path / "clean.npz")["x"], expected, atol=0.51)
+
+
+def test_rows_with_more_noise_than_was_learned_are_called_doubtful(run, digits, tmp_path, capsys):
+    """Salt and pepper in place of every value, and digits with dark and light exchanged, after ten usual ones."""
+    random = np.random.default_rng(0)
+    strange = np.concatenate([16 * random.integers(0, 2, (5, 1, 8, 8)), 16 - digits.x[10:15]])
+    np.save(tmp_path / "x.npy", np.concatenate([digits.x[:10], strange]).astype(np.uint8))
+    assert main(["denoise", str(run.folder), str(tmp_path / "x.npy"), "-o", str(tmp_path / "clean.npy")]) == 0
+    assert "10 doubtful" in capsys.readouterr().out
+    assert doubtful(run, digits.x[:10], run.model.reconstruct(digits.x[:10]).detach().numpy()) == []
+    assert doubtful(replace(run, folder=tmp_path), digits.x, digits.x) is None
 
 
 @pytest.mark.parametrize(

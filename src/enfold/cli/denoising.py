@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from enfold.spec import Spec
 
+MOST_NAMED = 10  # doubtful rows
+
 
 @app.command(help_format="markdown")
 def denoise(
@@ -26,7 +28,9 @@ def denoise(
 ) -> None:
     """Write what noisy examples were without their noise, by a run of the recipe denoise.
 
-    How well, and how far to trust it, stands in the run's report under "How well it removes noise".
+    How well, and how far to trust it, stands in the run's report under "How well it removes noise". Rows are called
+    doubtful, counted from 0, where more is taken from them than from 99 % of unseen rows with the noise of training:
+    they have more noise than the model knows, or are unlike what it was fitted to.
 
     Parameters
     ----------
@@ -39,9 +43,12 @@ def denoise(
         For images a folder to make, of 00000.png, 00001.png, …, or a .png sheet; for tables a .csv file; or a .npz
         file (array x) or a .npy file.
     """
+    import numpy as np
+
     from enfold.data import load_like
     from enfold.model import conditions, decode_means, encode_means
     from enfold.run import open_run
+    from enfold.sections.denoising import doubtful
 
     check_suffix(out, "", ".npz", ".npy", ".png", ".csv")
     opened = open_run(run, device)
@@ -54,7 +61,10 @@ def denoise(
     classes = conditions(data.labels, opened.spec)
     made = decode_means(opened.model, encode_means(opened.model, data.x, classes), classes)
     _write(out, made, opened.spec)
-    say(json, {"out": str(out), "rows": len(made)}, f"{len(made):,} denoised examples: {out}")
+    doubts = doubtful(opened, np.asarray(data.x), made)
+    text = f"{len(made):,} denoised examples: {out}"
+    text += "" if doubts is None else f"\n{_trust(doubts)}"
+    say(json, {"out": str(out), "rows": len(made), "doubtful": doubts}, text)
 
 
 def _write(out: Path, x: "np.ndarray", spec: "Spec") -> None:
@@ -65,3 +75,10 @@ def _write(out: Path, x: "np.ndarray", spec: "Spec") -> None:
         write_table(out, x, spec)
     else:
         write_examples(out, x, spec)
+
+
+def _trust(doubts: list[int]) -> str:
+    if not doubts:
+        return "no row is doubtful: no more was taken from any than the noise of training explains"
+    some = ", ".join(map(str, doubts[:MOST_NAMED])) + (", …" if len(doubts) > MOST_NAMED else "")
+    return f"{len(doubts):,} doubtful, with more taken from them than the noise of training explains: rows {some}"

@@ -26,15 +26,18 @@ class Projection:
     """The linear denoiser: what principal components of clean rows leave of noisy ones.
 
     Attributes:
-        pca: Fitted to clean rows, (n, values) in units of the columns' scale.
+        mean: Of clean rows, (values,) in units of the columns' scale.
+        components: Their principal directions, orthonormal, (most, values).
     """
 
-    pca: PCA
+    mean: np.ndarray
+    components: np.ndarray
 
     @classmethod
     def of(cls, clean: np.ndarray) -> Self:
         """Return the projection that clean rows, (n, values), ask for, onto at most 256 components."""
-        return cls(PCA(min(*clean.shape, MOST_RANK), random_state=PCA_SEED).fit(clean))
+        pca = PCA(min(*clean.shape, MOST_RANK), random_state=PCA_SEED).fit(clean)
+        return cls(pca.mean_, np.asarray(pca.components_))
 
     def best_rank(self, noisy: np.ndarray, clean: np.ndarray) -> int:
         """Return how many components leave the least squared error, at least 1.
@@ -46,12 +49,24 @@ class Projection:
             noisy: Rows with noise, (n, values).
             clean: The same without.
         """
-        z, a = self.pca.transform(noisy), self.pca.transform(clean)
+        z, a = ((each - self.mean) @ self.components.T for each in (noisy, clean))
         return int(np.argmin(np.cumsum((z * z - 2 * z * a).sum(0)))) + 1
 
     def denoised(self, noisy: np.ndarray, rank: int) -> np.ndarray:
         """Return what so many components leave of noisy rows, (n, values)."""
-        return self.pca.mean_ + self.pca.transform(noisy)[:, :rank] @ self.pca.components_[:rank]
+        kept = self.components[:rank]
+        return self.mean + (noisy - self.mean) @ kept.T @ kept
+
+
+def removed(noisy: np.ndarray, made: np.ndarray, spec: Spec) -> np.ndarray:
+    """Return how much was taken from each row, (n,): the root of the mean square, in units of the columns' scale.
+
+    Args:
+        noisy: Rows as they were given, (n, *shape), raw.
+        made: What was made of them, the same.
+        spec: What they are.
+    """
+    return np.sqrt(squared_error(noisy / spec.scale, made / spec.scale))
 
 
 def nearness(clean: np.ndarray, x: np.ndarray, spec: Spec) -> Measured:

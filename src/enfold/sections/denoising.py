@@ -11,13 +11,13 @@ from enfold import build, corruptions, plots
 from enfold.config import Config
 from enfold.data.dataset import Dataset
 from enfold.devices import seeded
-from enfold.metrics.denoising import Measured, Projection, nearness
+from enfold.metrics.denoising import Measured, Projection, nearness, removed
 from enfold.metrics.intervals import decimals
 from enfold.model import conditions, decode_means, encode_means
 from enfold.objectives import EVALUATION_SEED
 from enfold.objectives.terms import Change
 from enfold.run import Run
-from enfold.sections.section import Section
+from enfold.sections.section import Section, read_sections
 from enfold.spec import Spec
 
 HELD_OUT = 500  # rows, at most
@@ -27,6 +27,7 @@ MOST_VALUES = 2**24  # of all rows that components are fitted to
 SHOWN = 12
 LEVELS = (0.25, 0.5)  # of normal noise, in units of the columns' scale
 SHARE = 0.3  # of values that salt and pepper replace
+USUAL = 0.99  # the share of rows with the noise of training that are not doubtful
 FIGURES = {"psnr": "PSNR, dB", "ssim": "SSIM", "rmse": "RMSE"}
 
 
@@ -50,30 +51,50 @@ class Outcome:
 def denoising(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
     """Return how well the run's model removes noise; None of a model that was not fitted to examples with noise."""
     spec, n = run.model.spec, len(training)
-    if run.config.corruption == "none" or n < 2 * TUNED_SHARE:
+    learned = build.corruption(run.config, spec)
+    if learned is None or n < 2 * TUNED_SHARE:
         return None
-    rows, order = held_out[_drawn(len(held_out))[:HELD_OUT]], _drawn(n)
-    some = min(TUNED, n // TUNED_SHARE)
-    tuned, clean = order[:some], order[some:][: max(2, min(FITTED, MOST_VALUES // spec.size))]
-    projection = Projection.of(_flat(training.x[np.sort(clean)], spec))
-    tuned = training.x[np.sort(tuned)]
-    found = {name: _outcome(run, rows, tuned, projection, f) for name, f in kinds(run.config, spec).items()}
-    return _section(found, rows, spec)
+    rows, order, some = held_out[_drawn(len(held_out))[:HELD_OUT]], _drawn(n), min(TUNED, n // TUNED_SHARE)
+    fitted = order[some:][: max(2, min(FITTED, MOST_VALUES // spec.size))]
+    tuned, clean = (np.asarray(training.x[np.sort(each)]) for each in (order[:some], fitted))
+    projection = Projection.of(_flat(clean, spec))
+    found = {
+        name: _outcome(run, rows, tuned, projection, change)
+        for name, change in _kinds(run.config, spec, learned).items()
+    }
+    seen = noisy(np.asarray(rows.x), learned)
+    taken = removed(seen, _denoised(run, seen, conditions(rows.labels, spec)), spec)
+    return _section(found, rows, float(np.quantile(taken, USUAL)))
 
 
-def kinds(config: Config, spec: Spec) -> dict[str, Change]:
-    """Return the kinds of noise to remove, by name: those of `mixed` at usual levels, any other as in training."""
-    if config.corruption != "mixed":
-        learned = build.corruption(config, spec)
-        return {} if learned is None else {f"{config.corruption}, {config.corruption_level:g}": learned}
-    normal = {f"normal, σ = {each:g}": partial(corruptions.gaussian, spec=spec, level=each) for each in LEVELS}
-    return {**normal, f"salt and pepper, {SHARE:.0%}": partial(corruptions.salt_and_pepper, spec=spec, level=SHARE)}
+def doubtful(run: Run, x: np.ndarray, made: np.ndarray) -> list[int] | None:
+    """Return the numbers of rows from which more was taken than from 99 % of unseen rows with the noise of training.
+
+    They have more noise than the model knows, or are unlike what it was fitted to.
+
+    Args:
+        run: The run; None is returned if its report does not say how much is usual.
+        x: Rows as they were given, (n, *shape), raw.
+        made: What the model made of them, the same.
+    """
+    usual = [each.values.get("most_removed") for each in read_sections(run.folder) if each.name == "denoising"]
+    if not usual or not isinstance(usual[0], float):
+        return None
+    return np.flatnonzero(removed(x, made, run.spec) > usual[0]).tolist()
 
 
 def noisy(x: np.ndarray, change: Change) -> np.ndarray:
     """Return examples with noise, (n, *shape) float32 raw, the same at every call."""
     with seeded(EVALUATION_SEED):
         return change(torch.from_numpy(np.ascontiguousarray(x))).numpy()
+
+
+def _kinds(config: Config, spec: Spec, learned: Change) -> dict[str, Change]:
+    """Return the kinds of noise to remove, by name: those of `mixed` at usual levels, any other as in training."""
+    if config.corruption != "mixed":
+        return {f"{config.corruption}, {config.corruption_level:g}": learned}
+    normal = {f"normal, σ = {each:g}": partial(corruptions.gaussian, spec=spec, level=each) for each in LEVELS}
+    return {**normal, f"salt and pepper, {SHARE:.0%}": partial(corruptions.salt_and_pepper, spec=spec, level=SHARE)}
 
 
 def _drawn(n: int) -> np.ndarray:
@@ -96,7 +117,8 @@ def _denoised(run: Run, x: np.ndarray, classes: Tensor | None) -> np.ndarray:
     return decode_means(run.model, encode_means(run.model, x, classes), classes)
 
 
-def _section(found: dict[str, Outcome], rows: Dataset, spec: Spec) -> Section:
+def _section(found: dict[str, Outcome], rows: Dataset, most: float) -> Section:
+    spec = rows.spec
     strips = [("original", np.asarray(rows.x[:SHOWN]))]
     for name, each in found.items():
         strips += [(name, each.noisy[:SHOWN]), ("denoised", each.denoised[:SHOWN])]
@@ -105,7 +127,11 @@ def _section(found: dict[str, Outcome], rows: Dataset, spec: Spec) -> Section:
         "How well it removes noise",
         (_about(len(rows), spec), _trust()),
         alt="Held-out examples, with noise of several kinds, each above what the model makes of it",
-        values={"rows": len(rows), "noise": {name: _values(each) for name, each in found.items()}},
+        values={
+            "rows": len(rows),
+            "most_removed": most,
+            "noise": {name: _values(each) for name, each in found.items()},
+        },
         table=_table(found),
         picture=plots.png(plots.strips(strips, spec)) if spec.is_image else b"",
     )
