@@ -155,10 +155,10 @@ def test_rows_with_more_noise_than_was_learned_are_called_doubtful(run, digits, 
 @pytest.mark.parametrize(
     ("of", "out", "message"),
     [
-        ("run", "clean.gif", "Let its name end in .npz"),
+        ("run", "clean.gif", "or nothing, for a folder"),
         ("run", "clean.csv", "Only tables are written as .csv"),
         ("run", "full", "it is there already"),
-        ("run", "noisy.npz/clean", "Choose another place"),
+        ("run", "noisy.npz/clean", "File exists. Choose another place"),
         ("digits_run", "clean", "Fit with --recipe denoise"),
     ],
 )

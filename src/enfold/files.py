@@ -59,7 +59,7 @@ def write_folder(path: str | Path, files: Iterable[tuple[str, bytes]]) -> Path:
         temporary.replace(path)
         _sync(path.parent)
     except OSError as error:
-        there = error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+        there = error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR) and path.exists()
         remedy = "Free some space" if error.errno in FULL else "Choose another place"
         raise InputError(
             f"Cannot write {path}: {'it is there already' if there else error.strerror}. {remedy}."

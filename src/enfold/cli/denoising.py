@@ -5,13 +5,7 @@ from typing import TYPE_CHECKING
 
 from enfold.cli import app
 from enfold.cli.output import Device, Json, Out, RunFolder, say
-from enfold.cli.writing import (
-    check_suffix,
-    required,
-    write_examples,
-    write_image_folder,
-    write_table,
-)
+from enfold.cli.writing import check_suffix, required, write_examples, write_image_folder, write_table
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,7 +44,7 @@ def denoise(
     from enfold.run import open_run
     from enfold.sections.denoising import doubtful
 
-    check_suffix(out, "", ".npz", ".npy", ".png", ".csv")
+    check_suffix(out, ".png", ".csv", ".npz", ".npy", "")
     opened = open_run(run, device)
     if opened.config.corruption == "none":
         raise InputError(
@@ -60,8 +54,8 @@ def denoise(
     data = load_like(opened.spec, *required(source), label=label)
     classes = conditions(data.labels, opened.spec)
     made = decode_means(opened.model, encode_means(opened.model, data.x, classes), classes)
-    _write(out, made, opened.spec)
     doubts = doubtful(opened, np.asarray(data.x), made)
+    _write(out, made, opened.spec)
     text = f"{len(made):,} denoised examples: {out}"
     text += "" if doubts is None else f"\n{_trust(doubts)}"
     say(json, {"out": str(out), "rows": len(made), "doubtful": doubts}, text)

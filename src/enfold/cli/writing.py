@@ -24,11 +24,10 @@ def required(source: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def check_suffix(path: Path, *known: str) -> None:
-    """Refuse a path whose name does not end in one of the known suffixes."""
+    """Refuse a path whose name does not end in one of the known suffixes; "" stands for a folder."""
     if path.suffix.lower() not in known:
-        raise InputError(
-            f"Cannot tell what to write into '{path}'. Let its name end in {' or '.join(filter(None, known))}."
-        )
+        endings = " or ".join(each or "nothing, for a folder" for each in known)
+        raise InputError(f"Cannot tell what to write into '{path}'. Let its name end in {endings}.")
 
 
 def label_texts(data: Any) -> list[str] | None:
