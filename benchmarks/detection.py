@@ -56,7 +56,9 @@ def rivals(seen, x):
 def section(seeds):
     """Return the part of the page that says how it went, by the results of each seed."""
     names = [*SCORES, "one-class SVM", "PCA"]
-    rows = [[digit, *(mean(each[digit][name] for each in seeds.values()) for name in names)] for digit in "0123456789"]
+    rows = [
+        [digit, *(mean(each[digit][name] for each in seeds.values()) for name in names)] for digit in "0123456789"
+    ]
     means = {seed: [mean(each[digit][name] for digit in each) for name in names] for seed, each in seeds.items()}
     rows += [[f"mean, seed {seed}", *each] for seed, each in means.items()]
     head = ["digit", *names]
@@ -64,7 +66,9 @@ def section(seeds):
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     every = [each[digit] for each in seeds.values() for digit in each]
     best = [each[0] for each in means.values()]
-    reached = ", ".join(f"{bound}: {sum(each >= bound for each in best)} of {len(best)} seeds" for bound in (AT_LEAST, GOAL))
+    reached = ", ".join(
+        f"{bound}: {sum(each >= bound for each in best)} of {len(best)} seeds" for bound in (AT_LEAST, GOAL)
+    )
     return f"""## Detection
 
 One digit's training images train; all 10,000 test images are scored, and the area under the ROC curve says how well

@@ -23,7 +23,7 @@ from enfold.training import train
 class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What `AE` and `VAE` share; each of them says with which settings to fit."""
 
-    n_components: int
+    n_components: int | None
     image_shape: tuple[int, ...] | None
     device: str
     random_state: int | np.random.RandomState | None
@@ -135,8 +135,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _settings(self, **given: Any) -> dict[str, Any]:
         """Return the settings that were given, with the names that `Config` has."""
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        chosen = {name: value for name, value in given.items() if value is not None}
-        return {"latent_dim": self.n_components, "seed": seed, **chosen}
+        given["latent_dim"] = self.n_components
+        return {"seed": seed, **{name: value for name, value in given.items() if value is not None}}
 
     @property
     def _n_features_out(self) -> int:
@@ -154,7 +154,9 @@ class AE(_Estimator):
     It rebuilds the data through a few latent dimensions. It has no prior, so it cannot generate; `VAE` can.
 
     Args:
-        n_components: How many latent dimensions.
+        n_components: How many latent dimensions; None: the recipe's.
+        recipe: The name of the settings to start from: "autoencoder", or "denoise" for an autoencoder that removes
+            noise, best with `n_components=None`.
         epochs: Passes over the data; None: by the data's size.
         batch_size: Examples in a step; None: the recipe's.
         learning_rate: The highest step size; None: the recipe's.
@@ -178,8 +180,9 @@ class AE(_Estimator):
 
     def __init__(
         self,
-        n_components: int = 2,
+        n_components: int | None = 2,
         *,
+        recipe: str = "autoencoder",
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
@@ -188,12 +191,26 @@ class AE(_Estimator):
         random_state: int | np.random.RandomState | None = None,
     ):
         self.n_components = n_components
+        self.recipe = recipe
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.image_shape = image_shape
         self.device = device
         self.random_state = random_state
+
+    def denoise(self, X: Any) -> np.ndarray:
+        """Return what X, with noise, was without it: `inverse_transform(transform(X))`, in the data's own units.
+
+        The noise must be of the kinds and levels of the recipe "denoise", which it need not be told; the result is
+        the mean of what could be there, among things like those that the model was fitted to.
+
+        Raises:
+            InputError: The estimator was made for another recipe.
+        """
+        if self._config().corruption == "none":
+            raise InputError(f"The recipe '{self.recipe}' learns nothing of noise. Fit AE(None, recipe='denoise').")
+        return self.inverse_transform(self.transform(X))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return minus the mean squared error of the reconstructions, in squared units of each column's scale."""
@@ -202,14 +219,17 @@ class AE(_Estimator):
 
     def _config(self) -> Config:
         given = self._settings(epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate)
-        return recipe("autoencoder").config.with_settings(given)
+        config = recipe(self.recipe).config.with_settings(given)
+        if config.objective != "autoencoder":
+            raise InputError(f"The recipe '{self.recipe}' is of no plain autoencoder. Use enfold.VAE.")
+        return config
 
 
 class VAE(_Estimator):
     """A variational autoencoder, as a scikit-learn transformer and density model.
 
     Args:
-        n_components: How many latent dimensions.
+        n_components: How many latent dimensions; None: the recipe's.
         recipe: The name of the settings to start from: "default", "neighbours" or "notebook".
         beta: The rate's weight in the loss; None: the recipe's.
         epochs: Passes over the data; None: the recipe's.
@@ -236,7 +256,7 @@ class VAE(_Estimator):
 
     def __init__(
         self,
-        n_components: int = 2,
+        n_components: int | None = 2,
         *,
         recipe: str = "default",
         beta: float | None = None,
@@ -294,7 +314,7 @@ class VAE(_Estimator):
         )
         config = recipe(self.recipe).config.with_settings(given)
         if config.objective == "autoencoder":
-            raise InputError("The recipe 'autoencoder' has no prior to sample from and no bound. Use enfold.AE.")
+            raise InputError(f"The recipe '{self.recipe}' has no prior to sample from and no bound. Use enfold.AE.")
         return config
 
 

@@ -57,7 +57,8 @@ def fit(
     Args:
         data: A `Dataset`, or whatever `load` takes.
         test: The same, with the rows to hold out; without it, `holdout` of the data's own.
-        recipe: The name of the settings to start from: "default", "neighbours", "autoencoder" or "notebook".
+        recipe: The name of the settings to start from: "default", "neighbours", "autoencoder", "denoise" or
+            "notebook".
         out: The folder to make; without it, a new one in `runs/`.
         device: "auto", "cpu", "cuda", "cuda:0", "mps", …
         watch: Wraps the iterator over the training's `Progress`, as tqdm does, to show it.
