@@ -21,8 +21,8 @@ export function createBackdrop(page: Page, scene: Scene, onMore: () => void): Ba
   const shadowOf = remembered(makeShadow);
   let manifold: Manifold | null = null;
   if (manifest.isImage) {
-    void page.models.then((models) => {
-      manifold = createManifold(models, manifest, onMore);
+    void Promise.all([page.models, page.isDarkGround]).then(([models, isDarkGround]) => {
+      manifold = createManifold(models, manifest, isDarkGround, onMore);
       onMore();
     });
   }

@@ -42,7 +42,7 @@ export function createCursor(page: Page, map: LatentMap): Cursor {
     const [nearest] = neighbours(page.rows.means, z, 1);
     showVector(element("cursor-z"), z);
     const label = nearest ? labelOf(page.rows, manifest, nearest.row) : "";
-    const row = nearest ? `row\u00a0${page.rows.numbers[nearest.row]}${label && ` · ${label}`}` : "";
+    const row = nearest ? `row\u00a0${page.rows.numbers[nearest.row]}${label && `\u00a0·\u00a0${label}`}` : "";
     const isEmpty = isFarFromRows(z, nearest?.distance ?? 0);
     element("cursor-near").textContent = `Nearest: ${row}`;
     element("cursor-far").hidden = !isEmpty;

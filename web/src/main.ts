@@ -11,7 +11,7 @@ import { showHovered } from "./hover";
 import { listenToKeyboard } from "./keyboard";
 import { showLegend } from "./legend";
 import { createMap, type LatentMap } from "./map";
-import { loadModels } from "./models";
+import { findDarkGround, loadModels } from "./models";
 import { element, grouped, type Page } from "./page";
 import { showPad } from "./pad";
 import { showPaths } from "./paths";
@@ -30,7 +30,7 @@ async function start(): Promise<{ page: Page; cursor: Cursor }> {
   const manifest = await loadManifest();
   showTitle(manifest);
   const rows = await loadRows(manifest);
-  const page: Page = { manifest, rows, store: createStore(firstState(manifest, rows)), ...later(manifest) };
+  const page: Page = { manifest, rows, store: createStore(firstState(manifest, rows)), ...later(manifest, rows) };
   element("message").hidden = true;
   element("explorer").hidden = false;
   element("explorer").classList.toggle("table", !manifest.isImage);
@@ -70,20 +70,20 @@ function actionsOf({ store, rows, manifest }: Page, map: LatentMap): Actions {
 }
 
 /** Loads what the first picture can do without, one after the other. */
-function later(manifest: Manifest): Pick<Page, "models" | "examples"> {
+function later(manifest: Manifest, rows: Rows): Pick<Page, "models" | "isDarkGround" | "examples"> {
   const pictured = new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
   const models = pictured.then(() => loadModels(manifest));
+  const isDarkGround = models.then((each) => manifest.isImage && findDarkGround(each, rows, manifest));
   const examples = models.then(() => loadExamples(manifest));
-  models.catch(complain);
-  examples.catch(complain);
-  return { models, examples };
+  for (const each of [models, isDarkGround, examples]) each.catch(complain);
+  return { models, isDarkGround, examples };
 }
 
 function firstState(manifest: Manifest, rows: Rows): State {
   const [x = 0, y = 0] = byActivity({ manifest })
     .slice(0, 2)
     .sort((a, b) => a - b);
-  const middle = manifest.quantiles.values.map((values) => values[Math.floor(values.length / 2)] ?? 0);
+  const middle = manifest.quantiles.values.map(median);
   return {
     colour: colourings(rows).keys().next().value!,
     off: new Set(),
@@ -105,6 +105,12 @@ function firstState(manifest: Manifest, rows: Rows): State {
     shade: true,
     ...viewInAddress(manifest, rows),
   };
+}
+
+/** Returns the middle of sorted numbers. */
+function median(sorted: readonly number[]): number {
+  const half = sorted.length / 2;
+  return ((sorted[Math.ceil(half) - 1] ?? 0) + (sorted[Math.floor(half)] ?? 0)) / 2;
 }
 
 /** Returns what the browser lacks, in words. */

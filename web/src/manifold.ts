@@ -4,7 +4,7 @@ import { pixelsPerUnit, type Size, toPixel, toPlane } from "./camera";
 import type { Rgb } from "./colour";
 import { exampleSize, type Manifest, type Vector } from "./data";
 import type { Models } from "./models";
-import { bytesOf, paint } from "./picture";
+import { paint } from "./picture";
 import { lift, type Point, type Projection } from "./projection";
 import type { Camera } from "./state";
 
@@ -37,10 +37,9 @@ const TICKS = 28; // pixels along the map's lower edge
 const GAP = 0.1; // of a cell
 const MOST_TILES = 6000;
 const FRAME = 14; // milliseconds to decode at once
-const DARK_GROUND = 0.45; // the mean share of light up to which a grey image counts as light on dark
 
-/** Calls `onTiles` when there are more tiles to draw. */
-export function createManifold(models: Models, manifest: Manifest, onTiles: () => void): Manifold {
+/** Calls `onTiles` when there are more tiles to draw. If `isInk`, what is light in the images is drawn as ink on paper. */
+export function createManifold(models: Models, manifest: Manifest, isInk: boolean, onTiles: () => void): Manifold {
   const tiles = new Map<string, Tile>();
   let missing: Cell[] = [];
   let view: View | null = null;
@@ -59,7 +58,7 @@ export function createManifold(models: Models, manifest: Manifest, onTiles: () =
       batch = Math.max(1, Math.min(64, Math.round((batch * FRAME) / Math.max(performance.now() - started, 1))));
       const size = exampleSize(manifest);
       cells.forEach(({ key }, i) => {
-        const picture = drawn(decoded.subarray(i * size, (i + 1) * size), manifest, now.ink);
+        const picture = drawn(decoded.subarray(i * size, (i + 1) * size), manifest, now.ink, isInk);
         tiles.set(key, { picture, goal: wanted });
       });
       onTiles();
@@ -80,12 +79,6 @@ export function createManifold(models: Models, manifest: Manifest, onTiles: () =
       if (missing.length && !isWorking) void work();
     },
   };
-}
-
-/** Whether the images are light on a dark ground, by the mean of some of them. */
-export function isDarkGround(values: ArrayLike<number>, manifest: Manifest): boolean {
-  const bytes = bytesOf(values, manifest);
-  return manifest.shape[0] === 1 && bytes.reduce((sum, value) => sum + value, 0) / bytes.length < 255 * DARK_GROUND;
 }
 
 /** What the tiles of a plane are made for. Those that were made for something else stay until there are new ones. */
@@ -141,11 +134,10 @@ function whole(low: number, high: number): number[] {
   return Array.from({ length: Math.floor(high) - first + 1 }, (_, i) => first + i);
 }
 
-/** Light on a dark ground becomes ink on the page's paper; other images stay as they are. */
-function drawn(values: Float32Array, manifest: Manifest, ink: Rgb): HTMLCanvasElement {
+function drawn(values: Float32Array, manifest: Manifest, ink: Rgb, isInk: boolean): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
   paint(canvas, values, manifest);
-  if (!isDarkGround(values, manifest)) return canvas;
+  if (!isInk) return canvas;
   const context = canvas.getContext("2d")!;
   const image = context.getImageData(0, 0, canvas.width, canvas.height);
   for (let i = 0; i < image.data.length; i += 4) image.data.set([...ink, image.data[i]!], i);

@@ -60,15 +60,23 @@ export function createMap(page: Page, points: Points): LatentMap {
     drawAbove();
   }
 
-  function paint(): void {
+  function recolour(): void {
     scene.recolour(theme.isDark);
+    paint();
+  }
+
+  function paint(): void {
     points.paint(scene.colouring, scene.palette, litRows(store.state, scene.colouring));
     drawPoints();
     drawAbove();
   }
 
-  async function place(): Promise<void> {
+  function reproject(): void {
     scene.reproject();
+    void place();
+  }
+
+  async function place(): Promise<void> {
     points.place(scene.plane);
     contours = [];
     drawAll();
@@ -80,15 +88,16 @@ export function createMap(page: Page, points: Points): LatentMap {
   }
 
   const seeAll = () => store.set({ camera: overview(scene.plane, size) });
-  store.on(["axes"], () => void place());
-  store.on(["colour", "off", "selected"], paint);
+  store.on(["axes"], reproject);
+  store.on(["colour"], recolour);
+  store.on(["off", "selected"], paint);
   store.on(["camera", "manifold", "points"], drawAll);
   store.on(["shade", "condition"], drawBelow);
   store.on(["z"], () => manifest.latentDim > 2 && store.state.manifold && drawBelow());
   store.on(["z", "row", "hovered", "waypoints", "posterior", "drawing", "contours"], drawAbove);
   onTheme(() => {
     theme = themeNow();
-    paint();
+    recolour();
     drawAll();
   });
   points.onRestored(() => {

@@ -1,8 +1,12 @@
 /** The encoder and the decoder, run by onnxruntime in the page. */
 
 import * as ort from "onnxruntime-web/wasm";
-import { exampleSize, load, type Manifest, type Vector } from "./data";
+import { exampleSize, load, type Manifest, type Rows, type Vector } from "./data";
+import { bytesOf } from "./picture";
 import type { Posterior } from "./state";
+
+const SOME = 32; // rows
+const DARK = 115; // of 255, the mean up to which the ground of images is dark
 
 export interface Models {
   /** Decodes latent vectors, one after the other in `z`, to examples in raw units, one after the other. */
@@ -40,6 +44,13 @@ export async function loadModels(manifest: Manifest): Promise<Models> {
       });
     },
   };
+}
+
+/** Whether the images are light on a dark ground, by what is decoded of some rows. */
+export async function findDarkGround(models: Models, rows: Rows, manifest: Manifest): Promise<boolean> {
+  if (manifest.shape[0] !== 1) return false;
+  const bytes = bytesOf(await models.decode(rows.means.slice(0, SOME * manifest.latentDim), -1), manifest);
+  return bytes.reduce((sum, value) => sum + value, 0) / bytes.length < DARK;
 }
 
 function told(n: number, condition: number) {

@@ -2,7 +2,6 @@
 
 import { type Brush, drawLine, eraseLine, type Raster } from "./brush";
 import { conditionOf, exampleSize } from "./data";
-import { isDarkGround } from "./manifold";
 import { neighbours } from "./nearby";
 import { coalesced, element, exampleOf, notify, type Page } from "./page";
 import { readPicture } from "./photograph";
@@ -12,7 +11,6 @@ import { rgb } from "./colour";
 
 const NEIGHBOURS = 8;
 const RADIUS = 0.05; // of the image's longer side
-const SOME = 32; // examples looked at to tell whether the ground is dark
 
 export async function showPad(page: Page, show: (row: number) => void): Promise<void> {
   const { store, manifest } = page;
@@ -21,7 +19,7 @@ export async function showPad(page: Page, show: (row: number) => void): Promise<
   const raster: Raster = { channels, height, width, values: new Float32Array(exampleSize(manifest)) };
   const pad = element<HTMLCanvasElement>("pad");
   const erase = element("erase");
-  const ground = (await groundIsDark(page)) ? 0 : 1;
+  const ground = (await page.isDarkGround) ? 0 : 1;
   let last: readonly [number, number] | null = null;
 
   const encode = coalesced(async () => {
@@ -101,15 +99,6 @@ export async function showPad(page: Page, show: (row: number) => void): Promise<
   element("ink-choice").hidden = channels !== 3;
   store.on(["condition"], () => store.state.drawing && void encode());
   clear();
-}
-
-async function groundIsDark(page: Page): Promise<boolean> {
-  const examples = await page.examples;
-  const some = examples?.subarray(0, SOME * exampleSize(page.manifest));
-  return isDarkGround(
-    some ?? (await (await page.models).decode(page.store.state.z, page.store.state.condition)),
-    page.manifest,
-  );
 }
 
 function listen(pad: HTMLElement, stroke: (event: PointerEvent) => void, end: () => void): void {

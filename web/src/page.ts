@@ -9,6 +9,8 @@ export interface Page {
   readonly rows: Rows;
   readonly store: Store;
   readonly models: Promise<Models>;
+  /** Whether the images are light on a dark ground. */
+  readonly isDarkGround: Promise<boolean>;
   readonly examples: Promise<Examples | null>;
 }
 
