@@ -8,11 +8,12 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from enfold.cli import app, commands, main, points  # noqa: F401 - the commands register themselves
+from enfold.cli import app, commands, comparing, main, points  # noqa: F401 - the commands register themselves
 from enfold.data import load
 from enfold.model import encode_means
 
 COMMANDS = [
+    "compare",
     "data",
     "decode",
     "devices",

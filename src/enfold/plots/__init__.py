@@ -1,5 +1,6 @@
 """Pictures: arrays → `matplotlib.figure.Figure`, without pyplot and without global state."""
 
+from enfold.plots.comparison import Panel, maps, rebuilt_by
 from enfold.plots.curves import curves
 from enfold.plots.examples import generated, reconstructions, samples
 from enfold.plots.images import sheet
@@ -8,4 +9,17 @@ from enfold.plots.manifold import manifold
 from enfold.plots.nearness import nearness
 from enfold.plots.style import png
 
-__all__ = ["curves", "generated", "latent_map", "manifold", "nearness", "png", "reconstructions", "samples", "sheet"]
+__all__ = [
+    "Panel",
+    "curves",
+    "generated",
+    "latent_map",
+    "manifold",
+    "maps",
+    "nearness",
+    "png",
+    "rebuilt_by",
+    "reconstructions",
+    "samples",
+    "sheet",
+]

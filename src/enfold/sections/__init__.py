@@ -10,9 +10,10 @@ from enfold.data.dataset import Dataset
 from enfold.metrics import as_evaluated
 from enfold.run import Run
 from enfold.sections.generation import generation
+from enfold.sections.reduction import reduction
 from enfold.sections.section import Section, read_sections, write_section
 
-SECTIONS: tuple[Callable[[Run, Dataset, Dataset], Section | None], ...] = (generation,)
+SECTIONS: tuple[Callable[[Run, Dataset, Dataset], Section | None], ...] = (reduction, generation)
 ORDER = tuple(each.__name__ for each in SECTIONS)  # on the page
 
 __all__ = ["ORDER", "SECTIONS", "Section", "read_sections", "write_section", "write_sections"]
