@@ -53,10 +53,10 @@ class Setup:
         """What must be equal for a result to be used again, as JSON has it."""
         return {
             "sources": list(self.spec.sources),
+            **self.settings,
             "training_rows": len(self.training),
             "held_out_rows": len(self.held_out),
             "held_out_sha256": hashlib.sha256(np.ascontiguousarray(self.held_out.x).tobytes()).hexdigest(),
-            **self.settings,
         }
 
 
@@ -150,11 +150,12 @@ def read_result(folder: Path, name: str, setup: Setup) -> Result | None:
         return None
     values = read_json(path)
     known, now = values.get("setup"), setup.facts
-    if not isinstance(known, dict) or known != now:
-        other = sorted(each for each in now | (known or {}) if (known or {}).get(each) != now.get(each))
+    if known != now:
+        was = known if isinstance(known, dict) else {}
+        other = next(each for each in now | was if was.get(each) != now.get(each))
         raise InputError(
-            f"{folder} holds another comparison: '{other[0]}' was {(known or {}).get(other[0])}, and is "
-            f"{now.get(other[0])}. Choose another folder with --out, or delete that one."
+            f"{folder} holds another comparison: '{other}' was {was.get(other)}, and is {now.get(other)}. Choose "
+            "another folder with --out, or delete that one."
         )
     try:
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:

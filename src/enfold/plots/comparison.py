@@ -102,6 +102,7 @@ def _images(panels: list[Panel], x: np.ndarray, spec: Spec) -> Figure:
     white = ((0, gap), *((0, 0),) * (strips[0].ndim - 1))
     canvas = np.concatenate([np.pad(strip, white, constant_values=GAP) for strip in strips])[:-gap]
     drawing = figure(12, LABELLED * canvas.shape[0] / canvas.shape[1] + 0.1)
+    drawing.set_layout_engine("compressed")  # the other leaves no room for names beside what has an aspect
     axes = drawing.subplots()
     axes.imshow(canvas, **GREY)
     bare(axes)

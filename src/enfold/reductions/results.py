@@ -96,15 +96,14 @@ def listed(words: Sequence[str]) -> str:
 
 
 def _best(figures: Mapping[str, Figure], name: str) -> list[str]:
-    known = {method: figure for method, figure in figures.items() if figure.value is not None}
-    ordered = sorted(known, key=lambda method: known[method].value, reverse=FIGURES[name].more)
-    return [method for method in ordered if _equal(known[method], known[ordered[0]])]
-
-
-def _equal(a: Figure, b: Figure) -> bool:
-    assert a.value is not None
-    assert b.value is not None
-    return abs(a.value - b.value) <= APART * math.hypot(a.error or 0, b.error or 0)
+    sign = -1 if FIGURES[name].more else 1
+    known = sorted(
+        (sign * value, error or 0, method) for method, (value, error) in figures.items() if value is not None
+    )
+    if not known:
+        return []
+    least, its_error, _ = known[0]
+    return [method for value, error, method in known if value - least <= APART * math.hypot(error, its_error)]
 
 
 def _rebuilt(reduction: Reduction, x: Examples, z: np.ndarray, spec: Spec) -> tuple[np.ndarray, np.ndarray]:
