@@ -1,7 +1,7 @@
 # make demo   sets everything up, fits the default model on the bundled digits and says where the report is
 # make test   sets everything up and runs the tests
 # make check  format, lint, types and architecture
-# make quality  measures the models on held-out digits, about two hours → benchmarks/QUALITY.md
+# make quality  measures the models and their rivals on held-out digits, about three hours → benchmarks/QUALITY.md
 # make bench  times enfold beside its rivals, in environments of their own, about an hour → benchmarks/RESULTS.md
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,7 +20,8 @@ check: .venv/.installed-dev
 	$(BIN)/pyright
 	$(BIN)/python -m pytest tests/test_architecture.py
 
-quality: .venv/.installed
+quality: .venv/.installed-dev
+	$(BIN)/python benchmarks/comparison.py
 	$(BIN)/python benchmarks/quality.py
 
 bench: .venv/.installed-dev

@@ -1,4 +1,6 @@
 import json
+import re
+import shlex
 import warnings
 from dataclasses import replace
 from importlib import metadata
@@ -11,6 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import enfold
 from enfold import InputError, plots
+from enfold.cli import main
 from enfold.comparison.page import trust, verdicts
 from enfold.data.split import held_out_rows, training_rows
 from enfold.errors import Interrupted
@@ -278,3 +281,31 @@ def test_what_is_lost_of_a_tables_columns_is_drawn():
     dots = figure.axes[0].collections[0].get_offsets()
     np.testing.assert_allclose(dots[:, 0], np.square((rows - spec.offset) / spec.scale).mean(0), rtol=1e-5)
     assert plots.rebuilt_by([Panel("none")], rows, spec) is None
+
+
+def test_the_rows_of_a_test_set_are_those_compared_on(digits):
+    seen, unseen = digits[np.arange(300)], digits[np.arange(300, 400)]
+    found = enfold.compare(seen, test=unseen, methods=["pca"])
+    assert sorted(map(bytes, found.setup.held_out.x)) == sorted(map(bytes, unseen.x))
+    assert found.rows[0]["training_rows"] == 300
+    with pytest.raises(InputError, match="Give one"):
+        enfold.compare(seen, test=unseen, methods=["pca"], holdout=0.2)
+
+
+def test_the_command_repeats_itself(tmp_path, monkeypatch, capsys):
+    """The page names a command that finds everything done, and the table has a star at what is best."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", "digits", "--methods", "pca,default", "--epochs", "1", "--seed", "3"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"^PCA .* \*", text, re.MULTILINE)
+    assert "enfold loses here" in text
+    page = (tmp_path / "runs" / "digits-comparison" / "comparison.html").read_text("utf-8")
+    command = re.search(r"<pre><code>enfold (.*)</code>", page)[1]
+    files = sorted((tmp_path / "runs").glob("*/methods/*"))
+    written = {path: path.stat().st_mtime_ns for path in files}
+    assert main([*shlex.split(command), "--json"]) == 0
+    captured = capsys.readouterr()
+    values = json.loads(captured.out)
+    assert [row["method"] for row in values["methods"]] == ["pca", "default"]
+    assert "…" not in captured.err
+    assert {path: path.stat().st_mtime_ns for path in files} == written

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from enfold.cli import app
 from enfold.cli.output import Device, Json, Whole, say, table
+from enfold.errors import InputError
 
 if TYPE_CHECKING:
     from enfold.comparison import Comparison, Stage
@@ -27,7 +28,8 @@ def compare(
     epochs: Whole | None = None,
     minutes: float | None = None,
     rows: Whole | None = None,
-    holdout: float = 0.1,
+    test: Annotated[list[str] | None, Parameter(negative="")] = None,
+    holdout: float | None = None,
     seed: Whole = 0,
     label: str | None = None,
     image_shape: str | None = None,
@@ -54,8 +56,10 @@ def compare(
         How long to train every network, instead of for epochs.
     rows
         Training rows, at most, for every method; without it, all.
+    test
+        A source whose rows are compared on, instead of some of the others; may be repeated.
     holdout
-        Rows to compare on: a share such as 0.1, or a count such as 5000; at most 10,000 of them are used.
+        Rows to compare on: a share, or a count such as 5000; without it, a tenth. At most 10,000 of them are used.
     seed
         Seed of the split and of every method.
     label
@@ -67,15 +71,17 @@ def compare(
     """
     from enfold.cli.commands import _shape
     from enfold.comparison import compare as compare_methods
-    from enfold.data import load
+    from enfold.data import load, load_like
 
+    if test and not source:
+        raise InputError("Name a source to fit to before --test, as in: enfold compare mnist-train --test mnist-test")
     data = load(*source, label=label, image_shape=_shape(image_shape))
+    unseen = load_like(data.spec, *test) if test else None
     names = None if methods is None else [name.strip() for name in methods.split(",") if name.strip()]
     folder = out or _folder(data.spec)
     shared = {"latent_dim": latent_dim, "epochs": epochs, "minutes": minutes, "rows": rows}
-    found = compare_methods(
-        data, methods=names, out=folder, device=device, watch=_watch, holdout=holdout, seed=seed, **shared
-    )
+    shared |= {"holdout": holdout, "seed": seed}
+    found = compare_methods(data, test=unseen, methods=names, out=folder, device=device, watch=watch, **shared)
     values = {"out": str(folder), "report": str(folder / "comparison.html"), "methods": found.rows}
     values |= {"best": found.best, "left_out": dict(found.left_out)}
     say(json, values, f"{_text(found)}\n\nReport: {folder / 'comparison.html'}")
@@ -109,7 +115,7 @@ def _text(comparison: "Comparison") -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _watch(stages: "Iterator[Stage]") -> "Iterator[Stage]":
+def watch(stages: "Iterator[Stage]") -> "Iterator[Stage]":
     """Yield the stages, and show each on standard error as it passes: a live bar, or lines without a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn

@@ -8,7 +8,7 @@ from typing import Any
 
 from enfold.comparison.page import write_comparison
 from enfold.comparison.results import Comparison, Setup, read_result, set_up, write_result
-from enfold.data import load
+from enfold.data import load, load_like
 from enfold.errors import InputError, Interrupted, unknown
 from enfold.reductions import METHODS, Result, measured
 from enfold.training import Progress
@@ -36,6 +36,7 @@ class Stage:
 def compare(
     data: Any = "mnist",
     *,
+    test: Any = None,
     methods: Sequence[str] | None = None,
     out: str | Path | None = None,
     device: str = "auto",
@@ -46,6 +47,7 @@ def compare(
 
     Args:
         data: A `Dataset`, or whatever `load` takes.
+        test: The same, with the rows to hold out; without it, `holdout` of the data's own.
         methods: Names among "pca", "autoencoder", "default", "neighbours", "umap", "tsne" and "notebook"; without
             them, all that the data and what is installed allow.
         out: A folder for the figures, the pictures and the page. Each method that is done is kept there at once, and
@@ -63,8 +65,10 @@ def compare(
         >>> compare("digits", methods=["pca", "default"], epochs=1).best["seconds"]
         ['pca']
     """
-    chosen = _known(methods)
-    setup = set_up(load(data), settings)
+    if test is not None and settings.get("holdout") is not None:
+        raise InputError("The rows to hold out are those of the test data, or a holdout of the data's own. Give one.")
+    chosen, data = _known(methods), load(data)
+    setup = set_up(data, None if test is None else load_like(data.spec, test), settings)
     suited, left_out = _suited(chosen, setup, asked=methods is not None)
     folder = None if out is None else Path(out)
     results: dict[str, Result] = {}

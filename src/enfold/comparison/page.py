@@ -83,9 +83,14 @@ def trust(comparison: Comparison) -> list[str]:
 def command_line(comparison: Comparison) -> str:
     """Return the command that repeats the comparison; where the data was an array, the Python."""
     spec, settings, names = comparison.setup.spec, comparison.setup.settings, list(comparison.results)
+    tested = comparison.setup.tested
+    if tested:  # how many rows they have, they tell
+        settings = {name: value for name, value in settings.items() if name != "holdout"}
     if "array" in spec.sources:
-        return f"enfold.compare(data, methods={names}{''.join(f', {k}={v}' for k, v in settings.items())})"
-    words = ["enfold", "compare", *spec.sources, "--methods", ",".join(names)]
+        test = "test=test, " if tested else ""
+        return f"enfold.compare(data, {test}methods={names}{''.join(f', {k}={v}' for k, v in settings.items())})"
+    words = ["enfold", "compare", *spec.sources[: len(spec.sources) - len(tested)]]
+    words += [*(word for each in tested for word in ("--test", each)), "--methods", ",".join(names)]
     words += [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", f"{value:g}")]
     words += ["--label", spec.label] if spec.label else []
     return shlex.join(words)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from enfold.config import Config
-from enfold.data.dataset import Dataset
-from enfold.data.split import held_out_rows, training_rows
+from enfold.data import Dataset, load
+from enfold.data.split import held_out_rows, last_rows, training_rows
 from enfold.errors import InputError, unknown
 from enfold.files import read_json, write, write_json
 from enfold.metrics.maps import Figure
@@ -36,12 +36,14 @@ class Setup:
         held_out: The rows to compare on, in memory.
         spec: What they are, with the offsets and scales of the training rows.
         settings: As `compare` was given them, with `latent_dim`, `holdout` and `seed` in any case.
+        tested: The last of the spec's sources, if all rows of these and no others are held out.
     """
 
     training: Dataset
     held_out: Dataset
     spec: Spec
     settings: dict[str, Any]
+    tested: tuple[str, ...] = ()
 
     def job(self, method: Method, device: str = "auto") -> Job:
         """Return what a method has to do."""
@@ -103,8 +105,13 @@ class Comparison:
         return best({name: result.figures for name, result in self.results.items()})
 
 
-def set_up(data: Dataset, settings: Mapping[str, Any]) -> Setup:
+def set_up(data: Dataset, test: Dataset | None, settings: Mapping[str, Any]) -> Setup:
     """Return the rows and the settings of a comparison.
+
+    Args:
+        data: The rows.
+        test: Those to hold out; without them, a share of the others.
+        settings: Those of `SETTINGS` that are given; None as if not.
 
     Raises:
         InputError: A setting is unknown or out of range, or too few rows are left.
@@ -114,13 +121,19 @@ def set_up(data: Dataset, settings: Mapping[str, Any]) -> Setup:
             raise unknown("setting of a comparison", name, SETTINGS)
     given = {"latent_dim": 2, "seed": 0, "holdout": 0.1} | {k: v for k, v in settings.items() if v is not None}
     config = Config().with_settings({name: value for name, value in given.items() if name != "rows"})
-    held_out = held_out_rows(len(data), config.holdout, config.seed)
+    if test is None:
+        held_out = held_out_rows(len(data), config.holdout, config.seed)
+    else:  # shuffled, as some figures are of the first rows, and a test set may be sorted
+        data = load(data, test)
+        held_out = np.random.default_rng(config.seed).permutation(last_rows(len(data), len(test)))
+        given = {**given, "holdout": len(test)}
     rows = training_rows(len(data), held_out)
     if "rows" in given:
         rows = _some(rows, given["rows"], config.seed)
     training, unseen = data[rows], data[held_out[:HELD_OUT]]
     unseen = unseen.changed(np.asarray)
-    return Setup(training, unseen, data.spec.standardised(training.x), given)
+    tested = () if test is None else test.spec.sources
+    return Setup(training, unseen, data.spec.standardised(training.x), given, tested)
 
 
 def _some(rows: np.ndarray, at_most: Any, seed: int) -> np.ndarray:
