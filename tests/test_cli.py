@@ -14,6 +14,7 @@ from enfold.model import encode_means
 
 register()
 COMMANDS = [
+    "compare",
     "data",
     "decode",
     "denoise",

@@ -14,8 +14,8 @@ from enfold.config import Config
 from enfold.data.dataset import Dataset
 from enfold.distributions import Code, log_ratio, moved
 from enfold.errors import unknown
-from enfold.metrics.evaluation import drawn
 from enfold.metrics.likelihood import shared_noise
+from enfold.metrics.maps import drawn
 from enfold.metrics.reconstruction import reconstruction_measures, squared_error
 from enfold.model import Autoencoder, chunks, conditions, decode_means, encode_means, evaluating, given_chunks, in_one
 from enfold.rows import Examples, selected

@@ -11,7 +11,8 @@ from enfold.data.dataset import Dataset
 from enfold.errors import InputError
 from enfold.files import write
 from enfold.metrics.anomaly import Anomalies, Reference, reference
-from enfold.metrics.evaluation import as_evaluated, drawn
+from enfold.metrics.evaluation import as_evaluated
+from enfold.metrics.maps import drawn
 from enfold.model import Autoencoder, conditions
 
 FILE = "calibration.safetensors"

@@ -13,9 +13,11 @@ from enfold.sections.denoising import denoising
 from enfold.sections.detection import detection
 from enfold.sections.generation import generation
 from enfold.sections.paths import paths
+from enfold.sections.reduction import reduction
 from enfold.sections.section import Section, read_sections, write_section
 
 SECTIONS: tuple[Callable[[Run, Dataset, Dataset], Section | None], ...] = (
+    reduction,
     denoising,
     generation,
     paths,
