@@ -22,7 +22,7 @@ check: .venv/.installed-dev page
 	$(BIN)/pyright
 	$(BIN)/python -m pytest tests/test_architecture.py
 
-quality: .venv/.installed
+quality: .venv/.installed-bench
 	$(BIN)/python benchmarks/quality.py
 
 bench: .venv/.installed-dev
@@ -63,6 +63,10 @@ clean:
 
 .venv/.installed: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/.installed-bench: .venv/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	touch $@
 
 .venv/.installed-dev: .venv/.installed

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from statistics import mean
 
+import denoising
 import torch
 from environments import machine
 
@@ -116,10 +117,17 @@ LINES = {
         known="what the flow gains: at least 1 nat, goal 3",
     ),
 }
+LINES["denoise"] = Line(
+    "noise removed from digits",
+    recipe="denoise",
+    figures=denoising.FIGURES,
+    bounds={denoising.GAIN: (3, None)},
+    known="what the rivals below reach",
+)
 LESS_IS_BETTER = {"negative_elbo", "distortion", "reconstruction_mse", "seconds", "negative_log_likelihood"}
 
 
-def run(name, line, seed):
+def run(name, line, seed, rivals):
     """Train once; return the figures, and for the notebook those of the epochs that Keras's table has."""
     settings = enfold.RECIPES[line.recipe].config.with_settings({**line.settings, "seed": seed})
     seen, unseen = parts(line)
@@ -135,6 +143,8 @@ def run(name, line, seed):
     found = evaluate(model, settings, unseen, seen, samples=SAMPLES if wants_likelihood else 0)
     if wants_likelihood:
         found["negative_log_likelihood"] = -found["log_likelihood"]
+    if rivals:
+        found |= denoising.measure(model, unseen, rivals)
     return {**found, "seconds": progress.seconds, "epochs": epochs, "settings": settings.changes(enfold.Config())}
 
 
@@ -150,14 +160,16 @@ def parts(line):
 def main(names):
     results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     for name in names:
+        denoises = LINES[name].figures == denoising.FIGURES
         results[name] = {
+            "rivals": denoising.rivals(*parts(LINES[name])) if denoises else {},
             "machine": machine(),
             "date": date.today().isoformat(),
             "torch": torch.__version__,
             "seeds": {},
         }
         for seed in LINES[name].seeds:
-            results[name]["seeds"][str(seed)] = run(name, LINES[name], seed)
+            results[name]["seeds"][str(seed)] = run(name, LINES[name], seed, results[name]["rivals"])
             RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
             PAGE.write_text(page(results), "utf-8")
 
@@ -195,6 +207,7 @@ def page(results):
     tables = {name: table(name, line, results[name]) for name, line in LINES.items() if name in results}
     maps = "\n".join(text for name, text in tables.items() if LINES[name].figures == MAP)
     likelihoods = "\n".join(text for name, text in tables.items() if LINES[name].figures == LIKELIHOOD)
+    noise = f"{tables['denoise']}\n{denoising.table(results['denoise']['rivals'])}\n" if "denoise" in tables else ""
     epochs = next(iter(results.get("notebook", {"seeds": {"": {"epochs": {}}}})["seeds"].values()))["epochs"]
     notebook = "\n".join(
         f"| {epoch} | {loss:.4f} | {knn:.3f} | {KERAS[int(epoch)][0]} | {KERAS[int(epoch)][1]} |"
@@ -225,7 +238,14 @@ The notebook, epoch by epoch:
 MNIST's 60,000 training images train, its 10,000 test images are evaluated. NLL is the importance-weighted estimate of
 −log p(x) with {SAMPLES:,} draws for each image.
 
-{likelihoods}"""
+{likelihoods}
+## Noise
+
+{denoising.ROWS} of the digits held out above, with noise added and clipped to the range of pixels; PSNR is of all
+of them together. The model is told neither the kind nor the level of the noise. Each rival has the settings that are
+best for these very rows and this noise, which favours it.
+
+{noise}"""
 
 
 if __name__ == "__main__":

@@ -8,13 +8,15 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from enfold.cli import app, commands, explorer, main, paths, points  # noqa: F401 - the commands register themselves
+from enfold.cli import app, main, register
 from enfold.data import load
 from enfold.model import encode_means
 
+register()
 COMMANDS = [
     "data",
     "decode",
+    "denoise",
     "devices",
     "encode",
     "evaluate",
@@ -27,6 +29,7 @@ COMMANDS = [
     "report",
     "resume",
     "sample",
+    "score",
     "share",
     "summary",
     "traverse",

@@ -25,6 +25,7 @@ from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError, Interrupted, unknown
 from enfold.files import write_json
 from enfold.metrics import evaluate
+from enfold.metrics.calibration import calibrate, write_calibration
 from enfold.parts import Parts
 from enfold.processes import Processes, launch
 from enfold.recipes import RECIPES, mistakes
@@ -56,7 +57,8 @@ def fit(
     Args:
         data: A `Dataset`, or whatever `load` takes.
         test: The same, with the rows to hold out; without it, `holdout` of the data's own.
-        recipe: The name of the settings to start from: "default", "neighbours", "autoencoder" or "notebook".
+        recipe: The name of the settings to start from: "default", "neighbours", "autoencoder", "denoise" or
+            "notebook".
         out: The folder to make; without it, a new one in `runs/`.
         device: "auto", "cpu", "cuda", "cuda:0", "mps", …
         watch: Wraps the iterator over the training's `Progress`, as tqdm does, to show it.
@@ -261,6 +263,7 @@ def _conclude(
     figures = evaluate(run.model, run.config, unseen, seen)
     metrics = {**figures, **_cost(state, run.config, len(seen)), "mistakes": mistakes(run.config)}
     write_json(run.folder / "metrics.json", metrics)
+    write_calibration(run.folder, calibrate(run.model, run.config, unseen, seen))
     rows = RECIPES[run.config.recipe].shown_rows if run.config.recipe in RECIPES else ()
     shown = data[np.array(rows)] if rows and max(rows) < len(data) else None
     report.draw(run, run.model, unseen, seen, shown=shown)

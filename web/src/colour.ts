@@ -10,10 +10,10 @@ export interface Entry {
   readonly count: number;
 }
 
-/** Each row's code is a position in `entries`, or a step from 0 to 255 of the scale from `low` to `high`. */
+/** Each row's code is a position in `entries`, or a step of the scale from `low` to `high`; `STEPS`: it has no number. */
 export type Colouring =
-  | { readonly kind: "classes"; readonly codes: Uint8Array; readonly entries: readonly Entry[] }
-  | { readonly kind: "numbers"; readonly codes: Uint8Array; readonly low: number; readonly high: number };
+  | { readonly kind: "classes"; readonly codes: Uint16Array; readonly entries: readonly Entry[] }
+  | { readonly kind: "numbers"; readonly codes: Uint16Array; readonly low: number; readonly high: number };
 
 // Paul Tol, "Colour schemes" (SRON/EPS/TN/09-002, 2021), scheme "muted", with near-black as the tenth, as in enfold's
 // figures. On black the tenth is near-white, and indigo and wine are lighter, with a contrast of 3 as the others: still no
@@ -40,7 +40,7 @@ const VIRIDIS = [
   "#fde725",
 ].map(rgb);
 const OUTSIDE = 0.01; // the share of rows below and above the scale
-export const STEPS = 256;
+const STEPS = 256;
 export const COLOURS_TO_TELL_APART = ON_WHITE.length;
 export const NO_CLASS = "unlabelled";
 
@@ -76,9 +76,11 @@ export function colouringOf(name: ColourName, rows: Rows, manifest: Manifest): C
 
 /** Returns the colours of all codes. */
 export function paletteOf(colouring: Colouring, isDark: boolean): Rgb[] {
-  if (colouring.kind === "numbers") return Array.from({ length: STEPS }, (_, i) => viridis(i / (STEPS - 1)));
   const colours = isDark ? ON_BLACK : ON_WHITE;
   const mode = isDark ? "dark" : "light";
+  if (colouring.kind === "numbers") {
+    return [...Array.from({ length: STEPS }, (_, i) => viridis(i / (STEPS - 1))), UNLABELLED[mode]];
+  }
   if (colouring.entries.length === 1) return [ACCENT[mode]];
   return colouring.entries.map(({ name }, i) =>
     name === NO_CLASS ? UNLABELLED[mode] : colours[i % colours.length]!,
@@ -107,7 +109,7 @@ function classes(values: ArrayLike<number>, nameOf: (position: number) => string
   let most = -1;
   for (let i = 0; i < values.length; i++) most = Math.max(most, values[i]!);
   const counts = new Uint32Array(most + 2);
-  const codes = new Uint8Array(values.length);
+  const codes = new Uint16Array(values.length);
   for (let i = 0; i < values.length; i++) {
     codes[i] = values[i]! < 0 ? most + 1 : values[i]!;
     counts[codes[i]!]!++;
@@ -122,8 +124,8 @@ function numbers(values: Float32Array): Colouring {
   const cut = Math.floor(OUTSIDE * sorted.length);
   const [low, high] = [sorted[cut] ?? 0, sorted[sorted.length - 1 - cut] ?? 1];
   const step = (STEPS - 1) / (high - low || 1);
-  const codes = Uint8Array.from(values, (value) =>
-    Math.min(Math.max(Math.round((value - low) * step), 0), STEPS - 1),
+  const codes = Uint16Array.from(values, (value) =>
+    Number.isNaN(value) ? STEPS : Math.min(Math.max(Math.round((value - low) * step), 0), STEPS - 1),
   );
   return { kind: "numbers", codes, low, high };
 }

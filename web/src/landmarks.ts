@@ -10,6 +10,7 @@ export interface Landmark {
 }
 
 const MOST = 20;
+const LONGEST = 16; // letters of a name
 const LOOKED_AT = 2000; // rows of each class
 const APART = 0.045; // of the extent of the rows
 
@@ -26,9 +27,13 @@ export function landmarksOf(colouring: Colouring, palette: readonly Rgb[], plane
   const placed: Landmark[] = [];
   entries.forEach(({ name }, i) => {
     const place = name === NO_CLASS ? undefined : freePlace(members[i]!, placed, apart);
-    if (place) placed.push({ name, place, colour: palette[i]! });
+    if (place) placed.push({ name: brief(name), place, colour: palette[i]! });
   });
   return placed;
+}
+
+function brief(name: string): string {
+  return name.length > LONGEST ? `${name.slice(0, LONGEST - 1).trimEnd()}…` : name;
 }
 
 function freePlace(points: readonly Point[], taken: readonly Landmark[], apart: number): Point | undefined {

@@ -62,7 +62,10 @@ function actionsOf({ store, rows, manifest }: Page, map: LatentMap): Actions {
       store.set({ row, posterior: null, z, tab: "point", ...(condition >= 0 && { condition }) });
       map.reveal(z);
     },
-    select: (selected) => store.set({ selected, ...(selected && { tab: "selection" as const }) }),
+    select(rows) {
+      const selected = rows?.length ? rows : null;
+      store.set({ selected, ...(selected && { tab: "selection" as const }) });
+    },
   };
 }
 

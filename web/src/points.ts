@@ -1,7 +1,7 @@
 /** The rows as points, drawn by WebGL. */
 
 import { pixelsPerUnit, type Size } from "./camera";
-import { COLOURS_TO_TELL_APART, type Colouring, type Rgb, STEPS } from "./colour";
+import { COLOURS_TO_TELL_APART, type Colouring, type Rgb } from "./colour";
 import type { Camera } from "./state";
 
 export interface Points {
@@ -23,20 +23,19 @@ export interface Look {
 
 const VERTEX = `#version 300 es
 in vec2 place;
-in uvec2 mark;
+in uvec4 mark;
 uniform vec4 camera;
 uniform float diameter;
 uniform vec2 alphas;
 uniform float layer;
-uniform sampler2D palette;
 out vec4 colour;
 flat out uint shape;
 void main() {
-  bool isLit = (mark.y & 1u) == 1u;
+  bool isLit = (mark.w & 1u) == 1u;
   gl_Position = isLit == (layer == 1.0) ? vec4(place * camera.xy + camera.zw, 0, 1) : vec4(2, 2, 2, 1);
   gl_PointSize = diameter;
-  colour = vec4(texelFetch(palette, ivec2(mark.x, 0), 0).rgb, isLit ? alphas.x : alphas.y);
-  shape = mark.y >> 1;
+  colour = vec4(vec3(mark.rgb) / 255.0, isLit ? alphas.x : alphas.y);
+  shape = mark.w >> 1;
 }`;
 
 const FRAGMENT = `#version 300 es
@@ -73,10 +72,7 @@ export function createPoints(canvas: HTMLCanvasElement): Points | null {
     },
     paint(colouring, palette, lit) {
       gl.bindBuffer(gl.ARRAY_BUFFER, pipeline.marks);
-      gl.bufferData(gl.ARRAY_BUFFER, marksOf(colouring, lit), gl.DYNAMIC_DRAW);
-      const texels = new Uint8Array(4 * STEPS);
-      palette.forEach((each, i) => texels.set([...each, 255], 4 * i));
-      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, STEPS, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, texels);
+      gl.bufferData(gl.ARRAY_BUFFER, marksOf(colouring, palette, lit), gl.DYNAMIC_DRAW);
     },
     draw(view, size, look) {
       const ratio = resize(canvas, size);
@@ -107,12 +103,9 @@ function createPipeline(gl: WebGL2RenderingContext) {
   gl.useProgram(program);
   gl.enable(gl.BLEND);
   gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
-  gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
-  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
-  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
   return {
     places: attribute(gl, program, "place", (at) => gl.vertexAttribPointer(at, 2, gl.FLOAT, false, 0, 0)),
-    marks: attribute(gl, program, "mark", (at) => gl.vertexAttribIPointer(at, 2, gl.UNSIGNED_BYTE, 0, 0)),
+    marks: attribute(gl, program, "mark", (at) => gl.vertexAttribIPointer(at, 4, gl.UNSIGNED_BYTE, 0, 0)),
     camera: uniform("camera"),
     diameter: uniform("diameter"),
     alphas: uniform("alphas"),
@@ -129,13 +122,14 @@ export function resize(canvas: HTMLCanvasElement, size: Size): number {
   return ratio;
 }
 
-function marksOf(colouring: Colouring, lit: Uint8Array): Uint8Array {
-  const marks = new Uint8Array(2 * lit.length);
+/** Returns red, green, blue and flags of each point. */
+function marksOf(colouring: Colouring, palette: readonly Rgb[], lit: Uint8Array): Uint8Array {
+  const marks = new Uint8Array(4 * lit.length);
   for (let i = 0; i < lit.length; i++) {
     const code = colouring.codes[i]!;
     const turn = colouring.kind === "classes" ? Math.floor(code / COLOURS_TO_TELL_APART) % 2 : 0;
-    marks[2 * i] = code;
-    marks[2 * i + 1] = (lit[i] ? LIT : 0) + turn * TRIANGLE;
+    marks.set(palette[code]!, 4 * i);
+    marks[4 * i + 3] = (lit[i] ? LIT : 0) + turn * TRIANGLE;
   }
   return marks;
 }

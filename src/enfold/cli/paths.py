@@ -67,6 +67,7 @@ def interpolate(
     from enfold.latent import decoded, interpolation
     from enfold.model import conditions, encode_means
     from enfold.plots import Strips
+    from enfold.sections.paths import GUESS
 
     opened = _opened(run, out, device)
     model, position = opened.model, class_position(opened.spec, label)
@@ -75,15 +76,16 @@ def interpolate(
     z = interpolation(model, encode_means(model, data.x, classes), _steps(steps, out), is_spherical=spherical)
     begin = classes if position is None or classes is None else torch.full((len(data),), position)
     x = decoded(model, z, None if begin is None else begin[:-1])
-    unlike = _unlike(opened, x)
+    unlike = _unlike(opened, x, _again(opened))
     names = [f"{a} → {b}" for a, b in pairwise(numbers)]
     if out.suffix.lower() == ".gif":  # one image that goes through all rows
         write_animation(out, np.concatenate([x[0], *x[1:, 1:]])[None], opened.spec)
     else:
         _write(out, Strips(x, names, "from one row to the next", marked=unlike), z, opened.spec)
-    count = None if unlike is None else int(unlike[:, 1:-1].sum())
-    values = {"out": str(out), "rows": numbers, "steps": x.shape[1], "unlike": count}
-    say(json, values, f"{_count(len(x), 'path')} of {x.shape[1]} steps: {out}\n{_trust(count, x)}")
+    inner = None if unlike is None else unlike[:, 1:-1]
+    values = {"out": str(out), "rows": numbers, "steps": x.shape[1], "unlike": _sum(inner)}
+    trust = f"{_trust(inner, ' between the ends')} {GUESS}"
+    say(json, values, f"{_count(len(x), 'path')} of {x.shape[1]} steps: {out}\n{trust}")
 
 
 @app.command(help_format="markdown")
@@ -131,15 +133,17 @@ def traverse(
     start = _start(opened.spec, source, row)
     classes = None if start is None else conditions(start.labels, opened.spec)
     begin = None if start is None else encode_means(model, start.x, classes)[0]
-    means = None if dimensions is not None and opened.has_prior else _held_out_means(opened)
+    again = _again(opened)
+    means = None if again is None else _means(opened, again[0])
     axes = _ordered(means, model.latent_dim) if dimensions is None else _numbers("--dimensions", dimensions)
     quantiles_of = None if opened.has_prior else _required_means(means)
     z = traversal(model, axes, _steps(steps, out), means=quantiles_of, start=begin)
     x = decoded(model, z, _class_of_all(opened.spec, position, classes, len(axes)))
-    block = Strips(x, [f"z{axis}" for axis in axes], along_title(opened), ENDS)
+    unlike = _unlike(opened, x, again)
+    block = Strips(x, [f"z{axis}" for axis in axes], along_title(opened), ENDS, unlike)
     _write(out, block, z, opened.spec)
-    values = {"out": str(out), "dimensions": axes, "steps": x.shape[1]}
-    say(json, values, f"{_count(len(x), 'dimension')} in {x.shape[1]} steps: {out}\n{MEANING}")
+    values = {"out": str(out), "dimensions": axes, "steps": x.shape[1], "unlike": _sum(unlike)}
+    say(json, values, f"{_count(len(x), 'dimension')} in {x.shape[1]} steps: {out}\n{_trust(unlike)} {MEANING}")
 
 
 def _opened(run: Path, out: Path, device: str) -> "Run":
@@ -218,13 +222,10 @@ def _again(run: "Run") -> "tuple[Dataset, Dataset] | None":
     return held_out, training
 
 
-def _held_out_means(run: "Run") -> "np.ndarray | None":
+def _means(run: "Run", held_out: "Dataset") -> "np.ndarray":
     from enfold.model import conditions, encode_means
 
-    found = _again(run)
-    if found is None:
-        return None
-    rows = found[0][:HELD_OUT]
+    rows = held_out[:HELD_OUT]
     return encode_means(run.model, rows.x, conditions(rows.labels, run.spec))
 
 
@@ -259,21 +260,24 @@ def _class_of_all(spec: "Spec", position: int | None, classes: "Tensor | None", 
     raise InputError(f"The model makes examples of a class. Name it with --label: one of {names}.")
 
 
-def _unlike(run: "Run", x: "np.ndarray") -> "np.ndarray | None":
-    """Return which steps are unlike data, (paths, steps) bool, if the data can be read again."""
+def _unlike(run: "Run", x: "np.ndarray", again: "tuple[Dataset, Dataset] | None") -> "np.ndarray | None":
+    """Return which steps are unlike data, (paths, steps) bool, if the data could be read again."""
     from enfold.metrics.likeness import unlike
 
-    found = _again(run)
-    return None if found is None else unlike(run.model, x, *found)
+    return None if again is None else unlike(run.model, x, *again)
 
 
-def _trust(count: int | None, x: "np.ndarray") -> str:
-    from enfold.sections.paths import GUESS, UNLIKE
+def _sum(unlike: "np.ndarray | None") -> int | None:
+    return None if unlike is None else int(unlike.sum())
 
-    inner = len(x) * (x.shape[1] - 2)
-    if count is None:
-        return f"How much of it is like data is not known: the run's data cannot be read again. {GUESS}"
-    return f"{count} of {_count(inner, 'step')} between the ends {'is' if count == 1 else 'are'} {UNLIKE}. {GUESS}"
+
+def _trust(unlike: "np.ndarray | None", where: str = "") -> str:
+    from enfold.sections.paths import UNLIKE
+
+    if unlike is None:
+        return "How much of it is like data is not known: the run's data cannot be read again."
+    count = _sum(unlike)
+    return f"{count} of {_count(unlike.size, 'step')}{where} {'is' if count == 1 else 'are'} {UNLIKE}."
 
 
 def _count(n: int, what: str) -> str:

@@ -29,9 +29,10 @@ def required(source: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def check_suffix(path: Path, *known: str) -> None:
-    """Refuse a path whose name does not end in one of the known suffixes."""
+    """Refuse a path whose name does not end in one of the known suffixes; "" stands for a folder."""
     if path.suffix.lower() not in known:
-        raise InputError(f"Cannot tell what to write into '{path}'. Let its name end in {' or '.join(known)}.")
+        endings = " or ".join(each or "nothing, for a folder" for each in known)
+        raise InputError(f"Cannot tell what to write into '{path}'. Let its name end in {endings}.")
 
 
 def label_texts(data: Any) -> list[str] | None:
@@ -72,18 +73,35 @@ def write_examples(path: Path, x: "np.ndarray", spec: "Spec", columns: int | Non
         write_arrays(path, x=in_raw_type(x, spec))
 
 
+def write_image_folder(path: Path, x: "np.ndarray", spec: "Spec") -> None:
+    """Write raw images, (n, *shape), into a new folder, as 00000.png and so on."""
+    from enfold.files import write_folder
+    from enfold.plots.images import pixels
+
+    if not spec.is_image:
+        raise InputError(f"Only images go into a folder, and these are tables. Write '{path}.csv' instead.")
+    write_folder(path, ((f"{i:05}.png", _png(image)) for i, image in enumerate(pixels(x, spec))))
+
+
+def write_table(path: Path, x: "np.ndarray", spec: "Spec") -> None:
+    """Write a table's rows, (n, columns), as .csv under the names of their columns."""
+    import polars as pl
+
+    from enfold.files import write
+
+    if spec.is_image:
+        raise InputError("Only tables are written as .csv, and these are images. Write a folder or .npz instead.")
+    write(path, pl.DataFrame(x, [column.name for column in spec.columns]).write_csv())
+
+
 def write_sheet(path: Path, x: "np.ndarray", spec: "Spec", columns: int | None = None) -> None:
     """Write images as one .png file, tiled row by row."""
-    from PIL import Image
-
     from enfold.files import write
     from enfold.plots import sheet
 
     if not spec.is_image:
         raise InputError("Only images can be drawn as a .png sheet, and these are tables. Write .npz instead.")
-    buffer = io.BytesIO()
-    Image.fromarray(sheet(x, spec, columns=columns)).save(buffer, "PNG")
-    write(path, buffer.getvalue())
+    write(path, _png(sheet(x, spec, columns=columns)))
 
 
 def write_animation(path: Path, x: "np.ndarray", spec: "Spec") -> None:
@@ -123,3 +141,11 @@ def write_arrays(path: Path, **arrays: Any) -> None:
     else:
         np.save(buffer, arrays["x"])
     write(path, buffer.getvalue())
+
+
+def _png(pixels: "np.ndarray") -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()

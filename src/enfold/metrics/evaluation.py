@@ -131,7 +131,7 @@ def _reference(rows: Evaluation, known: Dataset) -> Evaluation | None:
     return replace(rows, data=as_evaluated(labelled, rows.config, rows.model.spec))
 
 
-def _drawn(n: int, at_most: int) -> np.ndarray:
+def drawn(n: int, at_most: int) -> np.ndarray:
     """Return the numbers of some of `n` rows, in order, drawn from a fixed seed."""
     return np.sort(np.random.default_rng(EVALUATION_SEED).permutation(n)[:at_most])
 
@@ -139,7 +139,7 @@ def _drawn(n: int, at_most: int) -> np.ndarray:
 def _labelled(data: Dataset, at_most: int) -> np.ndarray:
     """Return the numbers of some of the rows that have a label."""
     rows = np.flatnonzero(data.labelled)
-    return rows[_drawn(len(rows), at_most)]
+    return rows[drawn(len(rows), at_most)]
 
 
 def _mean(values: np.ndarray) -> Figure:
@@ -187,7 +187,7 @@ def _information(rows: Evaluation) -> dict[str, Figure]:
     active = Figure(information.active_units(rows.means), information.active_units_error(rows.means))
     if rows.config.objective == "autoencoder":
         return {"active_units": active, "mutual_information": NOTHING, "marginal_kl": NOTHING}
-    some = replace(rows, data=rows.data[_drawn(len(rows.data), PAIR_ROWS)])
+    some = replace(rows, data=rows.data[drawn(len(rows.data), PAIR_ROWS)])
     found = information.information_of_rows(some.model, some.data.x, some.condition)
     return {
         "active_units": active,
@@ -202,15 +202,13 @@ def _reconstruction(rows: Evaluation) -> dict[str, Figure]:
     measures += [reconstruction.structural_similarity] if reconstruction.has_windows(spec) else []
     found = reconstruction.reconstruction_measures(model, rows.data.x, rows.means, measures, rows.condition)
     mse, psnr = _mean(found[0]), NOTHING
-    if spec.is_image and spec.kind == "intensity" and mse.value:
-        slope = 10 / math.log(10) / mse.value  # of the decibels, by which the error is passed on
-        error = None if mse.error is None else slope * mse.error
-        psnr = Figure(reconstruction.peak_signal_to_noise(mse.value), error)
+    if spec.is_image and spec.kind == "intensity":
+        psnr = Figure(*reconstruction.peak_signal_to_noise_of_rows(found[0]))
     return {"reconstruction_mse": mse, "psnr": psnr, "ssim": _mean(found[1]) if len(found) > 1 else NOTHING}
 
 
 def _trustworthiness(rows: Evaluation) -> Figure:
-    spec, some = rows.model.spec, _drawn(len(rows.data), PAIR_ROWS)
+    spec, some = rows.model.spec, drawn(len(rows.data), PAIR_ROWS)
     scaled = (rows.data.x[some].astype(np.float32) - spec.offset) / spec.scale
     found = embedding.trustworthiness_of_rows(scaled.reshape(len(scaled), -1), rows.means[some])
     return NOTHING if found is None else _mean(found)

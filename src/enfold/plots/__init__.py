@@ -1,5 +1,6 @@
 """Pictures: arrays → `matplotlib.figure.Figure`, without pyplot and without global state."""
 
+from enfold.plots.anomalies import Unusual, anomalies
 from enfold.plots.curves import curves
 from enfold.plots.examples import generated, reconstructions, samples
 from enfold.plots.images import sheet
@@ -11,6 +12,8 @@ from enfold.plots.style import png
 
 __all__ = [
     "Strips",
+    "Unusual",
+    "anomalies",
     "curves",
     "generated",
     "latent_map",

@@ -50,7 +50,7 @@ def strips(blocks: Sequence[Strips], spec: Spec) -> Figure:
     """
     gap = max(1, round(GAP * spec.shape[1]))
     sheets = [sheet(each.x.reshape(-1, *spec.shape), spec, each.x.shape[1], gap) for each in blocks]
-    heights = [WIDTH * each.shape[0] / each.shape[1] + HEADING + FOOTING for each in sheets]
+    heights = [WIDTH * (each.shape[0] + gap) / each.shape[1] + HEADING + FOOTING for each in sheets]
     letters = max(len(line) for each in blocks for name in each.names for line in name.split("\n"))
     drawing = figure(WIDTH + LETTER * min(letters, MOST_LETTERS) + 0.2, sum(heights))
     axes = drawing.subplots(len(blocks), height_ratios=heights, squeeze=False)[:, 0]

@@ -1,5 +1,7 @@
 """What lies between examples, and what each latent dimension does."""
 
+from dataclasses import replace
+
 import numpy as np
 from torch.distributions import Independent
 
@@ -10,6 +12,7 @@ from enfold.metrics.intervals import mean_error
 from enfold.metrics.likeness import UNLIKE_QUANTILE, unlike
 from enfold.model import conditions, encode_means
 from enfold.plots import Strips
+from enfold.plots.style import short
 from enfold.run import Run
 from enfold.sections.section import Section
 
@@ -17,6 +20,7 @@ HELD_OUT, FEWEST = 1000, 10  # rows
 STEPS = 10
 PAIRS = 80  # of rows, at most, between which steps are counted
 SHOWN_PAIRS, SHOWN_DIMENSIONS = 3, 8
+MOST_LETTERS = 10  # of a class's name
 SEED = 0  # of the pairs
 UNLIKE = (
     "less like data than what the model rebuilds: further from every training row than "
@@ -24,7 +28,7 @@ UNLIKE = (
 )
 GUESS = (
     "Nothing has taught the decoder what to make where no data lies: there it guesses, and a smooth picture is no "
-    "sign that the guess is right."
+    "sign that the guess is right. A blur lies near to much of the data, and is not counted."
 )
 MEANING = (
     "What a dimension means is no more than what is seen along it; another seed finds others, and each may mix what "
@@ -43,6 +47,7 @@ def paths(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
     between = np.stack([_between(run, rows, means, pairs, kind) for kind in kinds])  # (kinds, pairs, steps, *shape)
     strange = unlike(model, between, held_out, training)
     along = _along(run, rows, means)
+    along = replace(along, marked=unlike(model, along.x, held_out, training))
     shown = _shown(rows, pairs, kinds, between, strange)
     picture = plots.strips([shown, along], spec) if spec.is_image else plots.lines(along, spec)
     shares = {kind: each[:, 1:-1].mean(1) for kind, each in zip(kinds, strange, strict=True)}  # (pairs,)
@@ -93,7 +98,11 @@ def _shown(
 
 def _name(rows: Dataset, pair: np.ndarray) -> str:
     labels = rows.labels[pair]
-    return "" if np.isnan(labels).any() else " → ".join(class_name(label, rows.spec) for label in labels)
+    return (
+        ""
+        if np.isnan(labels).any()
+        else " → ".join(short(class_name(label, rows.spec), MOST_LETTERS) for label in labels)
+    )
 
 
 def _along(run: Run, rows: Dataset, means: np.ndarray) -> Strips:
@@ -108,7 +117,7 @@ def _along(run: Run, rows: Dataset, means: np.ndarray) -> Strips:
 def _unlike_text(shares: dict[str, np.ndarray], is_image: bool) -> str:
     where = {"straight": "on straight paths", "spherical": "on great circles about the origin"}
     found = " and ".join(f"{each.mean():.0%}{_plus_minus(each)} {where[kind]}" for kind, each in shares.items())
-    marked = " A bar marks them in the picture." if is_image else ""
+    marked = " A bar marks them in the picture, and those along a dimension." if is_image else ""
     return f"Of the steps between pairs of held-out examples, {found} are {UNLIKE}.{marked}"
 
 
