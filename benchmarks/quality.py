@@ -198,8 +198,8 @@ def compared():
         return ""
     return f"""## Beside other methods
 
-The same split of MNIST, two dimensions, each method with its usual settings: the mean of the seeds, and in brackets how
-far they are apart. UMAP's reconstruction error is of 200 of the rows. Written by `benchmarks/comparison.py`.
+The same split of MNIST, two dimensions, each method with its usual settings: the mean of the seeds, and in brackets
+how far they are apart. UMAP's reconstruction error is of 200 of the rows. Written by `benchmarks/comparison.py`.
 
 {comparison.section(json.loads(comparison.RESULTS.read_text("utf-8")))}
 """
