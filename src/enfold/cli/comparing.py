@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from enfold.cli import app
-from enfold.cli.output import Device, Json, Whole, say, table
+from enfold.cli.output import Device, Json, Whole, image_size, say, table
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -69,13 +69,12 @@ def compare(
     out
         The folder for comparison.html, comparison.json, maps.png and reconstructions.png; without it, one in runs/.
     """
-    from enfold.cli.commands import _shape
     from enfold.comparison import compare as compare_methods
     from enfold.data import load, load_like
 
     if test and not source:
         raise InputError("Name a source to fit to before --test, as in: enfold compare mnist-train --test mnist-test")
-    data = load(*source, label=label, image_shape=_shape(image_shape))
+    data = load(*source, label=label, image_shape=image_size(image_shape))
     unseen = load_like(data.spec, *test) if test else None
     names = None if methods is None else [name.strip() for name in methods.split(",") if name.strip()]
     folder = out or _folder(data.spec)

@@ -91,7 +91,7 @@ def command_line(comparison: Comparison) -> str:
         return f"enfold.compare(data, {test}methods={names}{''.join(f', {k}={v}' for k, v in settings.items())})"
     words = ["enfold", "compare", *spec.sources[: len(spec.sources) - len(tested)]]
     words += [*(word for each in tested for word in ("--test", each)), "--methods", ",".join(names)]
-    words += [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", f"{value:g}")]
+    words += [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     words += ["--label", spec.label] if spec.label else []
     return shlex.join(words)
 

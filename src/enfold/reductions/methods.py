@@ -23,7 +23,7 @@ from enfold.rows import IN_MEMORY, Examples
 from enfold.spec import Spec
 from enfold.training import Progress, epochs_for, train
 
-UMAP_REBUILDS, UMAP_DIMENSIONS = 200, 3  # its inverse is slow, and triangulates the map
+UMAP_REBUILDS, UMAP_DIMENSIONS = 200, (2, 3)  # its inverse is slow, and triangulates the map
 TSNE_DIMENSIONS = 2
 NEIGHBOURHOODS = 100  # rows; with fewer, the usual number of neighbours of UMAP and t-SNE is most of them
 NOTEBOOK_PACE = 1.9e-6  # seconds for each value of each image and pass, on two processor cores
@@ -174,7 +174,7 @@ def _umap(job: Job) -> Iterator[Reduction]:
         with quiet():
             return _raw(np.asarray(umap.inverse_transform(z)), job.spec)
 
-    back = rebuild if job.config.latent_dim <= UMAP_DIMENSIONS else None
+    back = rebuild if job.config.latent_dim in UMAP_DIMENSIONS else None
     yield Reduction(place, back, seconds, numbers, np.asarray(umap.embedding_), UMAP_REBUILDS)
 
 
