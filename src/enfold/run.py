@@ -41,7 +41,7 @@ class Run:
 
     Attributes:
         folder: Holds `config.toml`, `spec.json`, `run.json`, `split.json`, `model.safetensors`, `history.jsonl`,
-            `metrics.json`, `figures/`, `report.html` and `checkpoint/`.
+            `metrics.json`, `calibration.safetensors`, `sections/`, `figures/`, `report.html` and `checkpoint/`.
         config: The settings.
         spec: What the data is.
         device: Where `model` is put; "auto" is the fastest at hand.

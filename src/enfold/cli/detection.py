@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from enfold.data import Dataset
     from enfold.metrics.anomaly import Anomalies
 
+MOST_IN_A_PICTURE = 120  # rows
+
 
 @app.command(help_format="markdown")
 def score(
@@ -66,6 +68,10 @@ def score(
         check_suffix(maps, ".png", ".npz")
     if n < 1:
         raise InputError(f"The number of rows with maps must be at least 1, got {n}.")
+    if maps is not None and maps.suffix.lower() == ".png" and n > MOST_IN_A_PICTURE:
+        raise InputError(
+            f"A picture has at most {MOST_IN_A_PICTURE} rows, got -n {n}. Write the maps as .npz instead."
+        )
     opened = open_run(run, device)
     calibration = read_calibration(opened.folder)
     data = load_like(opened.spec, *required(source), label=label)

@@ -1,7 +1,6 @@
 """How unlike the rows that a model was fitted to an example is, how rare that is, and which values make it so."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -95,7 +94,7 @@ class Anomalies:
         with likelihood-based generative models").
         """
         error = reconstruction_measures(self.model, self.x, self.means, [squared_error], self.condition)[0]
-        return error / self._divisor(chunks(self.x))
+        return error / self._usual_error
 
     @cached_property
     def distance(self) -> np.ndarray:
@@ -136,22 +135,23 @@ class Anomalies:
 
     @cached_property
     def contributions(self) -> np.ndarray:
-        """What each value of an example adds to the score `reconstruction`, (n, *shape) float32.
+        """What each value of an example adds to the score `reconstruction`, (n, *shape) float64.
 
         It has the sign of x − reconstruction: above 0 where an example has more than the model made of it. The
         magnitudes of an example sum to its score.
         """
-        spec, x = self.model.spec, np.asarray(self.x)
-        difference = (x.astype(np.float64) - self.rebuilt) / spec.scale
-        divisor = np.reshape(self._divisor([x]), (-1, *[1] * len(spec.shape)))
-        return (np.sign(difference) * difference**2 / spec.size / divisor).astype(np.float32)
+        spec = self.model.spec
+        difference = (np.asarray(self.x).astype(np.float64) - self.rebuilt) / spec.scale
+        shares = np.sign(difference) * difference**2 / spec.size
+        return shares / np.reshape(self._usual_error, (-1, *[1] * len(spec.shape)))
 
-    def _divisor(self, parts: Iterable[np.ndarray]) -> np.ndarray | float:
-        """Return what the errors of raw examples are shares of, (n,); 1 where the values are no intensities."""
+    @cached_property
+    def _usual_error(self) -> np.ndarray:
+        """What the squared errors are divided by, (n,): 1 where the values are no intensities."""
         spec, usual = self.model.spec, self.reference.contrast
         if spec.kind != "intensity" or usual == 0:
-            return 1.0
-        return np.concatenate([contrast(part, spec) for part in parts]) + LEAST_CONTRAST * usual
+            return np.ones(len(self.x))
+        return in_one(self.x, (contrast(part, spec) for part in chunks(self.x))) + LEAST_CONTRAST * usual
 
 
 def reference(model: Autoencoder, config: Config, training: Dataset) -> Reference:

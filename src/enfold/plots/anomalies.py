@@ -43,7 +43,8 @@ class Unusual:
     @property
     def limit(self) -> float:
         """The magnitude at which the colours end."""
-        return float(np.quantile(np.abs(self.contributions), SHOWN)) or 1.0
+        finite = self.contributions[np.isfinite(self.contributions)]
+        return float(np.quantile(np.abs(finite), SHOWN)) if finite.any() else 1.0
 
 
 @styled()
@@ -100,7 +101,7 @@ def _images(drawing: Figure | SubFigure, unusual: Unusual) -> None:
     places = [
         (row * block + CAPTION + (j + 0.5) * height + j * (PITCH - 1), name)
         for row in range(-(-len(unusual.names) // ACROSS))
-        for j, name in enumerate(("original", "rebuilt", "its part"))
+        for j, name in enumerate(("original", "rebuilt", "parts"))
     ]
     axes.set_yticks([place for place, _ in places], [name for _, name in places], size=11, color=INK)
     axes.tick_params(length=0)
@@ -108,14 +109,14 @@ def _images(drawing: Figure | SubFigure, unusual: Unusual) -> None:
     assert field is not None
     bar = drawing.colorbar(field, ax=axes, shrink=0.7, aspect=18, fraction=0.02, pad=0.01, extend="both")
     bar.outline.set_visible(False)
-    bar.set_label("part in the score,\n− darker, + brighter than rebuilt")
+    bar.set_label("parts of the score\n− darker, + brighter")
 
 
 def _rows(drawing: Figure | SubFigure, unusual: Unusual) -> None:
     axes = drawing.subplots()
     names = [name.replace("\n", "  ") for name in unusual.names]
     bar = colour_rows(axes, unusual.contributions, unusual.spec, unusual.limit, names)
-    bar.set_label("part in the score, − lower, + higher than rebuilt")
+    bar.set_label("parts of the score: − lower, + higher than rebuilt")
 
 
 def _height(unusual: Unusual) -> float:

@@ -1,5 +1,7 @@
 """Which held-out rows are the most unusual, and what new ones can be judged by."""
 
+import math
+
 import numpy as np
 
 from enfold import plots
@@ -29,7 +31,7 @@ def detection(run: Run, held_out: Dataset, training: Dataset) -> Section:
     return Section(
         "detection",
         "Which rows are unusual?",
-        (_found(len(scores), spec.is_image), _trust(len(scores))),
+        (_found(len(first), len(scores), spec.is_image), _trust(len(scores))),
         alt="Histogram of the scores of held-out rows, and the most unusual of them beside their reconstructions",
         values={"rows": len(scores), "score": SCORES[0], "most_unusual": [int(numbers[row]) for row in rows[first]]},
         table=_table(calibration.held_out),
@@ -56,26 +58,24 @@ MEANINGS = {
 }
 
 
-def _found(rows: int, is_image: bool) -> str:
-    pixels = (
-        "Red pixels are brighter than the model made them, blue ones darker; they say what it could not rebuild, not "
-        "where the latent vector lies."
-        if is_image
-        else "Red values are higher than the model made them, blue ones lower."
-    )
+def _found(shown: int, rows: int, is_image: bool) -> str:
+    more, less = ("brighter", "darker") if is_image else ("higher", "lower")
     return (
-        f"The picture has the {SHOWN} of {rows:,} held-out rows that are least like the training rows. {pixels} "
-        "New rows are scored by `enfold score`, each with the share of held-out rows that have as high a score: its "
-        "p-value."
+        f"The picture has the {shown} of {rows:,} held-out rows that are least like the training rows. Red is {more} "
+        f"than the model made it, blue {less}; all parts of a row make its score “reconstruction”, and where its "
+        "latent vector lies has no parts. `enfold score` gives every new row a score and a p-value: the share of held-out "
+        "rows with as high a score."
     )
 
 
 def _trust(rows: int) -> str:
+    level = LEVELS[-1]
+    error = math.sqrt(level * (1 - level) / (rows + 2))  # of a beta distribution (Bates et al. 2023, section 2.2)
     return (
-        f"The p-values of ordinary new rows are uniform: one in a hundred has p ≤ 0.01, so among many rows some low "
-        f"ones are no news. None is below {1 / (rows + 1):.1g}, and those of the rows above are as they must be, "
-        "since these rows are what others are compared with. A p-value says how rare a score is, not why, and "
-        "nothing of anomalies that the score does not see: a model may rebuild well what it was never shown, and "
-        "simple examples of other kinds can be likelier to it than its own (Nalisnick et al. 2019). It holds for "
-        "rows drawn as the held-out ones were, not for training rows, nor for data that has drifted since."
+        f"Of ordinary new rows, {level:.0%} have p ≤ {level:g} (by this many held-out rows, ± {error:.1%}), so among "
+        f"many rows some low ones are no news; none is below {1 / (rows + 1):.1g}. Those of the rows shown are as "
+        "they must be: others are compared with these. A p-value says how rare a score is, not why, and nothing of "
+        "what the score does not see: a model may rebuild what it was never shown, and simple examples of another "
+        "kind can be likelier to it than its own (Nalisnick et al. 2019). It holds for rows drawn as the held-out "
+        "ones were: not for training rows, which seem more ordinary than they are, nor after the data has drifted."
     )
