@@ -23,7 +23,6 @@ check: .venv/.installed-dev page
 	$(BIN)/python -m pytest tests/test_architecture.py
 
 quality: .venv/.installed-bench
-	$(BIN)/python benchmarks/comparison.py
 	$(BIN)/python benchmarks/quality.py
 
 bench: .venv/.installed-dev
