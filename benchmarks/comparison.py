@@ -1,4 +1,4 @@
-"""enfold beside PCA, UMAP, t-SNE and the notebook's network; a seed takes 25 minutes on two cores, mostly the notebook's.
+"""enfold beside PCA, UMAP, t-SNE and the notebook's network: 25 minutes a seed on two cores, mostly the notebook's.
 
 What a method found is kept at once in `benchmarks/comparisons/`, and not done again.
 """

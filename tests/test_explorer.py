@@ -63,6 +63,9 @@ def test_the_arrays_are_the_rows_in_order_and_what_the_model_makes_of_them(files
     with torch.no_grad():
         deviations = model.encode(digits.x[-5:]).stddev.numpy()
     np.testing.assert_allclose(array(files, "deviations")[-5:], deviations, rtol=1e-5)  # other sums in other batches
+    held_out = array(files, "anomaly")[array(files, "heldOut") == 1]
+    ranks = np.arange(len(held_out)) / (len(held_out) + 1)  # no two are as unusual
+    np.testing.assert_allclose(np.sort(held_out), ranks, atol=2 / len(held_out))
     assert array(files, "error").mean() == pytest.approx(reconstruction_mse(model, digits.x, means), rel=1e-6)
 
 

@@ -13,6 +13,9 @@ from enfold.errors import InputError
 from enfold.export import as_onnx
 from enfold.fitting import read_again
 from enfold.latent import GRID_QUANTILES, GRID_SIDE, quantiles, shown_axes
+from enfold.metrics.anomaly import SCORES, Anomalies, p_values
+from enfold.metrics.calibration import FILE as CALIBRATION
+from enfold.metrics.calibration import read_calibration
 from enfold.metrics.reconstruction import reconstruction_measures, squared_error
 from enfold.model import conditions, evaluating, given_chunks, in_one
 from enfold.report import title
@@ -30,6 +33,7 @@ FILES = {  # each array's file, and its type there
     "rowNumbers": ("rows.i32", "<i4"),
     "heldOut": ("held-out.u8", "|u1"),
     "error": ("error.f32", "<f4"),
+    "anomaly": ("anomaly.f32", "<f4"),
     "uint8 examples": ("examples.u8", "|u1"),
     "float32 examples": ("examples.f32", "<f4"),
 }
@@ -56,7 +60,7 @@ def prepare(run: Run, *sources: Any, rows: int | None = None) -> Files:
     model, (data, held_out) = as_onnx(run), _data(run, sources)
     numbers = _chosen(len(data), held_out, rows or max(1, IN_MEMORY * len(data) // data.x.nbytes))
     shown = data[numbers].changed(lambda x: build.rows_to_evaluate(run.config, run.spec, x))
-    arrays = {"rowNumbers": numbers, **_encoded(run, shown), **_labelled(shown)}
+    arrays = {"rowNumbers": numbers, **_encoded(run, shown), **_judged(run, shown), **_labelled(shown)}
     arrays |= {} if held_out is None else {"heldOut": np.isin(numbers, held_out)}
     plane, density = _prior(run, arrays["means"])
     about = {**_about(run, shown, title(data.spec)), **_latent(run, arrays["means"]), "prior": plane}
@@ -107,6 +111,15 @@ def _encoded(run: Run, rows: Dataset) -> dict[str, np.ndarray]:
     (error,) = reconstruction_measures(model, rows.x, means, [squared_error], classes)
     has_width = run.config.objective != "autoencoder" and bool(deviations.any())
     return {"means": means, "error": error, **({"deviations": deviations} if has_width else {})}
+
+
+def _judged(run: Run, rows: Dataset) -> dict[str, np.ndarray]:
+    """Return how unusual each row is, 1 less its p-value, if the run knows held-out rows to judge by."""
+    if not (run.folder / CALIBRATION).exists():
+        return {}
+    calibration = read_calibration(run.folder)
+    found = Anomalies(run.model, calibration.reference, rows.x, conditions(rows.labels, run.spec))
+    return {"anomaly": 1 - p_values(found.scores(), calibration.held_out[SCORES[0]])}
 
 
 def _labelled(rows: Dataset) -> dict[str, np.ndarray]:
