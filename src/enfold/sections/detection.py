@@ -63,8 +63,8 @@ def _found(shown: int, rows: int, is_image: bool) -> str:
     return (
         f"The picture has the {shown} of {rows:,} held-out rows that are least like the training rows. Red is {more} "
         f"than the model made it, blue {less}; all parts of a row make its score “reconstruction”, and where its "
-        "latent vector lies has no parts. `enfold score` gives every new row a score and a p-value: the share of held-out "
-        "rows with as high a score."
+        "latent vector lies has no parts. `enfold score` gives every new row a score and a p-value: the share of "
+        "held-out rows with as high a score."
     )
 
 
