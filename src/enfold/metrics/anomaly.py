@@ -94,7 +94,7 @@ class Anomalies:
         with likelihood-based generative models").
         """
         error = reconstruction_measures(self.model, self.x, self.means, [squared_error], self.condition)[0]
-        return error / self._usual_error
+        return error / self._contrast
 
     @cached_property
     def distance(self) -> np.ndarray:
@@ -124,7 +124,7 @@ class Anomalies:
         """How far −log p(x) is from the training rows' mean, in nats, on either side.
 
         (Nalisnick, Matsukawa, Teh & Lakshminarayanan 2019, "Detecting out-of-distribution inputs to deep generative
-        models using typicality", equation 4, of single examples.)
+        models using typicality", of single examples.)
         """
         return np.abs(self.likelihood - self.reference.surprise)
 
@@ -143,11 +143,11 @@ class Anomalies:
         spec = self.model.spec
         difference = (np.asarray(self.x).astype(np.float64) - self.rebuilt) / spec.scale
         shares = np.sign(difference) * difference**2 / spec.size
-        return shares / np.reshape(self._usual_error, (-1, *[1] * len(spec.shape)))
+        return shares / np.reshape(self._contrast, (-1, *[1] * len(spec.shape)))
 
     @cached_property
-    def _usual_error(self) -> np.ndarray:
-        """What the squared errors are divided by, (n,): 1 where the values are no intensities."""
+    def _contrast(self) -> np.ndarray:
+        """What squared errors are a share of, (n,): of intensities their contrast, of other values 1."""
         spec, usual = self.model.spec, self.reference.contrast
         if spec.kind != "intensity" or usual == 0:
             return np.ones(len(self.x))
@@ -205,9 +205,9 @@ def p_values(scores: np.ndarray, held_out: np.ndarray) -> np.ndarray:
 
         p = (1 + #{held-out scores ≥ score}) / (m + 1).
 
-    If a row is drawn as the held-out rows were, P(p ≤ α) ≤ α for every α, whatever the score is good for, and
-    equally so without ties (Vovk, Gammerman & Shafer 2005, "Algorithmic learning in a random world", proposition
-    2.4; Bates, Candès, Lei, Romano & Sesia 2023, "Testing for outliers with conformal p-values", section 2.1).
+    If a row is drawn as the held-out rows were, P(p ≤ α) ≤ α for every α, whatever the score is good for (Vovk,
+    Gammerman & Shafer 2005, "Algorithmic learning in a random world", chapter 2; Bates, Candès, Lei, Romano & Sesia
+    2023, "Testing for outliers with conformal p-values").
 
     Args:
         scores: Of the rows in question, (n,).

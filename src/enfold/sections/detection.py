@@ -70,7 +70,7 @@ def _found(shown: int, rows: int, is_image: bool) -> str:
 
 def _trust(rows: int) -> str:
     level = LEVELS[-1]
-    error = math.sqrt(level * (1 - level) / (rows + 2))  # of a beta distribution (Bates et al. 2023, section 2.2)
+    error = math.sqrt(level * (1 - level) / (rows + 2))  # of a beta distribution (Bates et al. 2023)
     return (
         f"Of ordinary new rows, {level:.0%} have p ≤ {level:g} (by this many held-out rows, ± {error:.1%}), so among "
         f"many rows some low ones are no news; none is below {1 / (rows + 1):.1g}. Those of the rows shown are as "
