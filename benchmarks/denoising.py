@@ -36,7 +36,7 @@ def grid(f, **settings):
 
 FILTERS = {
     "non-local means": grid(
-        denoise_nl_means, patch_size=(3, 5, 7), patch_distance=(5, 9), h=(0.1, 0.15, 0.2, 0.3, 0.4), sigma=(0, 0.25)
+        denoise_nl_means, patch_size=(3, 5, 7), patch_distance=(5, 9, 13), h=(0.1, 0.15, 0.2, 0.3), sigma=(0, 0.25)
     ),
     "total variation": grid(denoise_tv_chambolle, weight=(0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7)),
     "wavelets": grid(
@@ -44,7 +44,7 @@ FILTERS = {
         wavelet=("db1", "db2", "sym4", "bior2.2"),
         method=("BayesShrink", "VisuShrink"),
         mode=("soft", "hard"),
-        sigma=(None, 0.1, 0.2, 0.3, 0.4),
+        sigma=(None, 0.1, 0.2, 0.3, 0.4, 0.6),
     ),
     "median filter": grid(median_filter, size=(3, 5)),
 }

@@ -147,7 +147,7 @@ def test_rows_with_more_noise_than_was_learned_are_called_doubtful(run, digits, 
     strange = np.concatenate([16 * random.integers(0, 2, (5, 1, 8, 8)), 16 - digits.x[10:15]])
     np.save(tmp_path / "x.npy", np.concatenate([digits.x[:10], strange]).astype(np.uint8))
     assert main(["denoise", str(run.folder), str(tmp_path / "x.npy"), "-o", str(tmp_path / "clean.npy")]) == 0
-    assert "10 doubtful" in capsys.readouterr().out
+    assert "10 are doubtful" in capsys.readouterr().out
     assert doubtful(run, digits.x[:10], run.model.reconstruct(digits.x[:10]).detach().numpy()) == []
     assert doubtful(replace(run, folder=tmp_path), digits.x, digits.x) is None
 

@@ -22,15 +22,15 @@ def denoise(
 ) -> None:
     """Write what noisy examples were without their noise, by a run of the recipe denoise.
 
-    How well, and how far to trust it, stands in the run's report under "How well it removes noise". Rows are called
-    doubtful, counted from 0, where more is taken from them than from 99 % of unseen rows with the noise of training:
-    they have more noise than the model knows, or are unlike what it was fitted to.
+    How well, and how far to trust it, stands in the run's report under "How well it removes noise". Rows from which
+    more was taken than from any held-out row with the noise of training are named as doubtful, counted from 0: they
+    have more noise than the model knows, or are of another kind. Rows that are not named need not be right.
 
     Parameters
     ----------
     source
         Files, folders or data sets by name, with examples of the run's kind, in raw units. Their noise may be of any
-        level; no more is added.
+        level up to the highest in training; no more is added.
     label
         The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one.
     out
@@ -56,8 +56,7 @@ def denoise(
     made = decode_means(opened.model, encode_means(opened.model, data.x, classes), classes)
     doubts = doubtful(opened, np.asarray(data.x), made)
     _write(out, made, opened.spec)
-    text = f"{len(made):,} denoised examples: {out}"
-    text += "" if doubts is None else f"\n{_trust(doubts)}"
+    text = f"{len(made):,} denoised examples: {out}{_warning(doubts or [])}"
     say(json, {"out": str(out), "rows": len(made), "doubtful": doubts}, text)
 
 
@@ -71,8 +70,10 @@ def _write(out: Path, x: "np.ndarray", spec: "Spec") -> None:
         write_examples(out, x, spec)
 
 
-def _trust(doubts: list[int]) -> str:
+def _warning(doubts: list[int]) -> str:
     if not doubts:
-        return "no row is doubtful: no more was taken from any than the noise of training explains"
+        return ""
     some = ", ".join(map(str, doubts[:MOST_NAMED])) + (", …" if len(doubts) > MOST_NAMED else "")
-    return f"{len(doubts):,} doubtful, with more taken from them than the noise of training explains: rows {some}"
+    return (
+        f"\n{len(doubts):,} are doubtful: more was taken from them than the noise of training explains. Rows {some}"
+    )
