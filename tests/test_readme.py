@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from enfold.cli import app, commands, points  # noqa: F401 - the commands register themselves
+from enfold.cli import app, clusters, commands, points  # noqa: F401 - the commands register themselves
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 

@@ -1,6 +1,6 @@
 """The scikit-learn face: `VAE` and `AE` stand where `PCA` stands."""
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -12,7 +12,7 @@ from enfold.config import Config
 from enfold.data.arrays import from_array
 from enfold.devices import choose_device
 from enfold.errors import InputError
-from enfold.latent import prior_samples
+from enfold.latent import Clustering, cluster, prior_samples
 from enfold.metrics.likelihood import log_likelihood_bounds
 from enfold.metrics.reconstruction import reconstruction_mse
 from enfold.model import decode_means, encode_means
@@ -68,6 +68,20 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if z.ndim != 2 or z.shape[1] != self.model_.latent_dim:
             raise InputError(f"Expected latent vectors of shape (n, {self.model_.latent_dim}), got shape {z.shape}.")
         return decode_means(self.model_, z).reshape(-1, *self.shape_)
+
+    def cluster(self, X: Any, n_clusters: int | Literal["auto"] = "auto") -> Clustering:
+        """Return clusters of X on the map, the same at every call.
+
+        `clusters.memberships(self.transform(new))` says how likely each of new rows is of each, (n, k).
+
+        Args:
+            X: As for `fit`.
+            n_clusters: How many; "auto": as `enfold.latent.cluster` chooses.
+
+        Raises:
+            InputError: There are fewer different rows than clusters to be found.
+        """
+        return cluster(self.transform(X), n_clusters)
 
     def _examples(self, X: Any) -> np.ndarray:
         check_is_fitted(self)

@@ -27,7 +27,7 @@ app = App(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status: 0, 2 for what the user can mend, 130 or 143 for a signal."""
-    from enfold.cli import commands, points  # noqa: F401 - importing them registers the commands
+    from enfold.cli import clusters, commands, points  # noqa: F401 - importing them registers the commands
 
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")

@@ -14,7 +14,7 @@ from enfold.data.dataset import class_labels, class_name
 from enfold.plots.style import ACCENT, INK, PAPER, QUALITATIVE, SEQUENTIAL, UNLABELLED, figure, short, styled
 from enfold.spec import Spec
 
-MARKERS = ("o", "^")  # the second ten classes have the first ten's colours
+MARKERS = ("o", "^", "s", "D", "P")  # ten classes each, in the same colours
 JITTER = 0.36  # half the height of a class's strip, whose distance to the next is 1
 BINS = 60
 SAME_PLACE = 1e-5  # of the map's extent: codes are equal up to rounding
@@ -44,9 +44,9 @@ def latent_map(means: np.ndarray, labels: np.ndarray, spec: Spec, axes: tuple[in
     plane.set_title(_title(means, axes))
     plane.set(xlabel=f"z{axes[0]}", ylabel=f"z{axes[1]}")
     points = _side_by_side(means[:, list(axes)], labels)
-    _scatter(plane, points, labels)
+    scatter(plane, points, labels)
     plane.set_aspect("equal", adjustable="datalim")
-    _name_medians(plane, points, labels, spec)
+    name_medians(plane, points, labels, spec)
     _legend(drawing, labels, spec)
     _colour_bar(drawing, plane, labels, spec)
     return drawing
@@ -65,7 +65,7 @@ def _line(means: np.ndarray, labels: np.ndarray, spec: Spec, axis: int) -> Figur
         plane.set_ylabel("examples")
         return drawing
     heights = np.nan_to_num(labels, nan=np.nanmin(labels)) if classes is None else _heights(labels, classes)
-    _scatter(plane, np.stack([means, heights], 1), labels)
+    scatter(plane, np.stack([means, heights], 1), labels)
     if classes is None:
         plane.set_ylabel(spec.label or "label")
     else:
@@ -84,7 +84,7 @@ def _title(means: np.ndarray, axes: tuple[int, ...]) -> str:
     return f"{title}\ndimensions z{axes[0]} and z{axes[1]} of z0…z{dim - 1}, those with the most variance"
 
 
-def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray) -> None:
+def scatter(axes: Axes, points: np.ndarray, labels: np.ndarray) -> None:
     """Draw (n, 2) points, all of a marker at once, so that no class lies above all others."""
     known, classes = ~np.isnan(labels), class_labels(labels)
     size, alpha = np.clip(700 / np.sqrt(len(points)), 2, 60), np.clip(40 / np.sqrt(len(points)), 0.3, 0.85)
@@ -122,7 +122,8 @@ def _heights(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return position + np.random.default_rng(0).uniform(-JITTER, JITTER, len(labels))
 
 
-def _name_medians(axes: Axes, points: np.ndarray, labels: np.ndarray, spec: Spec) -> None:
+def name_medians(axes: Axes, points: np.ndarray, labels: np.ndarray, spec: Spec) -> None:
+    """Write each class's name at the one of its (n, 2) points that is nearest to their median."""
     placed: list[np.ndarray] = []
     for i, label in enumerate(_listed(class_labels(labels))):
         placed.append(_free_place(points[labels == label], placed, NAMES_APART * np.ptp(points, axis=0).max()))

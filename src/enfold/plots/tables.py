@@ -37,10 +37,15 @@ def heat_map(x: np.ndarray, spec: Spec, names: list[str] | None = None) -> Figur
         spec: What they are.
         names: What to call each row.
     """
+    drawing = figure(10, 1.4 + 0.18 * len(x))
+    heat(drawing, drawing.subplots(), x, spec, names)
+    return drawing
+
+
+def heat(drawing: Figure, axes: Axes, x: np.ndarray, spec: Spec, names: list[str] | None = None) -> None:
+    """Draw rows × columns in standardised units, as `heat_map` does, in a part of a figure."""
     values = (x - spec.offset) / spec.scale
     n, columns = values.shape
-    drawing = figure(10, 1.4 + 0.18 * n)
-    axes = drawing.subplots()
     look = {"cmap": DIVERGING, "vmin": -LIMIT, "vmax": LIMIT, "aspect": "auto", "interpolation": "nearest"}
     field = axes.imshow(values, **look)
     bar = drawing.colorbar(field, ax=axes, shrink=0.6, extend="both")
@@ -51,7 +56,6 @@ def heat_map(x: np.ndarray, spec: Spec, names: list[str] | None = None) -> Figur
     titles = [short(column.name, 16) for column in spec.columns] if columns <= NAMED_COLUMNS else []
     axes.set_xticks(range(len(titles)), titles, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(n) if names else [], names or [])
-    return drawing
 
 
 def agreement(x: np.ndarray, x_hat: np.ndarray, spec: Spec) -> Figure:

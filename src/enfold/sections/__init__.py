@@ -9,10 +9,11 @@ from collections.abc import Callable
 from enfold.data.dataset import Dataset
 from enfold.metrics import as_evaluated
 from enfold.run import Run
+from enfold.sections.clusters import clusters
 from enfold.sections.generation import generation
 from enfold.sections.section import Section, read_sections, write_section
 
-SECTIONS: tuple[Callable[[Run, Dataset, Dataset], Section | None], ...] = (generation,)
+SECTIONS: tuple[Callable[[Run, Dataset, Dataset], Section | None], ...] = (generation, clusters)
 ORDER = tuple(each.__name__ for each in SECTIONS)  # on the page
 
 __all__ = ["ORDER", "SECTIONS", "Section", "read_sections", "write_section", "write_sections"]

@@ -1,0 +1,65 @@
+"""Clusters on the map, beside the members nearest to each one's centre."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from enfold.plots.images import GREY, sheet
+from enfold.plots.latent import JITTER, name_medians, scatter
+from enfold.plots.style import INK, bare, figure, styled
+from enfold.plots.tables import heat
+from enfold.spec import Spec
+
+MOST_CLUSTERS = 20  # with members beside the map
+
+
+@styled()
+def clusters(
+    points: np.ndarray, found: np.ndarray, members: list[np.ndarray], spec: Spec, axes: Sequence[int]
+) -> Figure:
+    """Return where the clusters lie in the plane of two latent axes, and a row of members of each.
+
+    Args:
+        points: Latent vectors, (n, latent_dim).
+        found: The cluster of each, (n,); NaN where it is not clear, and the point is grey.
+        members: For each cluster raw examples, (m, *shape), nearest to its centre first; of tables only the first is
+            shown. There may be none.
+        spec: What they are.
+        axes: The one or two latent dimensions to show.
+    """
+    drawing = figure(13, 6.5)
+    plane, beside = drawing.subplots(1, 2)
+    plane.set(xlabel=f"z{axes[0]}", ylabel=f"z{axes[1]}" if len(axes) > 1 else "cluster")
+    named = Spec(spec.shape, spec.columns)
+    shown = points[:, list(axes)] if len(axes) > 1 else _strips(points[:, axes[0]], found)
+    scatter(plane, shown, found)
+    name_medians(plane, shown, found, named)
+    rows = [(i, each) for i, each in enumerate(members[:MOST_CLUSTERS]) if len(each)]
+    _members(drawing, beside, rows, spec)
+    return drawing
+
+
+def _members(drawing: Figure, axes: Axes, rows: list[tuple[int, np.ndarray]], spec: Spec) -> None:
+    names = [str(i) for i, _ in rows]
+    if not spec.is_image:
+        heat(drawing, axes, np.stack([each[0] for _, each in rows]), spec, names)
+        axes.set_title("the member nearest to each centre")
+        return
+    across = max(len(each) for _, each in rows)
+    blank = np.full((across, *spec.shape), spec.scale.max(), np.float32)
+    tiles = np.concatenate([np.concatenate([each, blank[len(each) :]]) for _, each in rows])
+    canvas = sheet(tiles, spec, across)
+    axes.imshow(canvas, **GREY)
+    bare(axes)
+    pitch = (canvas.shape[0] + 1) / len(rows)
+    axes.set_yticks((np.arange(len(rows)) + 0.5) * pitch - 1, names, size=11, color=INK)
+    axes.tick_params(length=0)
+    axes.set_title("the members nearest to each centre")
+
+
+def _strips(points: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Return points of a line at the height of their cluster and a little beside, (n, 2)."""
+    heights = np.nan_to_num(found, nan=-1.0)
+    return np.stack([points, heights + np.random.default_rng(0).uniform(-JITTER, JITTER, len(points))], 1)
