@@ -16,6 +16,8 @@ from enfold.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
+DIGITS = 6  # of memberships in a table
+
 
 @app.command(help_format="markdown")
 def cluster(
@@ -39,8 +41,8 @@ def cluster(
         Files, folders or data sets by name, with examples of the run's kind. If the data that the run was fitted to
         cannot be read again, the clusters are those of the source.
     k
-        How many clusters; auto: as many normals as the Bayesian information criterion chooses, less those that are
-        hard to tell apart.
+        How many clusters; auto: as many normals as the Bayesian information criterion chooses, those that share rows
+        merged.
     by
         posterior: a mixture of normals fitted to latent means; prior: the model's own, if it has a mixture or vamp
         prior.
@@ -92,4 +94,5 @@ def _number(k: str) -> int | Literal["auto"]:
 
 def _write_memberships(path: Path, rows: "np.ndarray", memberships: "np.ndarray", labels: list[str] | None) -> None:
     columns = {"row": rows, "cluster": memberships.argmax(1)}
-    write_table(path, {**columns, **{f"p{i}": each for i, each in enumerate(memberships.T)}}, labels)
+    shares = {f"p{i}": each for i, each in enumerate(memberships.round(DIGITS).T)}
+    write_table(path, {**columns, **shares}, labels)

@@ -1,8 +1,8 @@
 """Groups of latent vectors: a mixture of normals, of which those that overlap are one cluster.
 
 The Bayesian information criterion says how many normals describe the vectors. A group that is no normal takes several
-of them, as the islands of a map do; so normals between which vectors cannot be told apart are merged (Hennig 2010,
-"Methods for merging Gaussian mixture components", section 4.3).
+of them, as the islands of a map do; so normals that share vectors are merged (as do Baudry et al. 2010, "Combining
+mixture components for clustering", and Hennig 2010, "Methods for merging Gaussian mixture components").
 """
 
 from dataclasses import dataclass, field
@@ -17,10 +17,11 @@ from enfold.latent.mixtures import as_distribution, normal_mixture, responsibili
 from enfold.latent.samplers import AGGREGATED
 from enfold.metrics.clustering import adjusted_rand_index, counts_of
 
+MOST_VALUES, FEWEST_ROWS = 160_000, 1_000  # time grows with the square of the dimensions: then fewer rows
 TRIED = (*range(1, 11), 13, 16, 20, 25, 32, 40)  # normals, of which the criterion chooses
-PATIENCE = 2  # numbers without a lower criterion, after which no larger ones are tried
+PATIENCE = 3  # numbers without a lower criterion, after which no larger ones are tried
 ROWS_FOR_A_NORMAL = 10  # for each latent dimension: fewer would leave its covariance to chance
-OVERLAP = 0.025  # of a normal's mass, as Hennig's (2010) default, above which two are one cluster
+ALIKE = 0.05  # a convention, as that of tests: from such a cosine on, two clusters are one
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class Clustering:
         groups: The cluster of each normal, (components,) integers from 0; cluster 0 is the largest.
         criterion: The Bayesian information criterion of each number of normals that was tried; the lowest was chosen.
             Empty where the mixture was given.
+        rows: How many latent vectors this was found in.
     """
 
     distribution: MixtureSameFamily
     groups: np.ndarray
     criterion: dict[int, float] = field(default_factory=dict)
+    rows: int = 0
 
     @property
     def k(self) -> int:
@@ -63,11 +66,12 @@ def cluster(
     """Return clusters of latent vectors.
 
     A mixture of normals with full covariances is fitted by expectation maximisation, with as many normals as have the
-    lowest Bayesian information criterion (Schwarz 1978). Then the two clusters that are hardest to tell apart become
-    one, again and again: until `k` are left, or for "auto", until less than 2.5 % of each is taken for another.
+    lowest Bayesian information criterion (Schwarz 1978). Then the two clusters whose shares of the rows t are most
+    alike, by the cosine Σ tᵢ tⱼ / √(Σ tᵢ² Σ tⱼ²), become one, again and again: until `k` are left, or for "auto",
+    until all are below 0.05.
 
     Args:
-        z: Latent vectors, (n, latent_dim); of more than 20,000, as many at random.
+        z: Latent vectors, (n, latent_dim); of more than 20,000, as many at random, of more than 8 dimensions fewer.
         k: How many clusters, at least 1.
         mixture: The mixture to take instead of fitting one, such as a mixture prior.
         seed: Of the rows and of the fit.
@@ -75,14 +79,15 @@ def cluster(
     Raises:
         InputError: There are fewer different rows, or fewer normals in the given mixture, than clusters to be found.
     """
-    rows = np.sort(np.random.default_rng(seed).permutation(len(z))[:AGGREGATED])
+    most = min(AGGREGATED, max(MOST_VALUES // z.shape[1], FEWEST_ROWS))
+    rows = np.sort(np.random.default_rng(seed).permutation(len(z))[:most])
     some = np.asarray(z, np.float64)[rows]
     least = _least(some, k)
     chosen, criterion = _chosen(some, least, seed) if mixture is None else (mixture, {})
     shares = responsibilities(chosen, some)
     if shares.shape[1] < least:
         raise InputError(f"The mixture has {shares.shape[1]} normals, too few for {k} clusters. Ask for fewer.")
-    return Clustering(chosen, _groups(shares, least, OVERLAP if k == "auto" else 0.0), criterion)
+    return Clustering(chosen, _groups(shares, least, ALIKE if k == "auto" else 0.0), criterion, len(some))
 
 
 def agreement(z: np.ndarray, found: Clustering, seed: int = 0) -> float | None:
@@ -139,13 +144,13 @@ def _chosen(z: np.ndarray, least: int, seed: int) -> tuple[MixtureSameFamily, di
     return as_distribution(best), criterion
 
 
-def _groups(shares: np.ndarray, least: int, overlap: float) -> np.ndarray:
-    """Merge the two clusters that are told apart worst, until there are `least` or none overlap by more."""
+def _groups(shares: np.ndarray, least: int, alike: float) -> np.ndarray:
+    """Return the cluster of each normal: the two most alike are merged, until `least` are left or none is."""
     groups = np.arange(shares.shape[1])
     while groups.max() + 1 > least:
-        mistaken = _mistaken(_merged(shares, groups))
-        one, other = divmod(int(mistaken.argmax()), len(mistaken))
-        if mistaken[one, other] < overlap:
+        likeness = _likeness(_merged(shares, groups))
+        one, other = divmod(int(likeness.argmax()), len(likeness))
+        if likeness[one, other] < alike:
             break
         groups[groups == max(one, other)] = min(one, other)
         groups[groups > max(one, other)] -= 1
@@ -153,13 +158,16 @@ def _groups(shares: np.ndarray, least: int, overlap: float) -> np.ndarray:
     return np.argsort(order)[groups]
 
 
-def _mistaken(shares: np.ndarray) -> np.ndarray:
-    """Return how much of a cluster's mass is in rows that are likeliest of another, (k, k); of a pair, the more."""
-    likeliest = np.eye(shares.shape[1])[shares.argmax(1)]  # (n, k)
-    nothing = np.finfo(float).tiny  # so that a cluster without mass is told apart from none
-    masses = (likeliest.T @ shares + nothing) / (shares.sum(0) + nothing)
-    np.fill_diagonal(masses, 0)
-    return np.maximum(masses, masses.T)
+def _likeness(shares: np.ndarray) -> np.ndarray:
+    """Return the cosine between each two clusters' shares of the rows, (k, k), and −1 for a cluster and itself.
+
+    A cluster without rows is like any other. A measure that grew with the other's size would let one swallow all.
+    """
+    products, nothing = shares.T @ shares, np.finfo(float).tiny
+    norms = np.sqrt(products.diagonal())
+    cosines = (products + nothing) / (norms[:, None] * norms + nothing)
+    np.fill_diagonal(cosines, -1)
+    return cosines
 
 
 def _merged(shares: np.ndarray, groups: np.ndarray) -> np.ndarray:

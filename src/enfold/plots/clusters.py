@@ -13,6 +13,7 @@ from enfold.plots.tables import heat
 from enfold.spec import Spec
 
 MOST_CLUSTERS = 20  # with members beside the map
+MOST_ROWS = 32  # of a table
 
 
 @styled()
@@ -24,28 +25,37 @@ def clusters(
     Args:
         points: Latent vectors, (n, latent_dim).
         found: The cluster of each, (n,); NaN where it is not clear, and the point is grey.
-        members: For each cluster raw examples, (m, *shape), nearest to its centre first; of tables only the first is
-            shown. There may be none.
+        members: For each cluster raw examples, (m, *shape), nearest to its centre first. There may be none.
         spec: What they are.
         axes: The one or two latent dimensions to show.
     """
     drawing = figure(13, 6.5)
     plane, beside = drawing.subplots(1, 2)
-    plane.set(xlabel=f"z{axes[0]}", ylabel=f"z{axes[1]}" if len(axes) > 1 else "cluster")
+    plane.set_xlabel(f"z{axes[0]}")
     named = Spec(spec.shape, spec.columns)
     shown = points[:, list(axes)] if len(axes) > 1 else _strips(points[:, axes[0]], found)
     scatter(plane, shown, found)
     name_medians(plane, shown, found, named)
+    plane.set_title(
+        "where the rows lie; grey: in no cluster clearly" if np.isnan(found).any() else "where the rows lie"
+    )
+    if len(axes) > 1:
+        plane.set_ylabel(f"z{axes[1]}")
+        plane.set_aspect("equal", adjustable="datalim")
+    else:
+        plane.set_yticks([])
+        plane.spines["left"].set_visible(False)
     rows = [(i, each) for i, each in enumerate(members[:MOST_CLUSTERS]) if len(each)]
     _members(drawing, beside, rows, spec)
     return drawing
 
 
 def _members(drawing: Figure, axes: Axes, rows: list[tuple[int, np.ndarray]], spec: Spec) -> None:
-    names = [str(i) for i, _ in rows]
+    axes.set_title("the members nearest to each centre")
     if not spec.is_image:
-        heat(drawing, axes, np.stack([each[0] for _, each in rows]), spec, names)
-        axes.set_title("the member nearest to each centre")
+        of_each = max(MOST_ROWS // len(rows), 1)
+        names = [str(i) if j == 0 else "" for i, each in rows for j in range(len(each[:of_each]))]
+        heat(drawing, axes, np.concatenate([each[:of_each] for _, each in rows]), spec, names)
         return
     across = max(len(each) for _, each in rows)
     blank = np.full((across, *spec.shape), spec.scale.max(), np.float32)
@@ -54,9 +64,9 @@ def _members(drawing: Figure, axes: Axes, rows: list[tuple[int, np.ndarray]], sp
     axes.imshow(canvas, **GREY)
     bare(axes)
     pitch = (canvas.shape[0] + 1) / len(rows)
-    axes.set_yticks((np.arange(len(rows)) + 0.5) * pitch - 1, names, size=11, color=INK)
+    axes.set_yticks((np.arange(len(rows)) + 0.5) * pitch - 1, [str(i) for i, _ in rows], size=11, color=INK)
     axes.tick_params(length=0)
-    axes.set_title("the members nearest to each centre")
+    axes.set_anchor("N")
 
 
 def _strips(points: np.ndarray, found: np.ndarray) -> np.ndarray:

@@ -87,7 +87,7 @@ def find_clusters(
         )
     z = latent.aggregate(run.model, rows.x, conditions(rows.labels, run.spec), means=True)
     found = latent.cluster(z.numpy(), k, mixture=mixture)
-    source = f"the latent means of {len(z):,} {what}" if mixture is None else "the prior"
+    source = f"the latent means of {found.rows:,} {what}" if mixture is None else "the prior"
     return Found(found, source, latent.agreement(z.numpy(), found) if mixture is None else None)
 
 
@@ -140,8 +140,9 @@ def label_scores(found: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 def clusters_text(values: dict[str, Any], source: str) -> str:
     """Return in words what was found."""
     text = (
-        f"{values['clusters']} clusters, of {values['normals']} normals on {source}. {values['unclear']:.1%} of "
-        f"{values['rows']:,} rows are in no cluster with {CLEAR:.0%} of their membership; they are grey."
+        f"{_counted(values['clusters'], 'cluster')}, of {_counted(values['normals'], 'normal')} on {source}. "
+        f"{values['unclear']:.1%} of {values['rows']:,} rows have less than {CLEAR:.0%} of their membership in any; "
+        "they are grey."
     )
     if "accuracy" not in values:
         return text
@@ -150,13 +151,17 @@ def clusters_text(values: dict[str, Any], source: str) -> str:
     return f"{text} Beside the labels, which only score: {', '.join(figures)}."
 
 
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
 def _trust(values: dict[str, Any]) -> str:
     tried, agreement = values["criterion"], values["agreement"]
     words = [
         f"The Bayesian information criterion chose so many of 1 to {max(map(int, tried))} normals, and those that "
-        "are hard to tell apart were merged; a group that is no normal takes several."
+        "share rows were merged; a group that is no normal takes several."
         if tried
-        else "The normals are the prior's own; those that are hard to tell apart were merged."
+        else "The normals are the prior's own; those that share rows were merged."
     ]
     if agreement is not None:
         words.append(
@@ -164,9 +169,9 @@ def _trust(values: dict[str, Any]) -> str:
             "(1: the same, 0: as by chance)."
         )
     words.append(
-        "How many clusters there are is a question to this map, not to the data: another training may join or part "
-        "them, and where the map has no gaps, they are cuts through what is one. Look at the members of each, and "
-        "name a number if you know it."
+        "That says nothing of another training, whose map may join or part them. Where the map has no gaps, clusters "
+        "are cuts through one whole, and their number is the method's, not the data's: look at the members, and name "
+        "a number if you know it."
     )
     return " ".join(words)
 
