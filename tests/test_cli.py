@@ -13,6 +13,7 @@ from enfold.data import load
 from enfold.model import encode_means
 
 COMMANDS = [
+    "cluster",
     "data",
     "decode",
     "devices",

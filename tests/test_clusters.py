@@ -179,7 +179,7 @@ def test_without_a_source_the_report_is_written_anew(small_runs, tmp_path):
     section = next(each for each in read_sections(run.folder) if each.name == "clusters")
     assert (section.values["clusters"], section.values["normals"]) == (3, 6)
     assert section.paragraphs[0] in (run.folder / "report.html").read_text("utf-8")
-    assert [int(row["row"]) for row in csv.DictReader(out.open())] == run.split[1].tolist()
+    assert [int(row["row"]) for row in csv.DictReader(out.read_text().splitlines())] == run.split[1].tolist()
 
 
 def test_where_the_training_data_is_gone_the_clusters_are_the_sources(small_runs, digits, tmp_path):

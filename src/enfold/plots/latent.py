@@ -14,7 +14,7 @@ from enfold.data.dataset import class_labels, class_name
 from enfold.plots.style import ACCENT, INK, PAPER, QUALITATIVE, SEQUENTIAL, UNLABELLED, figure, short, styled
 from enfold.spec import Spec
 
-MARKERS = ("o", "^", "s", "D", "P")  # ten classes each, in the same colours
+MARKERS = ("o", "^")  # the second ten classes have the first ten's colours
 JITTER = 0.36  # half the height of a class's strip, whose distance to the next is 1
 BINS = 60
 SAME_PLACE = 1e-5  # of the map's extent: codes are equal up to rounding
@@ -47,8 +47,8 @@ def latent_map(means: np.ndarray, labels: np.ndarray, spec: Spec, axes: tuple[in
     scatter(plane, points, labels)
     plane.set_aspect("equal", adjustable="datalim")
     name_medians(plane, points, labels, spec)
-    _legend(drawing, labels, spec)
-    _colour_bar(drawing, plane, labels, spec)
+    legend(drawing, labels, spec)
+    colour_bar(drawing, plane, labels, spec)
     return drawing
 
 
@@ -64,8 +64,7 @@ def _line(means: np.ndarray, labels: np.ndarray, spec: Spec, axis: int) -> Figur
         plane.hist(means, BINS, color=ACCENT)
         plane.set_ylabel("examples")
         return drawing
-    heights = np.nan_to_num(labels, nan=np.nanmin(labels)) if classes is None else _heights(labels, classes)
-    scatter(plane, np.stack([means, heights], 1), labels)
+    scatter(plane, np.stack([means, heights(labels)], 1), labels)
     if classes is None:
         plane.set_ylabel(spec.label or "label")
     else:
@@ -84,11 +83,11 @@ def _title(means: np.ndarray, axes: tuple[int, ...]) -> str:
     return f"{title}\ndimensions z{axes[0]} and z{axes[1]} of z0…z{dim - 1}, those with the most variance"
 
 
-def scatter(axes: Axes, points: np.ndarray, labels: np.ndarray) -> None:
+def scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, scale: float = 1.0) -> None:
     """Draw (n, 2) points, all of a marker at once, so that no class lies above all others."""
     known, classes = ~np.isnan(labels), class_labels(labels)
     size, alpha = np.clip(700 / np.sqrt(len(points)), 2, 60), np.clip(40 / np.sqrt(len(points)), 0.3, 0.85)
-    look = {"s": size, "alpha": alpha, "linewidths": 0}
+    look = {"s": scale * size, "alpha": alpha, "linewidths": 0}
     if not known.all():
         axes.scatter(*points[~known].T, color=UNLABELLED if known.any() else ACCENT, **look)
     if classes is None and known.any():
@@ -116,13 +115,17 @@ def _side_by_side(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return points + radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
 
 
-def _heights(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Return each example's place in its class's strip, (n,): the strip's position and a jitter."""
+def heights(labels: np.ndarray) -> np.ndarray:
+    """Return how high to draw examples on a line, (n,): in their class's strip, jittered, or at their number."""
+    classes = class_labels(labels)
+    if classes is None and not np.isnan(labels).all():
+        return np.nan_to_num(labels, nan=np.nanmin(labels))
+    classes = np.empty(0) if classes is None else classes
     position = np.where(np.isnan(labels), len(classes), np.searchsorted(classes, labels))
     return position + np.random.default_rng(0).uniform(-JITTER, JITTER, len(labels))
 
 
-def name_medians(axes: Axes, points: np.ndarray, labels: np.ndarray, spec: Spec) -> None:
+def name_medians(axes: Axes, points: np.ndarray, labels: np.ndarray, spec: Spec, size: int = 12) -> None:
     """Write each class's name at the one of its (n, 2) points that is nearest to their median."""
     placed: list[np.ndarray] = []
     for i, label in enumerate(_listed(class_labels(labels))):
@@ -130,7 +133,7 @@ def name_medians(axes: Axes, points: np.ndarray, labels: np.ndarray, spec: Spec)
         x, y = placed[-1]
         badge = {"boxstyle": "round,pad=0.25", "fc": PAPER, "ec": QUALITATIVE[i % 10], "lw": 1.5}
         name = short(class_name(label, spec), 16)
-        axes.text(x, y, name, ha="center", va="center", size=12, weight="bold", color=INK, bbox=badge)
+        axes.text(x, y, name, ha="center", va="center", size=size, weight="bold", color=INK, bbox=badge)
 
 
 def _free_place(points: np.ndarray, taken: Sequence[np.ndarray], apart: float) -> np.ndarray:
@@ -141,7 +144,8 @@ def _free_place(points: np.ndarray, taken: Sequence[np.ndarray], apart: float) -
     return points[order[free.argmax()]]
 
 
-def _legend(drawing: Figure, labels: np.ndarray, spec: Spec) -> None:
+def legend(drawing: Figure, labels: np.ndarray, spec: Spec) -> None:
+    """Say which class has which colour."""
     classes, unlabelled = _listed(class_labels(labels)), np.isnan(labels)
     names = [short(class_name(label, spec)) for label in classes]
     handles = [_dot(QUALITATIVE[i % 10], MARKERS[i // 10]) for i in range(len(classes))]
@@ -155,7 +159,8 @@ def _dot(colour: str, marker: str) -> Line2D:
     return Line2D([], [], color=colour, marker=marker, markersize=8, linestyle="", markeredgewidth=0)
 
 
-def _colour_bar(drawing: Figure, axes: Axes, labels: np.ndarray, spec: Spec) -> None:
+def colour_bar(drawing: Figure, axes: Axes | Sequence[Axes], labels: np.ndarray, spec: Spec) -> None:
+    """Say which number has which colour."""
     known = labels[~np.isnan(labels)]
     if len(known) and class_labels(labels) is None:
         scale = ScalarMappable(colors.Normalize(known.min(), known.max()), SEQUENTIAL)
