@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from enfold.comparison import Comparison, compare
     from enfold.config import Config
     from enfold.data import Dataset, load
     from enfold.errors import InputError
@@ -29,6 +30,7 @@ _HOMES = {  # so that importing enfold costs nothing until a name is used
     "VAE": "estimators",
     "Autoencoder": "model",
     "Column": "spec",
+    "Comparison": "comparison",
     "Config": "config",
     "Dataset": "data",
     "InputError": "errors",
@@ -37,6 +39,7 @@ _HOMES = {  # so that importing enfold costs nothing until a name is used
     "Run": "run",
     "Spec": "spec",
     "Terms": "objectives",
+    "compare": "comparison",
     "fit": "fitting",
     "load": "data",
     "open": "run",
@@ -49,6 +52,7 @@ __all__ = [  # noqa: RUF022 - the order is classes, then functions
     "VAE",
     "Autoencoder",
     "Column",
+    "Comparison",
     "Config",
     "Dataset",
     "InputError",
@@ -57,6 +61,7 @@ __all__ = [  # noqa: RUF022 - the order is classes, then functions
     "Run",
     "Spec",
     "Terms",
+    "compare",
     "fit",
     "load",
     "open",

@@ -147,8 +147,8 @@ def write_report(run: Run) -> Path:
         InputError: A file of the run is missing or damaged, or the folder cannot be written to.
     """
     metrics, history = run.metrics, run.history.to_dicts()
-    page = _template().render(
-        title=" + ".join(TITLES.get(source, Path(source).name) for source in run.spec.sources),
+    page = template("report").render(
+        title=title(run.spec),
         config=run.config,
         spec=run.spec,
         metrics=metrics,
@@ -157,7 +157,7 @@ def write_report(run: Run) -> Path:
         key_figures=_key_figures(run, metrics, len(history)),
         mistakes=metrics["mistakes"],
         pictures={name: _picture_uri(run, name) for name in PICTURES},
-        sections=[{"section": each, "picture": _data_uri(each.picture)} for each in read_sections(run.folder, ORDER)],
+        sections=[{"section": each, "picture": data_uri(each.picture)} for each in read_sections(run.folder, ORDER)],
         settings=_settings(run.config),
         layers=layers(run.untrained()),
         facts=_facts(run, metrics, len(history)),
@@ -165,6 +165,11 @@ def write_report(run: Run) -> Path:
         version=run.environment.get("enfold", ""),
     )
     return write(run.folder / "report.html", page)
+
+
+def title(spec: Spec) -> str:
+    """Return what to call the data."""
+    return " + ".join(TITLES.get(source, Path(source).name) for source in spec.sources)
 
 
 def _summary(config: Config) -> str:
@@ -289,16 +294,18 @@ def _picture(run: Run, name: str) -> Path:
 
 def _picture_uri(run: Run, name: str) -> str | None:
     path = _picture(run, name)
-    return _data_uri(path.read_bytes()) if path.is_file() else None
+    return data_uri(path.read_bytes()) if path.is_file() else None
 
 
-def _data_uri(png: bytes) -> str | None:
+def data_uri(png: bytes) -> str | None:
+    """Return a picture as an address that holds it; None without a picture."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}" if png else None
 
 
-def _template() -> Template:
+def template(name: str) -> Template:
+    """Return the template of a page."""
     loader = FileSystemLoader(Path(__file__).parent)
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.get_template("report.html.jinja")
+    return environment.get_template(f"{name}.html.jinja")

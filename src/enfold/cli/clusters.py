@@ -10,7 +10,7 @@ from enfold.cli import app
 from enfold.cli.commands import unseen_and_known
 from enfold.cli.figures import WIDTH
 from enfold.cli.output import Device, Json, RunFolder, say, table
-from enfold.cli.writing import check_suffix, label_texts, write_table
+from enfold.cli.writing import check_suffix, label_texts, write_columns
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,4 +95,4 @@ def _number(k: str) -> int | Literal["auto"]:
 def _write_memberships(path: Path, rows: "np.ndarray", memberships: "np.ndarray", labels: list[str] | None) -> None:
     columns = {"row": rows, "cluster": memberships.argmax(1)}
     shares = {f"p{i}": each for i, each in enumerate(memberships.round(DIGITS).T)}
-    write_table(path, {**columns, **shares}, labels)
+    write_columns(path, {**columns, **shares}, labels)

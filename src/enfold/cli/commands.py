@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from enfold.cli import app
-from enfold.cli.output import Device, Json, RunFolder, Whole, say, table
+from enfold.cli.output import Device, Json, RunFolder, Whole, image_size, say, table
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def fit(
         raise InputError("Choose the recipe with --recipe, as in --recipe notebook.")
     if test and not source:
         raise InputError("Name a source to train on before --test, as in: enfold fit mnist-train --test mnist-test")
-    data = load(*source, label=label, image_shape=_shape(image_shape))
+    data = load(*source, label=label, image_shape=image_size(image_shape))
     unseen = load_like(data.spec, *test) if test else None
     run = fit_run(data, test=unseen, recipe=recipe, out=out, device=device, watch=watch, **settings)
     if leads():
@@ -207,7 +207,7 @@ def data(*source: str, label: str | None = None, image_shape: str | None = None,
     from enfold.data.arrays import extent
     from enfold.data.dataset import class_labels, class_name
 
-    read = load(*source, label=label, image_shape=_shape(image_shape))
+    read = load(*source, label=label, image_shape=image_size(image_shape))
     values: dict[str, Any] = {"rows": len(read), "shape": list(read.spec.shape), "type": read.spec.dtype}
     values |= dict(zip(("minimum", "maximum"), extent(read.x, read.spec.sources[0]), strict=True))
     values |= {"label": read.spec.label or None, "unlabelled": int((~read.labelled).sum())}
@@ -282,12 +282,3 @@ def _overview(run: "Run") -> str:
             *(["", "Known to be wrong here:", *wrong] if wrong else []),
         ]
     )
-
-
-def _shape(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    parts = text.lower().replace("×", "x").split("x")
-    if not all(part.strip().isdecimal() for part in parts) or len(parts) not in (2, 3):
-        raise InputError(f"Expected --image-shape as in 28x28 (height x width) or 3x32x32, got '{text}'.")
-    return tuple(int(part) for part in parts)

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
 
+from enfold.errors import InputError
+
 
 def _whole(type_: type, tokens: Sequence[Token]) -> int:
     return int(tokens[0].value)  # strictly: 2.7 is refused rather than rounded
@@ -33,3 +35,17 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         "  ".join(f"{cell:<{w}}" for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines
     )
+
+
+def image_size(text: str | None) -> tuple[int, ...] | None:
+    """Return what `--image-shape` says.
+
+    Raises:
+        InputError: It is neither height x width nor channels x height x width.
+    """
+    if text is None:
+        return None
+    parts = text.lower().replace("×", "x").split("x")
+    if not all(part.strip().isdecimal() for part in parts) or len(parts) not in (2, 3):
+        raise InputError(f"Expected --image-shape as in 28x28 (height x width) or 3x32x32, got '{text}'.")
+    return tuple(int(part) for part in parts)

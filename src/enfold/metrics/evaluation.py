@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -12,26 +12,15 @@ from enfold import build
 from enfold.config import Config
 from enfold.data.dataset import Dataset, class_labels
 from enfold.errors import InputError
-from enfold.metrics import clustering, embedding, information, likelihood, reconstruction
-from enfold.metrics.intervals import bootstrap_error, mean_error, share_error
+from enfold.metrics import clustering, embedding, information, likelihood, maps, reconstruction
+from enfold.metrics.intervals import bootstrap_error, share_error
+from enfold.metrics.maps import NOTHING, PAIR_ROWS, Figure, drawn, labelled_rows, mean_of
 from enfold.metrics.protocol import protocol
 from enfold.model import Autoencoder, conditions, encode_means
-from enfold.objectives import EVALUATION_SEED, terms_of_rows
+from enfold.objectives import terms_of_rows
 from enfold.spec import Spec
 
-KNN_ROWS = 20_000  # at most, of the labelled training rows
-PAIR_ROWS = 2_000  # at most, for what compares each row with each other one
 CLUSTERED_ROWS = 5_000  # at most
-
-
-class Figure(NamedTuple):
-    """A number and its standard error; None where it is not known."""
-
-    value: float | None
-    error: float | None = None
-
-
-NOTHING = Figure(None)
 
 
 @dataclass(frozen=True)
@@ -101,7 +90,7 @@ def evaluate(
         **_likelihood(rows, samples),
         **_information(rows),
         **_reconstruction(rows),
-        "trustworthiness": _trustworthiness(rows),
+        "trustworthiness": maps.trustworthiness(rows.data, rows.means, rows.model.spec),
         **_accuracies(rows, reference),
         **_clustering(rows),
     }
@@ -124,37 +113,21 @@ def as_evaluated(data: Dataset, config: Config, spec: Spec) -> Dataset:
 
 def _reference(rows: Evaluation, known: Dataset) -> Evaluation | None:
     """Return the training rows to learn classes from, if both they and the rows have classes of one kind."""
-    labelled = known[_labelled(known, KNN_ROWS)]
-    are_classes = class_labels(labelled.labels) is not None and class_labels(rows.data.labels) is not None
-    if not are_classes or bool(known.spec.classes) != bool(rows.data.spec.classes):
+    numbers = maps.reference_rows(known, rows.data)
+    if numbers is None:
         return None
-    return replace(rows, data=as_evaluated(labelled, rows.config, rows.model.spec))
-
-
-def _drawn(n: int, at_most: int) -> np.ndarray:
-    """Return the numbers of some of `n` rows, in order, drawn from a fixed seed."""
-    return np.sort(np.random.default_rng(EVALUATION_SEED).permutation(n)[:at_most])
-
-
-def _labelled(data: Dataset, at_most: int) -> np.ndarray:
-    """Return the numbers of some of the rows that have a label."""
-    rows = np.flatnonzero(data.labelled)
-    return rows[_drawn(len(rows), at_most)]
-
-
-def _mean(values: np.ndarray) -> Figure:
-    return Figure(float(values.mean()), mean_error(values))
+    return replace(rows, data=as_evaluated(known[numbers], rows.config, rows.model.spec))
 
 
 def _bound(rows: Evaluation) -> dict[str, Figure]:
     model, x, config = rows.model, rows.data.x, rows.config
     if config.objective == "autoencoder":  # its posterior has no width that means anything
         distortion = terms_of_rows(model, build.objective(config), x, rows.condition)[1]
-        found = {"negative_elbo": NOTHING, "distortion": _mean(distortion), "rate": NOTHING}
+        found = {"negative_elbo": NOTHING, "distortion": mean_of(distortion), "rate": NOTHING}
     else:
-        found = {name: _mean(each) for name, each in rows.bound.items()}
+        found = {name: mean_of(each) for name, each in rows.bound.items()}
     if config.objective == "notebook":
-        found["notebook_loss"] = _mean(terms_of_rows(model, build.objective(config), x, rows.condition)[0])
+        found["notebook_loss"] = mean_of(terms_of_rows(model, build.objective(config), x, rows.condition)[0])
     _check_finite(found)
     return found
 
@@ -178,7 +151,7 @@ def _likelihood(rows: Evaluation, samples: int) -> dict[str, Figure]:
         bits = likelihood.bits_of_rows(model, x, condition)
     weighted = likelihood.log_likelihood(model, x, samples, condition) if samples else None
     found = {"log_likelihood": weighted, "bits_per_dim": bits}
-    figures = {name: NOTHING if each is None else _mean(each) for name, each in found.items()}
+    figures = {name: NOTHING if each is None else mean_of(each) for name, each in found.items()}
     _check_finite(figures)
     return figures
 
@@ -187,12 +160,12 @@ def _information(rows: Evaluation) -> dict[str, Figure]:
     active = Figure(information.active_units(rows.means), information.active_units_error(rows.means))
     if rows.config.objective == "autoencoder":
         return {"active_units": active, "mutual_information": NOTHING, "marginal_kl": NOTHING}
-    some = replace(rows, data=rows.data[_drawn(len(rows.data), PAIR_ROWS)])
+    some = replace(rows, data=rows.data[drawn(len(rows.data), PAIR_ROWS)])
     found = information.information_of_rows(some.model, some.data.x, some.condition)
     return {
         "active_units": active,
-        "mutual_information": _mean(found["information"]),
-        "marginal_kl": _mean(found["marginal"]),
+        "mutual_information": mean_of(found["information"]),
+        "marginal_kl": mean_of(found["marginal"]),
     }
 
 
@@ -201,19 +174,10 @@ def _reconstruction(rows: Evaluation) -> dict[str, Figure]:
     measures = [reconstruction.squared_error]
     measures += [reconstruction.structural_similarity] if reconstruction.has_windows(spec) else []
     found = reconstruction.reconstruction_measures(model, rows.data.x, rows.means, measures, rows.condition)
-    mse, psnr = _mean(found[0]), NOTHING
-    if spec.is_image and spec.kind == "intensity" and mse.value:
-        slope = 10 / math.log(10) / mse.value  # of the decibels, by which the error is passed on
-        error = None if mse.error is None else slope * mse.error
-        psnr = Figure(reconstruction.peak_signal_to_noise(mse.value), error)
-    return {"reconstruction_mse": mse, "psnr": psnr, "ssim": _mean(found[1]) if len(found) > 1 else NOTHING}
-
-
-def _trustworthiness(rows: Evaluation) -> Figure:
-    spec, some = rows.model.spec, _drawn(len(rows.data), PAIR_ROWS)
-    scaled = (rows.data.x[some].astype(np.float32) - spec.offset) / spec.scale
-    found = embedding.trustworthiness_of_rows(scaled.reshape(len(scaled), -1), rows.means[some])
-    return NOTHING if found is None else _mean(found)
+    mse, psnr = mean_of(found[0]), NOTHING
+    if spec.is_image and spec.kind == "intensity":
+        psnr = Figure(*reconstruction.peak_signal_to_noise_of_rows(found[0]))
+    return {"reconstruction_mse": mse, "psnr": psnr, "ssim": mean_of(found[1]) if len(found) > 1 else NOTHING}
 
 
 def _accuracies(rows: Evaluation, reference: Evaluation | None) -> dict[str, Figure]:
@@ -235,6 +199,6 @@ def _clustering(rows: Evaluation) -> dict[str, Figure]:
     classes = class_labels(rows.data.labels)
     if classes is None or len(classes) < 2:
         return dict.fromkeys(scores, NOTHING)
-    some = _labelled(rows.data, CLUSTERED_ROWS)
+    some = labelled_rows(rows.data, CLUSTERED_ROWS)
     counts = clustering.counts_of(clustering.clusters(rows.means[some], len(classes)), rows.data.labels[some])
     return {name: Figure(score(counts), bootstrap_error(score, counts)) for name, score in scores.items()}

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from enfold.plots.images import GREY, sheet
-from enfold.plots.latent import JITTER, name_medians, scatter
+from enfold.plots.latent import heights, name_medians, scatter
 from enfold.plots.style import INK, bare, figure, styled
-from enfold.plots.tables import heat
+from enfold.plots.tables import LIMIT, colour_rows
 from enfold.spec import Spec
 
 MOST_CLUSTERS = 20  # with members beside the map
@@ -33,7 +33,7 @@ def clusters(
     plane, beside = drawing.subplots(1, 2)
     plane.set_xlabel(f"z{axes[0]}")
     named = Spec(spec.shape, spec.columns)
-    shown = points[:, list(axes)] if len(axes) > 1 else _strips(points[:, axes[0]], found)
+    shown = points[:, list(axes)] if len(axes) > 1 else np.stack([points[:, axes[0]], heights(found)], 1)
     scatter(plane, shown, found)
     name_medians(plane, shown, found, named)
     plane.set_title(
@@ -46,16 +46,18 @@ def clusters(
         plane.set_yticks([])
         plane.spines["left"].set_visible(False)
     rows = [(i, each) for i, each in enumerate(members[:MOST_CLUSTERS]) if len(each)]
-    _members(drawing, beside, rows, spec)
+    _members(beside, rows, spec)
     return drawing
 
 
-def _members(drawing: Figure, axes: Axes, rows: list[tuple[int, np.ndarray]], spec: Spec) -> None:
+def _members(axes: Axes, rows: list[tuple[int, np.ndarray]], spec: Spec) -> None:
     axes.set_title("the members nearest to each centre")
     if not spec.is_image:
         of_each = max(MOST_ROWS // len(rows), 1)
         names = [str(i) if j == 0 else "" for i, each in rows for j in range(len(each[:of_each]))]
-        heat(drawing, axes, np.concatenate([each[:of_each] for _, each in rows]), spec, names)
+        shown = np.concatenate([each[:of_each] for _, each in rows])
+        bar = colour_rows(axes, (shown - spec.offset) / spec.scale, spec, LIMIT, names)
+        bar.set_label("standard deviations from the mean")
         return
     across = max(len(each) for _, each in rows)
     blank = np.full((across, *spec.shape), spec.scale.max(), np.float32)
@@ -67,9 +69,3 @@ def _members(drawing: Figure, axes: Axes, rows: list[tuple[int, np.ndarray]], sp
     axes.set_yticks((np.arange(len(rows)) + 0.5) * pitch - 1, [str(i) for i, _ in rows], size=11, color=INK)
     axes.tick_params(length=0)
     axes.set_anchor("N")
-
-
-def _strips(points: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Return points of a line at the height of their cluster and a little beside, (n, 2)."""
-    heights = np.nan_to_num(found, nan=-1.0)
-    return np.stack([points, heights + np.random.default_rng(0).uniform(-JITTER, JITTER, len(points))], 1)

@@ -169,9 +169,9 @@ def _trust(values: dict[str, Any]) -> str:
             "(1: the same, 0: as by chance)."
         )
     words.append(
-        "None of this tells of another training, whose map may join or part them. Where the map has no gaps, clusters "
-        "are cuts through one whole, and their number is the method's, not the data's: look at the members, and name "
-        "a number if you know it."
+        "None of this tells of another training, whose map may join or part them. Where the map has no gaps, "
+        "clusters are cuts through one whole, and their number is the method's, not the data's: look at the members, "
+        "and name a number if you know it."
     )
     return " ".join(words)
 

@@ -1,0 +1,60 @@
+"""enfold beside PCA, UMAP, t-SNE and the notebook's network: 25 minutes a seed on two cores, mostly the notebook's.
+
+What a method found is kept at once in `benchmarks/comparisons/`, and not done again.
+"""
+
+from pathlib import Path
+from statistics import mean
+
+from seeds import Line, digits, markdown, origin
+
+import enfold
+from enfold.cli.comparing import watch
+from enfold.reductions import FIGURES, METHODS
+
+FOLDERS = Path(__file__).with_name("comparisons")
+
+
+def run(seed):
+    seen, unseen = digits()
+    found = enfold.compare(seen, test=unseen, seed=seed, out=FOLDERS / str(seed), watch=watch)
+    return {"methods": found.rows, "settings": {}}
+
+
+LINES = {"comparison": Line("enfold beside other methods", run, ())}
+
+
+def section(results):
+    """Return the methods' figures, the mean of the seeds and in brackets their spread."""
+    result, found = results["comparison"], {}
+    for each in result["seeds"].values():
+        for row in each["methods"]:
+            found.setdefault(row["method"], []).append(row)
+    lines = [["method", *(kind.label for kind in FIGURES.values()), "places new points", "decodes", "seeds"]]
+    lines += [
+        [
+            METHODS[name].title,
+            *(over_seeds(name_of, kind, rows) for name_of, kind in FIGURES.items()),
+            rows[0]["places_new_points"],
+            rows[0]["decodes"],
+            str(len(rows)),
+        ]
+        for name, rows in found.items()
+    ]
+    return f"""## Beside other methods
+
+The same split of MNIST, two dimensions, each method with its usual settings: the mean of the seeds, and in brackets
+how far they are apart. UMAP's reconstruction error is of 200 of the rows.
+
+{markdown(lines)}
+
+{origin(result)}
+"""
+
+
+def over_seeds(name, kind, rows):
+    values = [row[name] for row in rows if row[name] is not None]
+    if not values:
+        return "–"
+    spread = max(values) - min(values)
+    return f"{mean(values):.{kind.places}f} ({spread:.{kind.places}f})"

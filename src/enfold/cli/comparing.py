@@ -1,0 +1,161 @@
+"""The command that sets methods side by side, and what it shows meanwhile."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from enfold.cli import app
+from enfold.cli.output import Device, Json, Whole, image_size, say, table
+from enfold.errors import InputError
+
+if TYPE_CHECKING:
+    from enfold.comparison import Comparison, Stage
+    from enfold.spec import Spec
+
+SECONDS_BETWEEN_LINES = 30.0
+WORTH_SAYING = 60.0  # seconds that a method will take
+
+
+@app.command(help_format="markdown")
+def compare(
+    *source: str,
+    methods: str | None = None,
+    latent_dim: Whole = 2,
+    epochs: Whole | None = None,
+    minutes: float | None = None,
+    rows: Whole | None = None,
+    test: Annotated[list[str] | None, Parameter(negative="")] = None,
+    holdout: float | None = None,
+    seed: Whole = 0,
+    label: str | None = None,
+    image_shape: str | None = None,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Compare PCA, a plain autoencoder, enfold, UMAP, t-SNE and the notebook's VAE on the same held-out rows.
+
+    A method that is done is kept: after an interruption, the same command goes on with the next one.
+
+    Parameters
+    ----------
+    source
+        Files, folders or data sets by name, joined in order. Without any, mnist.
+    methods
+        Some of pca, autoencoder, default, neighbours, umap, tsne, notebook, with commas between; without it, all that
+        the data and what is installed allow.
+    latent_dim
+        How many dimensions.
+    epochs
+        Passes over the data of every network; without it, those of its recipe.
+    minutes
+        How long to train every network, instead of for epochs.
+    rows
+        Training rows, at most, for every method; without it, all.
+    test
+        A source whose rows are compared on, instead of some of the others; may be repeated.
+    holdout
+        Rows to compare on: a share, or a count such as 5000; without it, a tenth. At most 10,000 of them are used.
+    seed
+        Seed of the split and of every method.
+    label
+        The label column of a CSV or Parquet file, where it is not called label, class, target or y.
+    image_shape
+        Height x width of flattened images that are not square, as in 28x20, or channels x height x width.
+    out
+        The folder for comparison.html, comparison.json, maps.png and reconstructions.png; without it, one in runs/.
+    """
+    from enfold.comparison import compare as compare_methods
+    from enfold.data import load, load_like
+
+    if test and not source:
+        raise InputError("Name a source to fit to before --test, as in: enfold compare mnist-train --test mnist-test")
+    data = load(*source, label=label, image_shape=image_size(image_shape))
+    unseen = load_like(data.spec, *test) if test else None
+    names = None if methods is None else [name.strip() for name in methods.split(",") if name.strip()]
+    folder = out or _folder(data.spec)
+    shared = {"latent_dim": latent_dim, "epochs": epochs, "minutes": minutes, "rows": rows}
+    shared |= {"holdout": holdout, "seed": seed}
+    found = compare_methods(data, test=unseen, methods=names, out=folder, device=device, watch=watch, **shared)
+    values = {"out": str(folder), "report": str(folder / "comparison.html"), "methods": found.rows}
+    values |= {"best": found.best, "left_out": dict(found.left_out)}
+    say(json, values, f"{_text(found)}\n\nReport: {folder / 'comparison.html'}")
+
+
+def _folder(spec: "Spec") -> Path:
+    name = re.sub(r"[^\w-]+", "-", Path(spec.sources[0]).name.split(".")[0]) or "data"
+    return Path("runs") / f"{name}-comparison"
+
+
+def _text(comparison: "Comparison") -> str:
+    """Return the table, with a star at what is best, who wins where, and what was left out."""
+    from enfold.comparison.page import verdicts
+    from enfold.reductions import FIGURES, METHODS, shown
+
+    best = comparison.best
+    lines = [
+        [
+            METHODS[name].title,
+            *(f"{shown(each, result.figures[each])}{' *' if name in best[each] else ''}" for each in FIGURES),
+            METHODS[name].places,
+            METHODS[name].decodes if result.rebuilt_rows else "no",
+        ]
+        for name, result in comparison.results.items()
+    ]
+    header = ["method", *(kind.label for kind in FIGURES.values()), "places new points", "decodes"]
+    n = len(comparison.setup.held_out)
+    parts = [f"{n:,} rows held out; ± one standard error; * best, or within two standard errors of it"]
+    parts += [table(header, lines), "\n".join(verdicts(comparison))]
+    parts += ["\n".join(f"left out: {METHODS[name].title}: {why}" for name, why in comparison.left_out.items())]
+    return "\n\n".join(part for part in parts if part)
+
+
+def watch(stages: "Iterator[Stage]") -> "Iterator[Stage]":
+    """Yield the stages, and show each on standard error as it passes: a live bar, or lines without a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    console, last = Console(stderr=True), 0.0
+    columns = TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn()
+    with Bars(*columns, TextColumn("{task.fields[left]}"), console=console, transient=True) as bars:
+        task = bars.add_task("", total=None, left="")
+        for stage in stages:
+            progress = stage.progress
+            if progress is None:
+                bars.console.print(_line(stage), highlight=False, soft_wrap=True)
+                bars.reset(task, description=_title(stage), total=None, left="")
+            else:
+                left = f"{progress.seconds / max(progress.step, 1) * (progress.steps - progress.step):,.0f} s left"
+                bars.update(task, completed=progress.step, total=progress.steps, left=left)
+                if (
+                    not console.is_terminal
+                    and progress.ends_epoch
+                    and time.monotonic() - last > SECONDS_BETWEEN_LINES
+                ):
+                    last = time.monotonic()
+                    console.print(f"  epoch {progress.epoch}/{progress.epochs} · {left}", highlight=False)
+            yield stage
+
+
+def _title(stage: "Stage") -> str:
+    from enfold.reductions import METHODS
+
+    return METHODS[stage.method].title
+
+
+def _line(stage: "Stage") -> str:
+    """Return what to say as a method begins or is done."""
+    from enfold.reductions import FIGURES, shown
+
+    if stage.result is None:
+        long = stage.expected_seconds > WORTH_SAYING
+        about = f", about {stage.expected_seconds / 60:,.0f} minutes on two processor cores" if long else ""
+        return f"{_title(stage)} …{about}"
+    figures = stage.result.figures
+    known = [f"{kind.label} {shown(name, figures[name])}" for name, kind in FIGURES.items() if figures[name].value]
+    return f"{_title(stage)}: {' · '.join(known)}"

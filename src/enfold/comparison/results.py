@@ -1,0 +1,181 @@
+"""What a comparison is of, what came of it, and how that is kept."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from enfold.config import Config
+from enfold.data import Dataset, load
+from enfold.data.split import held_out_rows, last_rows, training_rows
+from enfold.errors import InputError, unknown
+from enfold.files import read_json, write, write_json
+from enfold.metrics.maps import Figure
+from enfold.reductions import FIGURES, METHODS, Job, Method, Result, best
+from enfold.spec import Spec
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SETTINGS = ("latent_dim", "holdout", "seed", "epochs", "minutes", "rows")
+HELD_OUT = 10_000  # rows, at most, through every method
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The rows and the settings that all methods share.
+
+    Attributes:
+        training: The rows to fit to.
+        held_out: The rows to compare on, in memory.
+        spec: What they are, with the offsets and scales of the training rows.
+        settings: As `compare` was given them, with `latent_dim`, `holdout` and `seed` in any case.
+        tested: The last of the spec's sources, if all rows of these and no others are held out.
+    """
+
+    training: Dataset
+    held_out: Dataset
+    spec: Spec
+    settings: dict[str, Any]
+    tested: tuple[str, ...] = ()
+
+    def job(self, method: Method, device: str = "auto") -> Job:
+        """Return what a method has to do."""
+        shared = {name: value for name, value in self.settings.items() if name != "rows"}
+        return Job(self.training, self.spec, method.config(shared), device)
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What must be equal for a result to be used again, as JSON has it."""
+        return {
+            "sources": list(self.spec.sources),
+            **self.settings,
+            "training_rows": len(self.training),
+            "held_out_rows": len(self.held_out),
+            "held_out_sha256": hashlib.sha256(np.ascontiguousarray(self.held_out.x).tobytes()).hexdigest(),
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several methods on the same held-out rows.
+
+    Attributes:
+        setup: The rows and the settings.
+        results: What came of each method, by its name.
+        left_out: Why the other methods could not be had.
+    """
+
+    setup: Setup
+    results: Mapping[str, Result]
+    left_out: Mapping[str, str]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A row of plain values for each method: its name, its figures and their errors, what it can do."""
+        return [
+            {
+                "method": name,
+                **{each: result.figures[each].value for each in FIGURES},
+                **{f"{each}_error": result.figures[each].error for each in FIGURES if each != "seconds"},
+                "places_new_points": METHODS[name].places,
+                "decodes": METHODS[name].decodes if result.rebuilt_rows else "no",
+                "training_rows": result.fitted,
+                "rebuilt_rows": result.rebuilt_rows,
+            }
+            for name, result in self.results.items()
+        ]
+
+    @property
+    def table(self) -> "pl.DataFrame":
+        """The rows as a data frame."""
+        import polars as pl
+
+        return pl.DataFrame(self.rows, infer_schema_length=None)
+
+    @property
+    def best(self) -> dict[str, list[str]]:
+        """For each figure the methods that are best, the best first, then those within two standard errors of it."""
+        return best({name: result.figures for name, result in self.results.items()})
+
+
+def set_up(data: Dataset, test: Dataset | None, settings: Mapping[str, Any]) -> Setup:
+    """Return the rows and the settings of a comparison.
+
+    Args:
+        data: The rows.
+        test: Those to hold out; without them, a share of the others.
+        settings: Those of `SETTINGS` that are given; None as if not.
+
+    Raises:
+        InputError: A setting is unknown or out of range, or too few rows are left.
+    """
+    for name in settings:
+        if name not in SETTINGS:
+            raise unknown("setting of a comparison", name, SETTINGS)
+    given = {"latent_dim": 2, "seed": 0, "holdout": 0.1} | {k: v for k, v in settings.items() if v is not None}
+    config = Config().with_settings({name: value for name, value in given.items() if name != "rows"})
+    if test is None:
+        held_out = held_out_rows(len(data), config.holdout, config.seed)
+    else:  # shuffled, as some figures are of the first rows, and a test set may be sorted
+        data = load(data, test)
+        held_out = np.random.default_rng(config.seed).permutation(last_rows(len(data), len(test)))
+        given = {**given, "holdout": len(test)}
+    rows = training_rows(len(data), held_out)
+    if "rows" in given:
+        rows = _some(rows, given["rows"], config.seed)
+    training, unseen = data[rows], data[held_out[:HELD_OUT]]
+    unseen = unseen.changed(np.asarray)
+    tested = () if test is None else test.spec.sources
+    return Setup(training, unseen, data.spec.standardised(training.x), given, tested)
+
+
+def _some(rows: np.ndarray, at_most: Any, seed: int) -> np.ndarray:
+    if not isinstance(at_most, int) or at_most < 2:
+        raise InputError(f"Expected a whole number of rows to fit to, at least 2, got {at_most!r}.")
+    return np.sort(rows[np.random.default_rng(seed).permutation(len(rows))[:at_most]])
+
+
+def write_result(folder: Path, name: str, result: Result, setup: Setup) -> None:
+    """Write what came of a method into a comparison's folder."""
+    arrays = io.BytesIO()
+    np.savez_compressed(arrays, z=result.z, rebuilt=result.rebuilt)
+    write(folder / "methods" / f"{name}.npz", arrays.getvalue())
+    values = {"fitted": result.fitted, "rebuilt_rows": result.rebuilt_rows}
+    values |= {"figures": {each: [*figure] for each, figure in result.figures.items()}, "setup": setup.facts}
+    write_json(folder / "methods" / f"{name}.json", values)  # last: it says that all is there
+
+
+def read_result(folder: Path, name: str, setup: Setup) -> Result | None:
+    """Return what came of a method in an earlier call, or None.
+
+    Raises:
+        InputError: The folder holds another comparison, or a damaged file.
+    """
+    path = folder / "methods" / f"{name}.json"
+    if not path.exists():
+        return None
+    values = read_json(path)
+    known, now = values.get("setup"), setup.facts
+    if known != now:
+        was = known if isinstance(known, dict) else {}
+        other = next(each for each in now | was if was.get(each) != now.get(each))
+        raise InputError(
+            f"{folder} holds another comparison: '{other}' was {was.get(other)}, and is {now.get(other)}. Choose "
+            "another folder with --out, or delete that one."
+        )
+    try:
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+            z, rebuilt = arrays["z"], arrays["rebuilt"]
+        figures = {each: Figure(*values["figures"][each]) for each in FIGURES}
+        if z.shape != (len(setup.held_out), setup.settings["latent_dim"]) or rebuilt.shape[1:] != setup.spec.shape:
+            raise ValueError("shape")
+        return Result(figures, int(values["fitted"]), int(values["rebuilt_rows"]), z, rebuilt)
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} or the .npz beside it is damaged ({error!r}). Delete both.") from error

@@ -1,0 +1,84 @@
+"""What a map keeps of the data, whoever drew it: the same figures for a model and for its rivals."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from enfold.data.dataset import Dataset, class_labels
+from enfold.metrics import embedding
+from enfold.metrics.intervals import mean_error, share_error
+from enfold.objectives import EVALUATION_SEED
+from enfold.spec import Spec
+
+KNN_ROWS = 20_000  # at most, of the labelled training rows
+PAIR_ROWS = 2_000  # at most, for what compares each row with each other one
+
+
+class Figure(NamedTuple):
+    """A number and its standard error; None where it is not known."""
+
+    value: float | None
+    error: float | None = None
+
+
+NOTHING = Figure(None)
+
+
+def mean_of(values: np.ndarray) -> Figure:
+    """Return the mean of one value for each row, (n,), with its error."""
+    return Figure(float(values.mean()), mean_error(values))
+
+
+def drawn(n: int, at_most: int) -> np.ndarray:
+    """Return the numbers of some of `n` rows, in order, drawn from a fixed seed."""
+    return np.sort(np.random.default_rng(EVALUATION_SEED).permutation(n)[:at_most])
+
+
+def labelled_rows(data: Dataset, at_most: int) -> np.ndarray:
+    """Return the numbers of some of the rows that have a label."""
+    rows = np.flatnonzero(data.labelled)
+    return rows[drawn(len(rows), at_most)]
+
+
+def reference_rows(known: Dataset, rows: Dataset) -> np.ndarray | None:
+    """Return the numbers of the rows to learn classes from; None where both do not have classes of one kind.
+
+    Args:
+        known: Rows that may be learned from.
+        rows: Those whose classes are to be told.
+    """
+    numbers = labelled_rows(known, KNN_ROWS)
+    are_classes = class_labels(known.labels[numbers]) is not None and class_labels(rows.labels) is not None
+    return numbers if are_classes and bool(known.spec.classes) == bool(rows.spec.classes) else None
+
+
+def scaled(x: np.ndarray, spec: Spec) -> np.ndarray:
+    """Return raw rows, (n, *shape), in units of each column's scale, (n, values) float32."""
+    return ((x.astype(np.float32) - spec.offset) / spec.scale).reshape(len(x), -1)
+
+
+def trustworthiness(data: Dataset, points: np.ndarray, spec: Spec) -> Figure:
+    """Return the trustworthiness of a map, of at most 2,000 of the rows.
+
+    Args:
+        data: The rows.
+        points: Where the map has each, (n, d).
+        spec: The units in which distances of rows are taken.
+    """
+    some = drawn(len(data), PAIR_ROWS)
+    found = embedding.trustworthiness_of_rows(scaled(np.asarray(data.x[some]), spec), points[some])
+    return NOTHING if found is None else mean_of(found)
+
+
+def knn_accuracy(points: np.ndarray, labels: np.ndarray, rows: Dataset, new_points: np.ndarray) -> Figure:
+    """Return the share of the labelled rows that their 5 nearest known points classify rightly.
+
+    Args:
+        points: Of rows with known classes, (n, d).
+        labels: Their classes, (n,).
+        rows: Those to classify, (m, …).
+        new_points: Where they are, (m, d).
+    """
+    test = rows.labelled
+    share = embedding.knn_accuracy(points, labels, new_points[test], rows.labels[test])
+    return Figure(share, share_error(share, int(test.sum())))

@@ -1,0 +1,292 @@
+"""The methods: each is fitted to rows, places new ones, and may rebuild them."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import torch
+
+from enfold import build
+from enfold.config import Config
+from enfold.data.dataset import Dataset
+from enfold.devices import choose_device
+from enfold.metrics.maps import scaled
+from enfold.model import chunks, decode_means, encode_means, in_one
+from enfold.recipes import recipe
+from enfold.rows import IN_MEMORY, Examples
+from enfold.spec import Spec
+from enfold.training import Progress, epochs_for, train
+
+UMAP_REBUILDS, UMAP_DIMENSIONS = 200, (2, 3)  # its inverse is slow, and triangulates the map
+TSNE_DIMENSIONS = 2
+NEIGHBOURHOODS = 100  # rows; with fewer, the usual number of neighbours of UMAP and t-SNE is most of them
+NOTEBOOK_PACE = 1.9e-6  # seconds for each value of each image and pass, on two processor cores
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A fitted way to few dimensions.
+
+    Attributes:
+        place: Raw rows, (n, *shape) → their places on the map, (n, d).
+        rebuild: Places on the map → raw rows, float32; None where there is no way back.
+        seconds: That fitting took.
+        fitted: The numbers of the training rows that it was fitted to, in order.
+        known: Where the map has those rows, (len(fitted), d), if `place` would put them elsewhere.
+        rebuilds: How many rows to rebuild at most, where that is slow.
+    """
+
+    place: Callable[[Examples], np.ndarray]
+    rebuild: Callable[[np.ndarray], np.ndarray] | None
+    seconds: float
+    fitted: np.ndarray
+    known: np.ndarray | None = None
+    rebuilds: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to reduce, and how.
+
+    Attributes:
+        training: The rows to fit to.
+        spec: What they are, with their offsets and scales.
+        config: The settings; methods other than enfold's use the dimensions and the seed.
+        device: Where to train networks.
+    """
+
+    training: Dataset
+    spec: Spec
+    config: Config
+    device: str = "auto"
+
+
+Fit = Callable[[Job], Iterator[Progress | Reduction]]  # a network's progress, and at the end what was fitted
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to few dimensions, to be fitted.
+
+    Attributes:
+        title: What to call it.
+        about: What it is, in a sentence.
+        places: How it places new rows.
+        decodes: How it rebuilds rows.
+        fit: Fits it.
+        recipe: The settings to start from.
+        package: What must be installed for it, as pip calls it.
+        unsuited: Why it cannot be had for a job; empty if it can.
+        pace: Seconds for each value of each row and pass on two processor cores, where that makes minutes.
+    """
+
+    title: str
+    about: str
+    places: str
+    decodes: str
+    fit: Fit
+    recipe: str = "default"
+    package: str = ""
+    unsuited: Callable[[Job], str] = lambda job: ""
+    pace: float = 0.0
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether what it needs is installed."""
+        try:
+            return not self.package or bool(metadata.version(self.package))
+        except metadata.PackageNotFoundError:
+            return False
+
+    def config(self, settings: dict[str, Any]) -> Config:
+        """Return its recipe's settings, with some replaced."""
+        return recipe(self.recipe).config.with_settings(settings)
+
+    def expected_seconds(self, job: Job) -> float:
+        """Return about how long it takes, 0 where that is not known or short."""
+        rows = len(job.training)
+        return self.pace * job.spec.size * rows * epochs_for(job.config, rows) if not job.config.minutes else 0.0
+
+
+def fitted(method: Method, job: Job) -> Reduction:
+    """Return the method fitted to the job."""
+    *_, last = method.fit(job)
+    assert isinstance(last, Reduction)
+    return last
+
+
+def rows_in_memory(job: Job) -> tuple[np.ndarray, np.ndarray]:
+    """Return the training rows' numbers, drawn if they would take more than 256 MB, and the rows.
+
+    The rows are in units of each column's scale, (n, values) float32.
+    """
+    n, most = len(job.training), max(IN_MEMORY // (4 * job.spec.size), 1)
+    numbers = np.arange(n)
+    if n > most:
+        numbers = np.sort(np.random.default_rng(job.config.seed).permutation(n)[:most])
+    return numbers, scaled(np.asarray(job.training.x[numbers]), job.spec)
+
+
+def _network(job: Job) -> Iterator[Progress | Reduction]:
+    model = build.autoencoder(job.config, job.spec).to(choose_device(job.device))
+    seconds = 0.0
+    for progress in train(model, job.training, job.config):
+        seconds = progress.seconds
+        yield progress
+    numbers = np.arange(len(job.training))
+    yield Reduction(partial(encode_means, model), partial(decode_means, model), seconds, numbers)
+
+
+def _pca(job: Job) -> Iterator[Reduction]:
+    from sklearn.decomposition import PCA
+
+    numbers, x = rows_in_memory(job)
+    began = time.perf_counter()
+    pca = PCA(job.config.latent_dim, random_state=job.config.seed).fit(x)
+    seconds = time.perf_counter() - began
+
+    def place(x: Examples) -> np.ndarray:
+        return in_one(x, (pca.transform(scaled(part, job.spec)) for part in chunks(x)))
+
+    yield Reduction(place, lambda z: _raw(pca.inverse_transform(z), job.spec), seconds, numbers)
+
+
+def _umap(job: Job) -> Iterator[Reduction]:
+    with quiet():
+        from umap import UMAP
+
+        numbers, x = rows_in_memory(job)
+        began = time.perf_counter()
+        umap = UMAP(n_components=job.config.latent_dim, random_state=job.config.seed).fit(x)
+        seconds = time.perf_counter() - began
+
+    def place(x: Examples) -> np.ndarray:
+        with quiet():
+            return np.asarray(umap.transform(scaled(np.asarray(x), job.spec)))
+
+    def rebuild(z: np.ndarray) -> np.ndarray:
+        with quiet():
+            return _raw(np.asarray(umap.inverse_transform(z)), job.spec)
+
+    back = rebuild if job.config.latent_dim in UMAP_DIMENSIONS else None
+    yield Reduction(place, back, seconds, numbers, np.asarray(umap.embedding_), UMAP_REBUILDS)
+
+
+def _tsne(job: Job) -> Iterator[Reduction]:
+    with quiet():
+        from openTSNE import TSNE
+
+        numbers, x = rows_in_memory(job)
+        began = time.perf_counter()
+        tsne = TSNE(job.config.latent_dim, random_state=job.config.seed, n_jobs=torch.get_num_threads()).fit(x)
+        seconds = time.perf_counter() - began
+
+    def place(x: Examples) -> np.ndarray:
+        with quiet():
+            return np.asarray(tsne.transform(scaled(np.asarray(x), job.spec)))
+
+    yield Reduction(place, None, seconds, numbers, np.asarray(tsne))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the warnings of other libraries, which their user cannot mend, to themselves."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _raw(values: np.ndarray, spec: Spec) -> np.ndarray:
+    """Return rows in units of the columns' scales, (n, values), as raw ones, (n, *shape) float32."""
+    return (values.reshape(-1, *spec.shape) * spec.scale + spec.offset).astype(np.float32)
+
+
+def _more_than_values(job: Job) -> str:
+    most = min(job.spec.size, len(job.training))
+    return f"it has at most {most} dimensions here" if job.config.latent_dim > most else ""
+
+
+def _no_notebook_images(job: Job) -> str:
+    spec = job.spec
+    if spec.is_image and spec.kind == "intensity" and not spec.shape[1] % 2 and not spec.shape[2] % 2:
+        return ""
+    return f"its network takes images of even height and width, of a known range of values, and this is {spec}"
+
+
+def _no_neighbourhoods(job: Job) -> str:
+    few = len(job.training) < NEIGHBOURHOODS
+    return f"it is for at least {NEIGHBOURHOODS} training rows, and these are {len(job.training)}" if few else ""
+
+
+def _no_tsne(job: Job) -> str:
+    many = job.config.latent_dim > TSNE_DIMENSIONS
+    return f"it has at most {TSNE_DIMENSIONS} dimensions" if many else _no_neighbourhoods(job)
+
+
+METHODS = {  # from cheap to expensive
+    "pca": Method(
+        "PCA",
+        "principal components, scikit-learn's: the best linear map, the same at every call",
+        "yes",
+        "linearly",
+        _pca,
+        unsuited=_more_than_values,
+    ),
+    "autoencoder": Method(
+        "plain autoencoder",
+        "the default's network without noise and without a prior",
+        "yes",
+        "yes",
+        _network,
+        "autoencoder",
+    ),
+    "default": Method(
+        "enfold, default",
+        "a variational autoencoder, enfold's recipe default",
+        "yes",
+        "yes, generates too",
+        _network,
+    ),
+    "neighbours": Method(
+        "enfold, neighbours",
+        "the same, whose map keeps neighbours as UMAP's does, enfold's recipe neighbours",
+        "yes",
+        "yes, generates too",
+        _network,
+        "neighbours",
+    ),
+    "umap": Method(
+        "UMAP",
+        "umap-learn with its own settings",
+        "by optimisation",
+        "slowly",
+        _umap,
+        package="umap-learn",
+        unsuited=_no_neighbourhoods,
+    ),
+    "tsne": Method(
+        "t-SNE",
+        "openTSNE with its own settings",
+        "against a fixed map",
+        "no",
+        _tsne,
+        package="openTSNE",
+        unsuited=_no_tsne,
+    ),
+    "notebook": Method(
+        "notebook's VAE",
+        "the convolutional network of the notebook that enfold grew from, its mistakes included",
+        "yes",
+        "yes, generates too",
+        _network,
+        "notebook",
+        unsuited=_no_notebook_images,
+        pace=NOTEBOOK_PACE,
+    ),
+}

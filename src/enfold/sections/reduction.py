@@ -1,0 +1,67 @@
+"""What the model gains over the best linear map of as many dimensions."""
+
+from collections.abc import Mapping
+
+from enfold import plots
+from enfold.data.dataset import Dataset
+from enfold.metrics import maps
+from enfold.metrics.maps import Figure
+from enfold.model import conditions, encode_means
+from enfold.plots import Panel
+from enfold.reductions import FIGURES, METHODS, Job, best, fitted, listed, measured, shown
+from enfold.run import Run
+from enfold.sections.section import Section
+
+TRAINING = 20_000  # rows, at most, that PCA is fitted to here
+
+
+def reduction(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
+    """Return the model beside PCA on the same held-out rows; None where PCA has not as many dimensions."""
+    spec, seen = run.model.spec, training[maps.drawn(len(training), TRAINING)]
+    job, pca = Job(seen, spec, run.config), METHODS["pca"]
+    if pca.unsuited(job):
+        return None
+    linear = measured(fitted(pca, job), job, held_out)
+    means = encode_means(run.model, held_out.x, conditions(held_out.labels, spec))
+    figures = {"the model": _figures(run), "PCA": linear.figures}
+    known = [name for name in FIGURES if all(each[name].value is not None for each in figures.values())]
+    rows = [(method, *(shown(name, found[name]) for name in known)) for method, found in figures.items()]
+    panels = [Panel("the model", points=means), Panel("PCA", points=linear.z)]
+    return Section(
+        "reduction",
+        "Beside PCA",
+        (_found(figures, known), _trust(len(seen), bool(spec.conditions))),
+        alt="The held-out examples on the model's map, and on that of the first principal components",
+        values={method: {name: found[name].value for name in known} for method, found in figures.items()},
+        table=(("", *(FIGURES[name].label for name in known)), *rows),
+        picture=plots.png(plots.maps(panels, held_out.labels, held_out.spec)),
+    )
+
+
+def _figures(run: Run) -> dict[str, Figure]:
+    """Return the model's figures, as its evaluation found them."""
+    metrics = {**run.metrics, "seconds": run.metrics["train_seconds"]}
+    return {name: Figure(metrics.get(name), metrics["standard_errors"].get(name)) for name in FIGURES}
+
+
+def _found(figures: Mapping[str, Mapping[str, Figure]], known: list[str]) -> str:
+    """Return in a sentence who is better in what."""
+    winners = {name: methods for name, methods in best(figures).items() if name in known}
+    texts = [
+        f"{method} is better in {listed(won)}"
+        for method in figures
+        if (won := [FIGURES[name].label for name, methods in winners.items() if methods == [method]])
+    ]
+    equal = [FIGURES[name].label for name, methods in winners.items() if len(methods) > 1]
+    texts += [f"they are within two standard errors of each other in {listed(equal)}"] if equal else []
+    text = "; ".join(texts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _trust(rows: int, is_told: bool) -> str:
+    told = " The model is told the label, which its map need not hold; PCA is not." if is_told else ""
+    return (
+        "The same held-out examples on both maps, each with a scale of its own. PCA, the best linear map of as many "
+        f"dimensions, was fitted to {rows:,} training rows; it is the same at every call. The model's figures are of "
+        f"one seed. `enfold compare` sets more methods beside it.{told}"
+    )
