@@ -9,6 +9,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import clusters
 import comparison
 import denoising
 import detection
@@ -17,7 +18,7 @@ import torch
 from environments import machine
 
 RESULTS, PAGE = Path(__file__).with_name("quality.json"), Path(__file__).with_name("QUALITY.md")
-MODULES = (models, comparison, denoising, detection)  # in the page's order
+MODULES = (models, comparison, clusters, denoising, detection)  # in the page's order
 LINES = {name: line for module in MODULES for name, line in module.LINES.items()}
 
 

@@ -14,6 +14,7 @@ from enfold.model import encode_means
 
 register()
 COMMANDS = [
+    "cluster",
     "compare",
     "data",
     "decode",

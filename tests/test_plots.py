@@ -107,7 +107,7 @@ def test_every_class_is_in_the_legend_and_on_the_map_and_missing_labels_are_grey
     figure = plots.latent_map(draws((40,), WIDE)[:, :2], labels, spec, (0, 1))
     expected = dict(zip(["cat", "dog", "owl"], map(to_rgb, QUALITATIVE), strict=False))
     assert legend_of(figure) == {**expected, "unlabelled": to_rgb(UNLABELLED)}
-    grey, classes, _ = figure.axes[0].collections
+    grey, classes, *_ = figure.axes[0].collections
     assert len(grey.get_offsets()) == 10
     assert to_rgb(grey.get_facecolor()[0]) == to_rgb(UNLABELLED)
     assert len(classes.get_offsets()) == 30

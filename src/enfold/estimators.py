@@ -1,6 +1,6 @@
 """The scikit-learn face: `VAE` and `AE` stand where `PCA` stands."""
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -96,6 +96,20 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         means = self.transform(X)
         z = latent.traversal(self.model_, range(means.shape[1]), n_steps, means=means)
         return latent.decoded(self.model_, z).reshape(*z.shape[:2], *self.shape_)
+
+    def cluster(self, X: Any, n_clusters: int | Literal["auto"] = "auto") -> latent.Clustering:
+        """Return clusters of X on the map, the same at every call.
+
+        Its `memberships(self.transform(new))` says how likely each of new rows is of each, (n, k).
+
+        Args:
+            X: As for `fit`.
+            n_clusters: How many; "auto": as `enfold.latent.cluster` chooses.
+
+        Raises:
+            InputError: There are fewer different rows than clusters to be found.
+        """
+        return latent.cluster(self.transform(X), n_clusters)
 
     def anomaly_scores(self, X: Any, *, score: str = "combined") -> np.ndarray:
         """Return how unlike the rows that the model was fitted to each row is, (n,), the same at every call.

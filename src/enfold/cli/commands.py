@@ -174,7 +174,7 @@ def evaluate(
 
     opened = open_run(run, device)
     config = opened.config.with_settings({} if binarize is None else {"binarize": binarize})
-    rows, known = _unseen_and_known(opened, source, label)
+    rows, known = unseen_and_known(opened, source, label)
     metrics = evaluate_model(opened.model, config, rows, known, samples=samples)
     if source:
         metrics["protocol"]["rows"] = f"{metrics['rows']:,} rows of {', '.join(source)}."
@@ -250,7 +250,7 @@ def devices(*, json: Json = False) -> None:
     say(json, {"devices": [asdict(each) for each in found]}, table(["device", "what it is", "trains in"], rows))
 
 
-def _unseen_and_known(run: "Run", source: tuple[str, ...], label: str | None) -> tuple["Dataset", "Dataset | None"]:
+def unseen_and_known(run: "Run", source: tuple[str, ...], label: str | None) -> tuple["Dataset", "Dataset | None"]:
     """Return the rows to evaluate on, and those that the model was fitted to, if they can still be read."""
     from enfold.data import load_like
     from enfold.fitting import split_again

@@ -46,16 +46,19 @@ def label_texts(data: Any) -> list[str] | None:
 
 def write_vectors(path: Path, z: "np.ndarray", labels: list[str] | None) -> None:
     """Write latent vectors, (n, d): as .npy alone, as .csv with row numbers, and labels if there are some."""
+    if path.suffix.lower() == ".npy":
+        write_arrays(path, x=z)
+    else:
+        write_columns(path, {"row": range(len(z)), **{f"z{i}": each for i, each in enumerate(z.T)}}, labels)
+
+
+def write_columns(path: Path, columns: dict[str, Any], labels: list[str] | None) -> None:
+    """Write columns of numbers as .csv, and labels after them if there are some."""
     import polars as pl
 
     from enfold.files import write
 
-    if path.suffix.lower() == ".npy":
-        write_arrays(path, x=z)
-        return
-    columns: dict[str, Any] = {"row": range(len(z)), **{f"z{i}": z[:, i] for i in range(z.shape[1])}}
-    frame = pl.DataFrame(columns if labels is None else {**columns, "label": labels})
-    write(path, frame.write_csv())
+    write(path, pl.DataFrame(columns if labels is None else {**columns, "label": labels}).write_csv())
 
 
 def in_raw_type(x: "np.ndarray", spec: "Spec") -> "np.ndarray":

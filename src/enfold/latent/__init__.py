@@ -1,5 +1,6 @@
-"""Places in the latent space: grids and paths to decode, and distributions to draw new ones from."""
+"""Places in the latent space: grids and paths to decode, clusters, and distributions to draw new ones from."""
 
+from enfold.latent.clusters import Clustering, agreement, cluster
 from enfold.latent.grids import ENDS, GRID_QUANTILES, GRID_SIDE, Manifold, manifold, quantiles, shown_axes
 from enfold.latent.paths import along, by_activity, decoded, interpolation, spherical, straight, traversal
 from enfold.latent.samplers import SAMPLERS, aggregate, draws, prior_samples, sampler, tempered
@@ -9,10 +10,13 @@ __all__ = [
     "GRID_QUANTILES",
     "GRID_SIDE",
     "SAMPLERS",
+    "Clustering",
     "Manifold",
     "aggregate",
+    "agreement",
     "along",
     "by_activity",
+    "cluster",
     "decoded",
     "draws",
     "interpolation",

@@ -5,17 +5,13 @@ into places that the decoder has never seen. A density fitted to q(z) afterwards
 Black & Schölkopf 2020, "From variational to deterministic autoencoders", section 4).
 """
 
-import warnings
 from functools import singledispatch
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 from torch import Size, Tensor
 from torch.distributions import (
     AffineTransform,
-    Categorical,
     Distribution,
     Independent,
     MixtureSameFamily,
@@ -28,6 +24,7 @@ from zuko.transforms import ComposedTransform
 from enfold.devices import seeded
 from enfold.distributions import UniformCodes
 from enfold.errors import InputError, unknown
+from enfold.latent.mixtures import as_distribution, normal_mixture
 from enfold.model import Autoencoder, evaluating, given_chunks, in_one
 from enfold.priors import Flow
 from enfold.rows import Examples, selected
@@ -202,15 +199,7 @@ def _(p: NearestCode, temperature: float) -> Distribution:
 def _mixture(z: Tensor, seed: int, device: torch.device) -> MixtureSameFamily:
     n, dim = z.shape
     components = int(np.clip(n // (ROWS_FOR_A_COVARIANCE * dim), 1, COMPONENTS))
-    rows = z.double().numpy()
-    floor = 1e-6 * max(float(rows.var(0).mean()), 1e-12)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a density that could be a little better is one
-        fitted = GaussianMixture(components, reg_covar=floor, random_state=seed).fit(rows)
-    weights, mu = (torch.from_numpy(each).float().to(device) for each in (fitted.weights_, fitted.means_))
-    tril = torch.linalg.cholesky(torch.from_numpy(fitted.covariances_)).float().to(device)
-    parts = MultivariateNormal(mu, scale_tril=tril, validate_args=False)
-    return MixtureSameFamily(Categorical(weights, validate_args=False), parts, validate_args=False)
+    return as_distribution(normal_mixture(z.double().numpy(), components, seed), torch.float32, device)
 
 
 def _flow(z: Tensor, device: torch.device) -> NormalizingFlow:

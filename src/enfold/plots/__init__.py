@@ -1,6 +1,7 @@
 """Pictures: arrays → `matplotlib.figure.Figure`, without pyplot and without global state."""
 
 from enfold.plots.anomalies import Unusual, anomalies
+from enfold.plots.clusters import clusters
 from enfold.plots.comparison import Panel, maps, rebuilt_by
 from enfold.plots.curves import curves
 from enfold.plots.examples import generated, reconstructions, samples
@@ -16,6 +17,7 @@ __all__ = [
     "Strips",
     "Unusual",
     "anomalies",
+    "clusters",
     "curves",
     "generated",
     "latent_map",

@@ -14,7 +14,7 @@ from enfold.data.dataset import class_labels, class_name
 from enfold.plots.style import ACCENT, INK, PAPER, QUALITATIVE, SEQUENTIAL, UNLABELLED, figure, short, styled
 from enfold.spec import Spec
 
-MARKERS = ("o", "^")  # the second ten classes have the first ten's colours
+MARKERS = ("o", "^", "s", "D", "P")  # ten classes each, in the same colours
 JITTER = 0.36  # half the height of a class's strip, whose distance to the next is 1
 BINS = 60
 SAME_PLACE = 1e-5  # of the map's extent: codes are equal up to rounding

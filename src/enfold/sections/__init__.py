@@ -9,6 +9,7 @@ from collections.abc import Callable
 from enfold.data.dataset import Dataset
 from enfold.metrics import as_evaluated
 from enfold.run import Run
+from enfold.sections.clusters import clusters
 from enfold.sections.denoising import denoising
 from enfold.sections.detection import detection
 from enfold.sections.generation import generation
@@ -18,6 +19,7 @@ from enfold.sections.section import Section, read_sections, write_section
 
 SECTIONS: tuple[Callable[[Run, Dataset, Dataset], Section | None], ...] = (
     reduction,
+    clusters,
     denoising,
     generation,
     paths,

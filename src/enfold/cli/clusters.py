@@ -1,0 +1,98 @@
+"""The command that sorts examples into clusters."""
+
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from enfold.cli import app
+from enfold.cli.commands import unseen_and_known
+from enfold.cli.figures import WIDTH
+from enfold.cli.output import Device, Json, RunFolder, say, table
+from enfold.cli.writing import check_suffix, label_texts, write_columns
+from enfold.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+DIGITS = 6  # of memberships in a table
+
+
+@app.command(help_format="markdown")
+def cluster(
+    run: RunFolder,
+    /,
+    *source: str,
+    k: Annotated[str, Parameter(name=["--clusters", "-k"])] = "auto",
+    by: str = "posterior",
+    label: str | None = None,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Sort data into clusters, those of the rows that the model was fitted to; labels only score them.
+
+    Without a source, the rows held out when it was fitted are sorted, and the run's report shows these clusters.
+
+    Parameters
+    ----------
+    source
+        Files, folders or data sets by name, with examples of the run's kind. If the data that the run was fitted to
+        cannot be read again, the clusters are those of the source.
+    k
+        How many clusters; auto: as many normals as the Bayesian information criterion chooses, those that share rows
+        merged.
+    by
+        posterior: a mixture of normals fitted to latent means; prior: the model's own, if it has a mixture or vamp
+        prior.
+    label
+        The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one.
+    out
+        A .csv file with columns row, cluster, p0, p1, … (how likely the row is of each) and label; or a .png picture
+        of the map and the members nearest to each centre.
+    """
+    import numpy as np
+
+    from enfold.files import write
+    from enfold.metrics import as_evaluated
+    from enfold.report import write_report
+    from enfold.run import open_run
+    from enfold.sections import write_section
+    from enfold.sections.clusters import clusters_section, find_clusters, latent_means
+
+    if out is not None:
+        check_suffix(out, ".csv", ".png")
+    opened = open_run(run, device)
+    rows, known = unseen_and_known(opened, source, label)
+    rows = as_evaluated(rows, opened.config, opened.spec)
+    if known is None:
+        found = find_clusters(opened, rows, _number(k), by=by, what="rows of the source")
+    else:
+        found = find_clusters(opened, as_evaluated(known, opened.config, opened.spec), _number(k), by=by)
+    z = latent_means(opened, rows)
+    section = clusters_section(found, rows, z)
+    if not source:
+        write_section(opened.folder, section)
+        write_report(opened)
+    if out is not None and out.suffix.lower() == ".png":
+        write(out, section.picture)
+    elif out is not None:
+        numbers = np.arange(len(rows)) if source else opened.split[1]
+        _write_memberships(out, numbers, found.clustering.memberships(z), label_texts(rows))
+    where = out if source or out is not None else opened.folder / "report.html"
+    paragraphs = [*section.paragraphs, *([f"Clusters: {where}"] if where else [])]
+    text = "\n\n".join([table(section.table[0], section.table[1:]), *(fill(each, WIDTH) for each in paragraphs)])
+    say(json, {"out": None if out is None else str(out), **section.values}, text)
+
+
+def _number(k: str) -> int | Literal["auto"]:
+    if k == "auto" or k.isdecimal():
+        return "auto" if k == "auto" else int(k)
+    raise InputError(f"Expected a number of clusters, such as -k 10, or -k auto, got '{k}'.")
+
+
+def _write_memberships(path: Path, rows: "np.ndarray", memberships: "np.ndarray", labels: list[str] | None) -> None:
+    columns = {"row": rows, "cluster": memberships.argmax(1)}
+    shares = {f"p{i}": each for i, each in enumerate(memberships.round(DIGITS).T)}
+    write_columns(path, {**columns, **shares}, labels)
