@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 import enfold
 from enfold import InputError, plots
 from enfold.cli import main
-from enfold.comparison.page import trust, verdicts
+from enfold.comparison.page import trust, verdicts, write_comparison
 from enfold.data.split import held_out_rows, training_rows
 from enfold.errors import Interrupted
 from enfold.metrics import evaluate
@@ -172,6 +172,15 @@ def test_the_page_holds_the_figures_and_the_doubts(folder, compared):
     assert all(text.replace("'", "&#39;")[:60] in page for text in trust(compared))
     for name in ("maps", "reconstructions"):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_page_of_what_cannot_decode_has_no_reconstructions(tmp_path, compared):
+    found = compared.results["pca"]
+    nothing = {**found.figures, "reconstruction_mse": Figure(None)}
+    alone = replace(found, figures=nothing, rebuilt=found.rebuilt[:0], rebuilt_rows=0)
+    page = write_comparison(tmp_path, replace(compared, results={"pca": alone})).read_text("utf-8")
+    assert page.count("data:image/png") == 1
+    assert "Rebuilt" not in page
 
 
 def test_unknown_names_are_refused_with_the_nearest():
