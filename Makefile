@@ -1,44 +1,72 @@
 # make demo   sets everything up, fits the default model on the bundled digits and says where the report is
 # make test   sets everything up and runs the tests
-# make check  format, lint, types and architecture
-# make quality  measures the models and their rivals on held-out digits, about three hours → benchmarks/QUALITY.md
+# make check  format, lint, types, architecture; with Node also the explorer's page: its tests, and that web/ builds it
+# make web    builds the explorer's page from web/, with Node, into the Python package
+# make quality  measures the models on held-out digits, about three hours → benchmarks/QUALITY.md
 # make bench  times enfold beside its rivals, in environments of their own, about an hour → benchmarks/RESULTS.md
 PYTHON ?= python3
 BIN := .venv/bin
+PAGE := src/enfold/explorer/static
 
-.PHONY: demo test check quality bench format clean
+.PHONY: demo test check quality bench web page browser format clean
 
 demo: .venv/.installed
 	$(BIN)/enfold fit
 
-test: .venv/.installed-dev
-	$(BIN)/python -m pytest -n 2 tests
+test: .venv/.installed-dev browser
+	$(BIN)/python -m pytest -n 2 -rs tests
 
-check: .venv/.installed-dev
+check: .venv/.installed-dev page
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/python -m pytest tests/test_architecture.py
 
-quality: .venv/.installed-dev
-	$(BIN)/python benchmarks/comparison.py
+quality: .venv/.installed-bench
 	$(BIN)/python benchmarks/quality.py
 
 bench: .venv/.installed-dev
 	$(BIN)/python benchmarks/bench.py
+
+web:
+	cd web && npm ci && npm run build
+
+page:
+	@if ! command -v npm > /dev/null; then \
+	  echo "npm is not installed: the explorer's page is not tested, nor compared with what web/ builds."; \
+	else \
+	  rm -rf build/page && mkdir -p build && cp -r $(PAGE) build/page && $(MAKE) --no-print-directory web && \
+	  { diff -r build/page $(PAGE) || { echo "The explorer's page was not the one that web/ builds; it is now."; exit 1; }; } && \
+  cd web && npm test; \
+	fi
+
+browser:
+	@if ! command -v chromium > /dev/null && ! command -v chromium-browser > /dev/null && \
+	    ! command -v google-chrome > /dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && apt-get update -qq && \
+	      DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium > /dev/null; then \
+	    echo "Installed Chromium for the tests in a browser."; \
+	  else \
+	    echo "There is no Chromium, and it cannot be installed from here: the tests in a browser are skipped."; \
+	  fi; \
+	fi
 
 format: .venv/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .venv-* .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .pytest_cache .ruff_cache .hypothesis build web/node_modules
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
 .venv/.installed: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/.installed-bench: .venv/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	touch $@
 
 .venv/.installed-dev: .venv/.installed

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import enfold
+from enfold.run import create_run, open_run, save_weights
 
 torch.set_num_threads(1)  # the tests run side by side, and threads of several processes only hinder each other
 
@@ -33,6 +34,23 @@ def digits_run(tmp_path_factory):
     """A small finished run, to be read by many tests and changed by none."""
     out = tmp_path_factory.mktemp("runs") / "digits"
     return enfold.fit("digits", out=out, epochs=20, holdout=200, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def random_run(tmp_path_factory):
+    """Makes the run of a model with random weights, none of them zero."""
+
+    def make(spec, **settings):
+        config = enfold.Config().with_settings({"width": 32, "depth": 1, **settings})
+        run = enfold.Run(tmp_path_factory.mktemp("runs") / "random", config, spec, "cpu")
+        create_run(run, 2, np.array([0]))
+        torch.manual_seed(0)
+        weights = run.untrained().state_dict()
+        noisy = {name: (each + 0.05 * torch.randn(each.shape)).contiguous() for name, each in weights.items()}
+        save_weights(run, noisy)
+        return open_run(run.folder, "cpu")
+
+    return make
 
 
 @pytest.fixture

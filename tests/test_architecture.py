@@ -42,6 +42,8 @@ LEVELS = [
     "fitting",
     "comparison",
     "estimators",
+    "export",
+    "explorer",
     "cli",
 ]  # a module imports only from levels before its own, or from its own package
 PUBLIC = [

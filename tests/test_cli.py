@@ -8,24 +8,32 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from enfold.cli import app, commands, comparing, main, points  # noqa: F401 - the commands register themselves
+from enfold.cli import app, main, register
 from enfold.data import load
 from enfold.model import encode_means
 
+register()
 COMMANDS = [
     "compare",
     "data",
     "decode",
+    "denoise",
     "devices",
     "encode",
     "evaluate",
+    "explore",
+    "export",
     "fit",
+    "interpolate",
     "recipes",
     "reconstruct",
     "report",
     "resume",
     "sample",
+    "score",
+    "share",
     "summary",
+    "traverse",
 ]
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from enfold.cli import app, commands, comparing, points  # noqa: F401 - the commands register themselves
+from enfold.cli import app, register
 
+register()
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
 

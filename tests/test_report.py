@@ -104,7 +104,7 @@ MEMBERS = [
     *({"posterior": name} for name in ("full", "fsq", "vq")),
     *({"likelihood": name} for name in ("continuous_bernoulli", "normal", "normal_each", "logistic")),
     {"network": "conv", "width": 8},
-    *({"corruption": name} for name in ("gaussian", "masking", "salt_and_pepper")),
+    *({"corruption": name} for name in ("gaussian", "masking", "salt_and_pepper", "mixed")),
     {"condition": "label"},
     {"condition": "label", "posterior": "fsq"},
 ]

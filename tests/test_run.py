@@ -12,6 +12,7 @@ from enfold import InputError
 from enfold.data.split import held_out_rows
 from enfold.model import encode_means
 from enfold.run import FIGURES, FORMAT, LATER_FIGURES
+from enfold.sections import read_sections
 
 
 @pytest.fixture
@@ -23,6 +24,7 @@ def test_a_run_folder_holds_everything(digits_run):
     names = {str(path.relative_to(digits_run.folder)) for path in digits_run.folder.rglob("*") if path.is_file()}
     names = {name for name in names if not name.startswith(("checkpoint/", ".lock"))}
     pictures = ("samples", "curves", "latent", "manifold", "reconstructions", "generated")
+    sections = [each.name for each in read_sections(digits_run.folder)]
     assert names == {
         "config.toml",
         "spec.json",
@@ -32,7 +34,9 @@ def test_a_run_folder_holds_everything(digits_run):
         "history.jsonl",
         "metrics.json",
         "report.html",
-        *(f"figures/{name}.png" for name in pictures),
+        "calibration.safetensors",
+        *(f"figures/{name}.png" for name in (*pictures, *sections)),
+        *(f"sections/{name}.json" for name in sections),
     }
 
 

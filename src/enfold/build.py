@@ -208,7 +208,7 @@ def _binarise(config: Config, spec: Spec) -> Change | None:
 def corruption(config: Config, spec: Spec) -> Change | None:
     """Return what the encoder is given instead of an example, or None if it is given the example."""
     chosen = _named(CORRUPTIONS, config.corruption, "corruption")
-    if config.corruption in ("masking", "salt_and_pepper") and config.corruption_level > 1:
+    if config.corruption in ("masking", "salt_and_pepper", "mixed") and config.corruption_level > 1:
         raise InputError(
             f"With corruption={config.corruption}, corruption_level is a share of the values, at most 1, got "
             f"{config.corruption_level:g}. Set corruption_level=0.25."
@@ -288,6 +288,7 @@ CORRUPTIONS = {
     "gaussian": corruptions.gaussian,
     "masking": corruptions.masking,
     "salt_and_pepper": corruptions.salt_and_pepper,
+    "mixed": corruptions.mixed,
 }
 OPTIMIZERS = {"adam": partial(torch.optim.Adam, fused=True), "rmsprop": KerasRMSprop}
 CODES = ("fsq", "vq")

@@ -52,8 +52,12 @@ class Config:
     free_bits: float = setting(0.0, "nats of the mean rate that cost nothing in the elbo", low=0.0)
     samples: int = setting(8, "draws of z in the iwae", low=1)
     penalty: float | Literal["auto"] = setting("auto", "the weight of the penalty in tc and mmd", low=0.0)
-    corruption: str = setting("none", "of what the encoder sees: none, gaussian, masking, salt_and_pepper")
-    corruption_level: float = setting(0.25, "its deviation, or the share of values", low=0.0)
+    corruption: str = setting(
+        "none",
+        "of what the encoder sees: none, gaussian, masking, salt_and_pepper, mixed (the first or the last of these, "
+        "each example at a level of its own)",
+    )
+    corruption_level: float = setting(0.25, "its deviation, or the share of values; of mixed, the highest", low=0.0)
     binarize: str = setting("none", "pixels: none, static (once), dynamic (anew each time)")
     condition: str = setting("none", "what encoder and decoder are told of an example: none, label")
     neighbours: int = setting(0, "of each row, that a map keeps near it; 0: none", low=0)

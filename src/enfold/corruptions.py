@@ -12,7 +12,7 @@ from enfold.spec import Spec
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ over the golden ratio, Weyl's sequence of SplitMix64
 
 
-def gaussian(x: Tensor, spec: Spec, level: float) -> Tensor:
+def gaussian(x: Tensor, spec: Spec, level: float | Tensor) -> Tensor:
     """Return examples with normal noise; intensities are clipped to their range.
 
     Args:
@@ -39,7 +39,7 @@ def masking(x: Tensor, spec: Spec, level: float) -> Tensor:
     return torch.where(_chosen(x, level), offset, x.float())
 
 
-def salt_and_pepper(x: Tensor, spec: Spec, level: float) -> Tensor:
+def salt_and_pepper(x: Tensor, spec: Spec, level: float | Tensor) -> Tensor:
     """Return examples of which some values are the lowest or the highest, by chance.
 
     For real columns those are two deviations from the mean.
@@ -53,6 +53,19 @@ def salt_and_pepper(x: Tensor, spec: Spec, level: float) -> Tensor:
     low, high = (offset, offset + scale) if spec.kind == "intensity" else (offset - 2 * scale, offset + 2 * scale)
     extreme = torch.where(_chosen(x, 0.5), low, high)
     return torch.where(_chosen(x, level), extreme, x.float())
+
+
+def mixed(x: Tensor, spec: Spec, level: float) -> Tensor:
+    """Return examples with normal noise or with salt and pepper, by an even chance, each at a level of its own.
+
+    Args:
+        x: Raw examples, (B, *shape).
+        spec: What they are.
+        level: The highest; those of the examples are uniform in 0…`level`.
+    """
+    one_each = (len(x), *(1 for _ in spec.shape))
+    levels, is_normal = level * torch.rand(one_each, device=x.device), torch.rand(one_each, device=x.device) < 0.5
+    return torch.where(is_normal, gaussian(x, spec, levels), salt_and_pepper(x, spec, levels))
 
 
 def binarised(x: Tensor, spec: Spec) -> Tensor:
@@ -112,7 +125,7 @@ def _scale(x: Tensor, spec: Spec) -> Tensor:
     return torch.from_numpy(spec.scale).to(x.device)
 
 
-def _chosen(x: Tensor, chance: float) -> Tensor:
+def _chosen(x: Tensor, chance: float | Tensor) -> Tensor:
     return torch.rand_like(x, dtype=torch.float32) < chance
 
 

@@ -7,12 +7,12 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from enfold import build
+from enfold import build, latent
 from enfold.config import Config
 from enfold.data.arrays import from_array
 from enfold.devices import choose_device
 from enfold.errors import InputError
-from enfold.latent import prior_samples
+from enfold.metrics.anomaly import Anomalies, p_values, reference
 from enfold.metrics.likelihood import log_likelihood_bounds
 from enfold.metrics.reconstruction import reconstruction_mse
 from enfold.model import decode_means, encode_means
@@ -23,7 +23,7 @@ from enfold.training import train
 class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What `AE` and `VAE` share; each of them says with which settings to fit."""
 
-    n_components: int
+    n_components: int | None
     image_shape: tuple[int, ...] | None
     device: str
     random_state: int | np.random.RandomState | None
@@ -51,6 +51,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         ends = [progress for progress in train(self.model_, data.x, config) if progress.ends_epoch]
         self.history_ = [{"seconds": end.seconds, **end.train._asdict()} for end in ends]
         self.n_iter_ = len(ends)
+        self.reference_ = reference(self.model_, config, data)
         self.shape_ = shape or rows.shape[1:]
         return self
 
@@ -69,6 +70,63 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             raise InputError(f"Expected latent vectors of shape (n, {self.model_.latent_dim}), got shape {z.shape}.")
         return decode_means(self.model_, z).reshape(-1, *self.shape_)
 
+    def interpolate(self, X: Any, n_steps: int = 10, *, spherical: bool = False) -> np.ndarray:
+        """Return what lies between examples: decoded places on the path from each of X to the next one.
+
+        They are float32 in the data's own units, (len(X) − 1, n_steps, features), or images if those were fitted.
+
+        Args:
+            X: The examples to go through, two or more.
+            n_steps: How many places on each path, the ends included.
+            spherical: Whether to go along great circles about the origin rather than straight.
+        """
+        means = self.transform(X)
+        z = latent.interpolation(self.model_, means, n_steps, is_spherical=spherical)
+        return latent.decoded(self.model_, z).reshape(*z.shape[:2], *self.shape_)
+
+    def traverse(self, X: Any, n_steps: int = 10) -> np.ndarray:
+        """Return what each latent dimension does: decoded places along it, while the others stay at their medians.
+
+        They are float32 in the data's own units, (n_components, n_steps, features), or images if those were fitted.
+
+        Args:
+            X: Examples, through the quantiles of whose latent vectors to go, 5 % to 95 %.
+            n_steps: How many places along each dimension.
+        """
+        means = self.transform(X)
+        z = latent.traversal(self.model_, range(means.shape[1]), n_steps, means=means)
+        return latent.decoded(self.model_, z).reshape(*z.shape[:2], *self.shape_)
+
+    def anomaly_scores(self, X: Any, *, score: str = "combined") -> np.ndarray:
+        """Return how unlike the rows that the model was fitted to each row is, (n,), the same at every call.
+
+        Args:
+            X: Rows, as for `fit`.
+            score: "reconstruction": the squared error, of images as a share of their contrast; "distance": of the
+                latent vector to those of the 5 nearest rows; "combined": reconstruction × (1 + distance); of a `VAE`
+                also "likelihood": −log p(x) in nats, and "typicality": how far that is from the mean.
+
+        Raises:
+            InputError: There is no such score.
+        """
+        x = self._examples(X)
+        return Anomalies(self.model_, self.reference_, x).scores(score)
+
+    def p_values(self, X: Any, held_out: Any, *, score: str = "combined") -> np.ndarray:
+        """Return how rare it is that an ordinary row has at least the score of each row, (n,) in 1/(m + 1)…1.
+
+        Of rows drawn as the held-out ones were, a share of at most α has p ≤ α.
+
+        Args:
+            X: Rows, as for `fit`.
+            held_out: Ordinary rows that the model was not fitted to, (m, …).
+            score: As for `anomaly_scores`.
+
+        Raises:
+            InputError: There is no such score.
+        """
+        return p_values(self.anomaly_scores(X, score=score), self.anomaly_scores(held_out, score=score))
+
     def _examples(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         rows, _ = _rows(X)
@@ -77,8 +135,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _settings(self, **given: Any) -> dict[str, Any]:
         """Return the settings that were given, with the names that `Config` has."""
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        chosen = {name: value for name, value in given.items() if value is not None}
-        return {"latent_dim": self.n_components, "seed": seed, **chosen}
+        given["latent_dim"] = self.n_components
+        return {"seed": seed, **{name: value for name, value in given.items() if value is not None}}
 
     @property
     def _n_features_out(self) -> int:
@@ -96,7 +154,9 @@ class AE(_Estimator):
     It rebuilds the data through a few latent dimensions. It has no prior, so it cannot generate; `VAE` can.
 
     Args:
-        n_components: How many latent dimensions.
+        n_components: How many latent dimensions; None: the recipe's.
+        recipe: The name of the settings to start from: "autoencoder", or "denoise" for an autoencoder that removes
+            noise, best with `n_components=None`.
         epochs: Passes over the data; None: by the data's size.
         batch_size: Examples in a step; None: the recipe's.
         learning_rate: The highest step size; None: the recipe's.
@@ -120,8 +180,9 @@ class AE(_Estimator):
 
     def __init__(
         self,
-        n_components: int = 2,
+        n_components: int | None = 2,
         *,
+        recipe: str = "autoencoder",
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
@@ -130,12 +191,26 @@ class AE(_Estimator):
         random_state: int | np.random.RandomState | None = None,
     ):
         self.n_components = n_components
+        self.recipe = recipe
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.image_shape = image_shape
         self.device = device
         self.random_state = random_state
+
+    def denoise(self, X: Any) -> np.ndarray:
+        """Return what X, with noise, was without it: `inverse_transform(transform(X))`, in the data's own units.
+
+        The noise must be of the kinds and levels of the recipe "denoise", which it need not be told; the result is
+        the mean of what could be there, among things like those that the model was fitted to.
+
+        Raises:
+            InputError: The estimator was made for another recipe.
+        """
+        if self._config().corruption == "none":
+            raise InputError(f"The recipe '{self.recipe}' learns nothing of noise. Fit AE(None, recipe='denoise').")
+        return self.inverse_transform(self.transform(X))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return minus the mean squared error of the reconstructions, in squared units of each column's scale."""
@@ -144,14 +219,17 @@ class AE(_Estimator):
 
     def _config(self) -> Config:
         given = self._settings(epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate)
-        return recipe("autoencoder").config.with_settings(given)
+        config = recipe(self.recipe).config.with_settings(given)
+        if config.objective != "autoencoder":
+            raise InputError(f"The recipe '{self.recipe}' is of no plain autoencoder. Use enfold.VAE.")
+        return config
 
 
 class VAE(_Estimator):
     """A variational autoencoder, as a scikit-learn transformer and density model.
 
     Args:
-        n_components: How many latent dimensions.
+        n_components: How many latent dimensions; None: the recipe's.
         recipe: The name of the settings to start from: "default", "neighbours" or "notebook".
         beta: The rate's weight in the loss; None: the recipe's.
         epochs: Passes over the data; None: the recipe's.
@@ -178,7 +256,7 @@ class VAE(_Estimator):
 
     def __init__(
         self,
-        n_components: int = 2,
+        n_components: int | None = 2,
         *,
         recipe: str = "default",
         beta: float | None = None,
@@ -199,15 +277,25 @@ class VAE(_Estimator):
         self.device = device
         self.random_state = random_state
 
-    def sample(self, n_samples: int = 1) -> np.ndarray:
-        """Return new examples: the means of p(x|z) at draws from the prior, in the data's own units.
+    def sample(
+        self, n_samples: int = 1, *, sampler: str = "prior", temperature: float = 1, X: Any = None
+    ) -> np.ndarray:
+        """Return new examples: the means of p(x|z) at draws of z, in the data's own units.
 
         They are float32, (n, features) if the model was fitted to rows, else (n, channels, height, width); the
         same at every call if `random_state` is a number.
+
+        Args:
+            n_samples: How many.
+            sampler: "prior", or "mixture" or "flow", which are fitted to the latent vectors of X.
+            temperature: What the draws' spread is multiplied by, above 0.
+            X: Examples, for a sampler that is fitted.
         """
         check_is_fitted(self)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        return self.inverse_transform(prior_samples(self.model_, n_samples, seed))
+        x = None if X is None else self._examples(X)
+        p = latent.tempered(latent.sampler(self.model_, sampler, x, seed=seed), temperature)
+        return self.inverse_transform(latent.draws(p, n_samples, seed, self.model_.device))
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return the evidence lower bound of each example, (n,): at most log p(x), in nats; higher is likelier.
@@ -226,7 +314,7 @@ class VAE(_Estimator):
         )
         config = recipe(self.recipe).config.with_settings(given)
         if config.objective == "autoencoder":
-            raise InputError("The recipe 'autoencoder' has no prior to sample from and no bound. Use enfold.AE.")
+            raise InputError(f"The recipe '{self.recipe}' has no prior to sample from and no bound. Use enfold.AE.")
         return config
 
 

@@ -3,7 +3,9 @@
 import errno
 import json
 import os
+import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,33 @@ def write(path: str | Path, content: bytes | str) -> Path:
             Path(temporary).unlink(missing_ok=True)
         remedy = "Free some space" if error.errno in FULL else "Choose another place"
         raise InputError(f"Cannot write {path}: {error.strerror}. {remedy}.") from error
+    return path
+
+
+def write_folder(path: str | Path, files: Iterable[tuple[str, bytes]]) -> Path:
+    """Write files, by name, into a new folder atomically: a temporary folder beside it, then renamed.
+
+    Raises:
+        InputError: The folder is there already and not empty, or cannot be written; nothing is left of it.
+    """
+    path, temporary = Path(path), None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        for name, content in files:
+            (temporary / name).write_bytes(content)
+        temporary.chmod(0o777 & ~_umask())
+        temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        there = error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR) and path.exists()
+        remedy = "Free some space" if error.errno in FULL else "Choose another place"
+        raise InputError(
+            f"Cannot write {path}: {'it is there already' if there else error.strerror}. {remedy}."
+        ) from error
+    finally:
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
     return path
 
 

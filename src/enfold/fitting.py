@@ -25,6 +25,7 @@ from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError, Interrupted, unknown
 from enfold.files import write_json
 from enfold.metrics import evaluate
+from enfold.metrics.calibration import calibrate, write_calibration
 from enfold.parts import Parts
 from enfold.processes import Processes, launch
 from enfold.recipes import RECIPES, mistakes
@@ -56,7 +57,8 @@ def fit(
     Args:
         data: A `Dataset`, or whatever `load` takes.
         test: The same, with the rows to hold out; without it, `holdout` of the data's own.
-        recipe: The name of the settings to start from: "default", "neighbours", "autoencoder" or "notebook".
+        recipe: The name of the settings to start from: "default", "neighbours", "autoencoder", "denoise" or
+            "notebook".
         out: The folder to make; without it, a new one in `runs/`.
         device: "auto", "cpu", "cuda", "cuda:0", "mps", …
         watch: Wraps the iterator over the training's `Progress`, as tqdm does, to show it.
@@ -134,7 +136,7 @@ def resume(
         state = State(run.untrained(), run.config, processes, run.parts.objective)
         history = load_checkpoint(run.folder, state)
         processes.lead(lambda: rewrite_history(run, history))
-        data = _again(run, data, test)
+        data = read_again(run, data, test)
         seen, unseen = _parts(data, run.split[1])
         training = train(state.model, seen, run.config, held_out=unseen, state=state)
         return _finish(run, data, (seen, unseen), state, watch(training) if processes.rank == 0 else training)
@@ -146,7 +148,7 @@ def split_again(run: Run) -> tuple[Dataset, Dataset]:
     Raises:
         InputError: A source is gone, or has other rows than it had.
     """
-    seen, unseen = _parts(_again(run), run.split[1])
+    seen, unseen = _parts(read_again(run), run.split[1])
     return unseen, seen
 
 
@@ -159,8 +161,12 @@ def _loaded(data: Any, test: Any) -> tuple[Dataset, Dataset | None]:
     return load(data, unseen), unseen
 
 
-def _again(run: Run, data: Any = None, test: Any = None) -> Dataset:
-    """Return the data that was fitted, read again unless it is given."""
+def read_again(run: Run, data: Any = None, test: Any = None) -> Dataset:
+    """Return all rows that a run has, held out or not, in order: read again from its sources unless they are given.
+
+    Raises:
+        InputError: A source is gone, was an array, or has other rows than it had.
+    """
     if data is None and ("array" in run.spec.sources or test is not None):
         raise InputError(
             "The run was fitted to an array, which cannot be read again. Name the data to evaluate on, or give it to "
@@ -257,6 +263,7 @@ def _conclude(
     figures = evaluate(run.model, run.config, unseen, seen)
     metrics = {**figures, **_cost(state, run.config, len(seen)), "mistakes": mistakes(run.config)}
     write_json(run.folder / "metrics.json", metrics)
+    write_calibration(run.folder, calibrate(run.model, run.config, unseen, seen))
     rows = RECIPES[run.config.recipe].shown_rows if run.config.recipe in RECIPES else ()
     shown = data[np.array(rows)] if rows and max(rows) < len(data) else None
     report.draw(run, run.model, unseen, seen, shown=shown)

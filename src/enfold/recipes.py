@@ -41,6 +41,17 @@ RECIPES = {
         Config(recipe="autoencoder", objective="autoencoder"),
         "A plain autoencoder: no noise, no prior; it rebuilds well but cannot generate.",
     ),
+    "denoise": Recipe(
+        Config(
+            recipe="denoise",
+            objective="autoencoder",
+            corruption="mixed",
+            corruption_level=0.6,
+            latent_dim=128,
+            width=512,
+        ),
+        "A denoising autoencoder: it removes normal noise and salt and pepper of any level up to 0.6.",
+    ),
     "notebook": Recipe(
         Config(
             recipe="notebook",

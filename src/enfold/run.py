@@ -41,7 +41,7 @@ class Run:
 
     Attributes:
         folder: Holds `config.toml`, `spec.json`, `run.json`, `split.json`, `model.safetensors`, `history.jsonl`,
-            `metrics.json`, `figures/`, `report.html` and `checkpoint/`.
+            `metrics.json`, `calibration.safetensors`, `sections/`, `figures/`, `report.html` and `checkpoint/`.
         config: The settings.
         spec: What the data is.
         device: Where `model` is put; "auto" is the fastest at hand.
@@ -74,6 +74,11 @@ class Run:
         """The command that goes on with the fit; with a part of the user's own, the call in Python."""
         own = "".join(f", {name}={name}" for name in self.config.own)
         return f'enfold.resume("{self.folder}"{own})' if own else f"enfold resume {self.folder}"
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether there is a prior to draw from and to walk through; a plain autoencoder has one only of codes."""
+        return self.config.objective != "autoencoder" or self.config.posterior in build.CODES
 
     @property
     def is_finished(self) -> bool:

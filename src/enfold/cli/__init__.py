@@ -6,12 +6,14 @@ standard error and status 2.
 
 import os
 import sys
+from importlib import import_module
 
 from cyclopts import App, CycloptsError
 
 from enfold import __version__
 from enfold.errors import InputError, Interrupted
 
+MODULES = ("commands", "comparing", "denoising", "detection", "explorer", "paths", "points")
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 app = App(
@@ -25,10 +27,15 @@ app = App(
 )
 
 
+def register() -> None:
+    """Import the modules of commands, which adds these to `app`."""
+    for name in MODULES:
+        import_module(f"enfold.cli.{name}")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status: 0, 2 for what the user can mend, 130 or 143 for a signal."""
-    from enfold.cli import commands, comparing, points  # noqa: F401 - importing them registers the commands
-
+    register()
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()

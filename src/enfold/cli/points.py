@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.distributions import Distribution
 
+    from enfold.data import Dataset
+    from enfold.metrics.copies import Copies
     from enfold.run import Run
     from enfold.spec import Spec
 
 AXIS = re.compile(r"z\d+")
+COMPARED = 1000  # held-out rows, at most, beside which new ones are compared
 
 
 @app.command(help_format="markdown")
@@ -85,7 +88,7 @@ def decode(
 
     check_suffix(out, ".npz", ".npy", ".png")
     opened = open_run(run, device)
-    place = _class(opened.spec, label)
+    place = class_position(opened.spec, label)
     z = _read_vectors(vectors, opened.config.latent_dim)
     write_examples(out, decode_means(opened.model, z, _as_class(opened.spec, place, len(z))), opened.spec)
     say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} decoded examples: {out}")
@@ -100,6 +103,7 @@ def sample(
     sampler: str = "prior",
     temperature: float = 1.0,
     label: str | None = None,
+    check: Annotated[bool, Parameter(negative="")] = False,
     out: Out,
     seed: Whole = 0,
     device: Device = "auto",
@@ -118,6 +122,8 @@ def sample(
         What the draws' spread is multiplied by: that of a normal, of each normal in a mixture, of what a flow bends.
     label
         The class to make, where the model was fitted with condition=label; without it, all classes in turn.
+    check
+        Say how many of them are near copies of training rows, for which the data is read again.
     out
         For images a .png sheet; or a .npz file (array x) or a .npy file.
     seed
@@ -134,12 +140,15 @@ def sample(
     if not 0 < temperature < float("inf"):
         raise InputError(f"Expected a temperature above 0, such as 0.7, got {temperature}.")
     opened = open_run(run, device)
-    spec, place = opened.spec, _class(opened.spec, label)
+    spec, place = opened.spec, class_position(opened.spec, label)
     p = tempered(_sampler(opened, sampler, place), temperature)
     z = draws(p, n, seed, opened.model.device)
     columns = len(spec.conditions) if place is None and n > len(spec.conditions) > 1 else None
-    write_examples(out, decode_means(opened.model, z, _as_class(spec, place, n)), spec, columns)
-    say(json, {"out": str(out), "rows": n}, f"{n:,} new examples: {out}")
+    x = decode_means(opened.model, z, _as_class(spec, place, n))
+    found = _copies(opened, x, place) if check else None
+    write_examples(out, x, spec, columns)
+    values, text = _checked(found, f"the {sampler}")
+    say(json, {"out": str(out), "rows": n, **values}, f"{n:,} new examples: {out}{text}")
 
 
 @app.command(help_format="markdown")
@@ -188,7 +197,7 @@ def reconstruct(
     say(json, {"out": str(out), "rows": len(x)}, f"{len(x):,} reconstructions: {out}")
 
 
-def _class(spec: "Spec", name: str | None) -> int | None:
+def class_position(spec: "Spec", name: str | None) -> int | None:
     """Return the position in `spec.conditions` of the class of that name."""
     from enfold.data.dataset import class_name
     from enfold.errors import unknown
@@ -218,26 +227,56 @@ def _sampler(run: "Run", kind: str, place: int | None) -> "Distribution":
     Raises:
         InputError: The kind is unknown, the model has no such, or the training data cannot be read again.
     """
-    from enfold.build import CODES
-    from enfold.fitting import split_again
     from enfold.latent import SAMPLERS, sampler
     from enfold.model import conditions
 
-    is_plain = run.config.objective == "autoencoder"
-    if kind == "prior" and is_plain and run.config.posterior not in CODES:
+    if kind == "prior" and not run.has_prior:
         raise InputError("A plain autoencoder has no prior to draw from. Choose --sampler mixture or --sampler flow.")
     if kind not in SAMPLERS[1:]:
         return sampler(run.model, kind)
-    if "array" in run.spec.sources:
-        raise InputError(
-            f"The sampler '{kind}' is fitted to the training data, and the run's was an array, which cannot be read "
-            f"again. Choose --sampler prior, or in Python enfold.latent.sampler(model, '{kind}', x)."
-        )
-    _, data = split_again(run)
+    instead = f"Choose --sampler prior, or in Python enfold.latent.sampler(model, '{kind}', x)."
+    _, data = _split_again(run, f"The sampler '{kind}' is fitted to", instead)
     classes = conditions(data.labels, run.spec)
     if classes is not None and place is not None:
         data, classes = data[(classes == place).numpy().nonzero()[0]], classes[classes == place]
-    return sampler(run.model, kind, data.x, condition=classes, means=is_plain)
+    return sampler(run.model, kind, data.x, condition=classes, means=run.config.objective == "autoencoder")
+
+
+def _split_again(run: "Run", what: str, instead: str) -> "tuple[Dataset, Dataset]":
+    """Return the held-out and the training rows.
+
+    Raises:
+        InputError: They cannot be read again; it says what needs them, and what to do instead.
+    """
+    from enfold.fitting import split_again
+
+    if "array" in run.spec.sources:
+        raise InputError(
+            f"{what} the training data, and the run's was an array, which cannot be read again. {instead}"
+        )
+    return split_again(run)
+
+
+def _copies(run: "Run", x: "np.ndarray", place: int | None) -> "Copies":
+    """Return how near new examples are to training rows, beside held-out rows, of one class if it is named."""
+    from enfold.metrics import as_evaluated
+    from enfold.metrics.copies import copies
+    from enfold.model import conditions
+
+    instead = "Leave out --check, or in Python enfold.metrics.copies.copies(x, training, held_out, spec)."
+    split = _split_again(run, "--check compares with", instead)
+    held_out, training = (as_evaluated(each, run.config, run.spec) for each in split)
+    classes = conditions(held_out.labels, run.spec)
+    if classes is not None and place is not None and (classes == place).any():
+        held_out = held_out[(classes == place).numpy().nonzero()[0]]
+    return copies(x, training.x, held_out[:COMPARED].x, run.spec)
+
+
+def _checked(found: "Copies | None", source: str) -> "tuple[dict[str, Any], str]":
+    """Return what a check found, for programs and in words; nothing if there was none."""
+    from enfold.sections.generation import COPIES_TRUST, copies_text, copies_values
+
+    return ({}, "") if found is None else (copies_values(found), f"\n{copies_text(found, source)} {COPIES_TRUST}")
 
 
 def _read_vectors(path: Path, latent_dim: int) -> "np.ndarray":

@@ -13,6 +13,7 @@ from enfold.model import Autoencoder, decode_means
 
 GRID_SIDE = 20
 GRID_QUANTILES = (0.05, 0.95)
+ENDS = ("5 %", "95 %")  # as text
 QUANTILE_DRAWS = 20_000  # of a prior without a formula: a quantile is then right to a third of a percent
 
 
@@ -59,33 +60,45 @@ def manifold(
     """
     with torch.inference_mode():
         prior = model.prior()
-        middle, *steps = _quantiles(prior, np.array([0.5, *np.linspace(*GRID_QUANTILES, side)]), model.device)
-    horizontal, *rest = (_distinct(prior, np.stack(steps)[:, axis]) for axis in axes)
+        middle, steps = quantiles(prior, side, model.device)
+    horizontal, *rest = (_distinct(prior, steps[:, axis]) for axis in axes)
     vertical = rest[0] if rest else middle[[axes[0]]]
     z = np.tile(middle, (len(vertical), len(horizontal), 1))
     z[..., axes[0]] = horizontal[None, :]
     if rest:
         z[..., axes[1]] = vertical[:, None]
-    z = _on_codes(prior, z.reshape(-1, model.latent_dim))
+    z = on_codes(prior, z.reshape(-1, model.latent_dim))
     x = decode_means(model, z, None if condition is None else torch.full((len(z),), condition))
     shape = (len(vertical), len(horizontal), *model.spec.shape)
     return Manifold(x.reshape(shape), horizontal, vertical, tuple(axes))
 
 
-def _quantiles(prior: Distribution, probability: np.ndarray, device: torch.device) -> np.ndarray:
-    """Return the quantiles of each coordinate, (probabilities, latent_dim) float32."""
-    if isinstance(prior, Independent) and isinstance(prior.base_dist, Normal):
+def quantiles(
+    p: Distribution | np.ndarray, steps: int, device: torch.device | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each coordinate's median, (latent_dim,), and its quantiles, 5 % to 95 %, (steps, latent_dim) float32.
+
+    Args:
+        p: A distribution over (latent_dim,), or latent vectors, (n, latent_dim).
+        steps: How many quantiles, in even steps of probability.
+        device: Where the distribution is, if not on the processor.
+    """
+    probability = np.array([0.5, *np.linspace(*GRID_QUANTILES, steps)])
+    if isinstance(p, Independent) and isinstance(p.base_dist, Normal):
         standard = torch.special.ndtri(torch.from_numpy(probability)).float().numpy()[:, None]
-        return standard * prior.base_dist.scale.cpu().numpy() + prior.base_dist.loc.cpu().numpy()
-    drawn = draws(prior, QUANTILE_DRAWS, device=device)
-    return np.quantile(drawn, probability, axis=0, method="inverted_cdf")  # values that the prior does have
+        found = standard * p.base_dist.scale.cpu().numpy() + p.base_dist.loc.cpu().numpy()
+    else:
+        drawn = p if isinstance(p, np.ndarray) else draws(p, QUANTILE_DRAWS, device=device)
+        found = np.quantile(drawn, probability, axis=0, method="inverted_cdf")  # values that there are
+    return found[0], found[1:]
+
+
+def on_codes(prior: Distribution, z: np.ndarray) -> np.ndarray:
+    """Return the code nearest to each latent vector, (n, latent_dim), of a prior of codes; else the vectors."""
+    if not isinstance(prior, UniformCodes):
+        return z
+    return prior.nearest(torch.from_numpy(z).to(prior.parts.device)).cpu().numpy()
 
 
 def _distinct(prior: Distribution, steps: np.ndarray) -> np.ndarray:
     return np.unique(steps) if isinstance(prior, UniformCodes) else steps
-
-
-def _on_codes(prior: Distribution, z: np.ndarray) -> np.ndarray:
-    if not isinstance(prior, UniformCodes):
-        return z
-    return prior.nearest(torch.from_numpy(z).to(prior.parts.device)).cpu().numpy()

@@ -175,10 +175,8 @@ def _reconstruction(rows: Evaluation) -> dict[str, Figure]:
     measures += [reconstruction.structural_similarity] if reconstruction.has_windows(spec) else []
     found = reconstruction.reconstruction_measures(model, rows.data.x, rows.means, measures, rows.condition)
     mse, psnr = mean_of(found[0]), NOTHING
-    if spec.is_image and spec.kind == "intensity" and mse.value:
-        slope = 10 / math.log(10) / mse.value  # of the decibels, by which the error is passed on
-        error = None if mse.error is None else slope * mse.error
-        psnr = Figure(reconstruction.peak_signal_to_noise(mse.value), error)
+    if spec.is_image and spec.kind == "intensity":
+        psnr = Figure(*reconstruction.peak_signal_to_noise_of_rows(found[0]))
     return {"reconstruction_mse": mse, "psnr": psnr, "ssim": mean_of(found[1]) if len(found) > 1 else NOTHING}
 
 

@@ -37,16 +37,14 @@ def bound_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = No
 def log_likelihood_bounds(model: Autoencoder, x: Examples) -> np.ndarray:
     """Return the ELBO of each example, (n,), in nats: a lower bound to log p(x).
 
-    Every example is given the same `SHARED_DRAWS` draws of noise, spread evenly by a scrambled Sobol sequence (Owen
-    1995; Buchholz, Wenzel & Mandt 2018). So its figure is the same at every call and does not depend on the
-    examples beside it.
+    Every example is given the same `SHARED_DRAWS` draws of noise. So its figure is the same at every call and does
+    not depend on the examples beside it.
 
     Args:
         model: The model, with a normal posterior.
         x: Raw examples, (n, *shape).
     """
-    spread = torch.quasirandom.SobolEngine(model.latent_dim, scramble=True, seed=EVALUATION_SEED).draw(SHARED_DRAWS)
-    noise = torch.special.ndtri(spread.double()).float()
+    noise = shared_noise(model.latent_dim, SHARED_DRAWS)
 
     def bounds_of(part: np.ndarray) -> np.ndarray:
         batch = torch.from_numpy(part).to(model.device)
@@ -57,6 +55,19 @@ def log_likelihood_bounds(model: Autoencoder, x: Examples) -> np.ndarray:
 
     with evaluating(model):
         return in_one(x, map(bounds_of, chunks(x)))
+
+
+def shared_noise(latent_dim: int, draws: int) -> Tensor:
+    """Return standard normal noise for all examples, (draws, latent_dim), the same at every call.
+
+    It is spread evenly by a scrambled Sobol sequence (Owen 1995; Buchholz, Wenzel & Mandt 2018).
+
+    Args:
+        latent_dim: How many coordinates a draw has.
+        draws: How many; a power of two keeps the sequence's balance.
+    """
+    spread = torch.quasirandom.SobolEngine(latent_dim, scramble=True, seed=EVALUATION_SEED).draw(draws)
+    return torch.special.ndtri(spread.double()).float()
 
 
 def log_likelihood(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from torch import Tensor
 
+from enfold.metrics.intervals import mean_error
 from enfold.model import Autoencoder, chunks, decode_means, evaluating, given_chunks, in_one
 from enfold.rows import Examples
 from enfold.spec import Spec
@@ -71,6 +72,17 @@ def peak_signal_to_noise(mse: float) -> float | None:
         mse: The mean squared error, over all examples and values.
     """
     return -10 * math.log10(mse) if mse > 0 else None
+
+
+def peak_signal_to_noise_of_rows(squares: np.ndarray) -> tuple[float | None, float | None]:
+    """Return the ratio of all rows together, in decibel, and its standard error: that of the mean, times the slope.
+
+    Args:
+        squares: The mean squared error of each row, (n,).
+    """
+    mse, error = float(squares.mean()), mean_error(squares)
+    ratio = peak_signal_to_noise(mse)
+    return ratio, None if ratio is None or error is None else 10 / math.log(10) / mse * error
 
 
 def structural_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -46,7 +46,9 @@ class ConditionalEncoder(nn.Module):
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Distribution:
         """Return q(z|x, y) for classes y, (B,); −1 or None where the class is not known."""
         h = self.net(x)
-        return self.posterior(torch.relu(self.mix(torch.cat([h, one_hot(condition, len(h), self.classes).to(h)], 1))))
+        return self.posterior(
+            torch.relu(self.mix(torch.cat([h, one_hot(condition, h.shape[0], self.classes).to(h)], 1)))
+        )
 
 
 class ConditionalDecoder(nn.Module):
@@ -63,7 +65,7 @@ class ConditionalDecoder(nn.Module):
 
     def forward(self, z: Tensor, condition: Tensor | None = None) -> Distribution:
         """Return p(x|z, y) for classes y, (B,); −1 or None where the class is not known."""
-        return self.net(torch.cat([z, one_hot(condition, len(z), self.classes).to(z)], 1))
+        return self.net(torch.cat([z, one_hot(condition, z.shape[0], self.classes).to(z)], 1))
 
 
 def one_hot(condition: Tensor | None, rows: int, classes: int) -> Tensor:

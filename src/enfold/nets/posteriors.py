@@ -66,7 +66,9 @@ class FullNormal(nn.Module):
             h = h.float()
             diagonal = torch.diag_embed(at_most_one(self.raw_sigma(h)))
             row, column = self.places
-            tril = diagonal.index_put((torch.arange(len(h), device=h.device)[:, None], row, column), self.below(h))
+            tril = diagonal.index_put(
+                (torch.arange(h.shape[0], device=h.device)[:, None], row, column), self.below(h)
+            )
             return MultivariateNormal(self.mu(h), scale_tril=tril, validate_args=False)
 
 
@@ -123,7 +125,10 @@ class VectorQuantised(nn.Module):
         with torch.autocast(h.device.type, enabled=False):
             z = self.linear(h.float())
             parts = z.unflatten(1, (self.book.shape[0], -1)).transpose(0, 1)  # (parts, B, values)
-            nearest = torch.cdist(parts.detach(), self.book.detach()).argmin(-1)  # (parts, B)
+            squares = self.book.square().sum(2).unsqueeze(1)
+            nearest = (squares - 2 * parts @ self.book.mT).argmin(
+                -1
+            )  # (parts, B), by |z − c|² without what all share
             chosen = self.book.gather(1, nearest.unsqueeze(-1).expand(-1, -1, self.book.shape[2]))
             rounded = chosen.transpose(0, 1).flatten(1)
             cost = (z.detach() - rounded).square().sum(1) + COMMITMENT * (z - rounded.detach()).square().sum(1)

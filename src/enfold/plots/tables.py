@@ -1,9 +1,11 @@
 """Examples that are tables' rows."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 
 from enfold.plots.style import ACCENT, DIVERGING, LINE, QUIET, figure, short
@@ -37,21 +39,35 @@ def heat_map(x: np.ndarray, spec: Spec, names: list[str] | None = None) -> Figur
         spec: What they are.
         names: What to call each row.
     """
-    values = (x - spec.offset) / spec.scale
-    n, columns = values.shape
-    drawing = figure(10, 1.4 + 0.18 * n)
+    drawing = figure(10, 1.4 + 0.18 * len(x))
     axes = drawing.subplots()
-    look = {"cmap": DIVERGING, "vmin": -LIMIT, "vmax": LIMIT, "aspect": "auto", "interpolation": "nearest"}
-    field = axes.imshow(values, **look)
-    bar = drawing.colorbar(field, ax=axes, shrink=0.6, extend="both")
+    bar = colour_rows(axes, (x - spec.offset) / spec.scale, spec, LIMIT, names)
     bar.set_label("standard deviations from the mean")
+    return drawing
+
+
+def colour_rows(
+    axes: Axes, values: np.ndarray, spec: Spec, limit: float, names: Sequence[str] | None = None
+) -> Colorbar:
+    """Draw rows × columns, a colour a value, and return what says which colour is which value.
+
+    Args:
+        axes: Where.
+        values: (n, columns).
+        spec: What the columns are.
+        limit: The magnitude at which the colours end.
+        names: What to call each row.
+    """
+    look = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit, "aspect": "auto", "interpolation": "nearest"}
+    field = axes.imshow(values, **look)
+    bar = axes.figure.colorbar(field, ax=axes, shrink=0.6, extend="both")
     bar.outline.set_visible(False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    titles = [short(column.name, 16) for column in spec.columns] if columns <= NAMED_COLUMNS else []
+    titles = [short(column.name, 16) for column in spec.columns] if len(values.T) <= NAMED_COLUMNS else []
     axes.set_xticks(range(len(titles)), titles, rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(n) if names else [], names or [])
-    return drawing
+    axes.set_yticks(range(len(values)) if names else [], names or [])
+    return bar
 
 
 def agreement(x: np.ndarray, x_hat: np.ndarray, spec: Spec) -> Figure:

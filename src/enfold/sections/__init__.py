@@ -9,11 +9,20 @@ from collections.abc import Callable
 from enfold.data.dataset import Dataset
 from enfold.metrics import as_evaluated
 from enfold.run import Run
+from enfold.sections.denoising import denoising
+from enfold.sections.detection import detection
 from enfold.sections.generation import generation
+from enfold.sections.paths import paths
 from enfold.sections.reduction import reduction
 from enfold.sections.section import Section, read_sections, write_section
 
-SECTIONS: tuple[Callable[[Run, Dataset, Dataset], Section | None], ...] = (reduction, generation)
+SECTIONS: tuple[Callable[[Run, Dataset, Dataset], Section | None], ...] = (
+    reduction,
+    denoising,
+    generation,
+    paths,
+    detection,
+)
 ORDER = tuple(each.__name__ for each in SECTIONS)  # on the page
 
 __all__ = ["ORDER", "SECTIONS", "Section", "read_sections", "write_section", "write_sections"]

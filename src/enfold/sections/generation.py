@@ -15,6 +15,12 @@ from enfold.sections.section import Section
 DRAWS = 1000
 HELD_OUT = 1000  # rows, at most, to compare with
 SHOWN = 12  # of the draws, those nearest to a training row
+PAIRS = "The lower row of images is the training row nearest to the draw above it; a copy would show. "
+COPIES_TRUST = (
+    "Draws are shown without the noise of p(x|z), which makes them smoother than data, and nearer to all of it. A "
+    "large share says that the model repeats rows, or that it makes only the most ordinary ones. A "
+    "small share does not prove that what is made is good."
+)
 
 
 def generation(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
@@ -38,20 +44,15 @@ def copies_section(found: Copies, made: np.ndarray, training: Dataset, source: s
         training: The training rows.
         source: What they were drawn from.
     """
-    spec, n = training.spec, len(made)
+    spec = training.spec
     first = np.argsort(found.distances, kind="stable")[:SHOWN]
     pairs = (made[first], np.asarray(training.x[found.nearest[first]])) if spec.is_image else None
     return Section(
         "generation",
         "Is what it makes up new?",
-        (copies_text(found, source), _trust(spec.is_image)),
+        (copies_text(found, source), f"{PAIRS if spec.is_image else ''}{COPIES_TRUST}"),
         alt="Distances of draws to their nearest training row beside those of held-out rows, and the nearest pairs",
-        values={
-            "draws": n,
-            "copies": round(found.share * n),
-            "share": found.share,
-            "threshold": found.threshold,
-        },
+        values=copies_values(found),
         picture=plots.png(plots.nearness(found.distances, found.held_out, found.threshold, pairs, spec)),
     )
 
@@ -68,10 +69,7 @@ def copies_text(found: Copies, source: str) -> str:
     )
 
 
-def _trust(is_image: bool) -> str:
-    what = "The lower row of images is the training row nearest to the draw above it. " if is_image else ""
-    return (
-        f"{what}Draws are shown without the noise of p(x|z), which makes them smoother than data, and nearer to all "
-        "of it. A large share says that the model repeats rows, or that it makes only the most ordinary ones: look "
-        "at the pairs. A small share does not prove that what is made is good."
-    )
+def copies_values(found: Copies) -> dict[str, float]:
+    """Return the figures of how near new examples are to training rows."""
+    n = len(found.distances)
+    return {"draws": n, "copies": round(found.share * n), "share": found.share, "threshold": found.threshold}

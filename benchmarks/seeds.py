@@ -1,0 +1,77 @@
+"""A line of the page about quality: what is run seed by seed, and the table of what came out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import mean, median
+
+import enfold
+from enfold.data.split import held_out_rows, training_rows
+
+HELD_OUT, SPLIT_SEED = 5000, 555
+NAMES = {
+    "negative_elbo": "negative ELBO",
+    "knn_accuracy": "5-nn",
+    "reconstruction_mse": "MSE",
+    "active_units": "active units",
+    "negative_log_likelihood": "NLL",
+}
+LESS_IS_BETTER = {"negative_elbo", "distortion", "reconstruction_mse", "seconds", "negative_log_likelihood"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is measured, which of its figures count, and what they must reach: figure → (at least, goal)."""
+
+    what: str
+    run: Callable[[int], dict]  # seed → figures, and the "settings" that are not usual
+    figures: tuple[str, ...]
+    bounds: dict = field(default_factory=dict)
+    known: str = ""
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+def digits():
+    """Return MNIST's rows to train on and those held out, which are the notebook's."""
+    data = enfold.load("mnist")
+    held_out = held_out_rows(len(data), HELD_OUT, SPLIT_SEED)
+    return data[training_rows(len(data), held_out)], data[held_out]
+
+
+def table(name, line, result):
+    """Return a line's figures, a row a seed, with their mean, median, spread and what they must reach."""
+    seeds = result["seeds"]
+    columns = {each: [found[each] for found in seeds.values()] for each in line.figures}
+    rows = [[seed, *(f"{found[each]:.4g}" for each in line.figures)] for seed, found in seeds.items()]
+    if len(seeds) > 1:
+        rows.append(["mean", *(f"{mean(values):.4g}" for values in columns.values())])
+        rows.append(["median", *(f"{median(values):.4g}" for values in columns.values())])
+        rows.append(["spread", *(f"{max(values) - min(values):.2g}" for values in columns.values())])
+    for i, what in enumerate(("at least", "goal")):
+        bounds = {each: pair[i] for each, pair in line.bounds.items() if pair[i] is not None}
+        if bounds:
+            rows.append(
+                [what, *(verdict(each, bounds[each], columns[each]) if each in bounds else "" for each in columns)]
+            )
+    head = ["seed", *(NAMES.get(each, each) for each in line.figures)]
+    settings = ", ".join(
+        f"{key} = {value}" for key, value in next(iter(seeds.values()))["settings"].items() if key != "seed"
+    )
+    known = f" Known: {line.known}." if line.known else ""
+    return (
+        f"### {name}: {line.what}\n\n{settings or 'The recipe as it is'}.{known}\n\n"
+        f"{markdown([head, *rows])}\n\n{origin(result)}\n"
+    )
+
+
+def markdown(rows):
+    """Return a table, the first row its head."""
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
+
+
+def origin(result):
+    return f"{result['date']}, {result['machine']}, torch {result['torch']}"
+
+
+def verdict(figure, bound, values):
+    reached = sum(value <= bound if figure in LESS_IS_BETTER else value >= bound for value in values)
+    return f"{bound:g}: {reached} of {len(values)} seeds"

@@ -1,0 +1,115 @@
+"""The command that finds unusual rows."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from enfold.cli import app
+from enfold.cli.output import Device, Json, Out, RunFolder, Whole, say
+from enfold.cli.writing import check_suffix, in_raw_type, label_texts, required, write_arrays
+from enfold.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from enfold.data import Dataset
+    from enfold.metrics.anomaly import Anomalies
+
+MOST_IN_A_PICTURE = 120  # rows
+
+
+@app.command(help_format="markdown")
+def score(
+    run: RunFolder,
+    /,
+    *source: str,
+    score: str = "combined",
+    maps: Path | None = None,
+    n: Annotated[Whole, Parameter(name=["--number", "-n"])] = 12,
+    label: str | None = None,
+    out: Out,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Write how unlike the training rows each row is, and how rare that is among rows held out of training.
+
+    Parameters
+    ----------
+    source
+        Files, folders or data sets by name, with examples of the run's kind, in raw units. Not what the model was
+        fitted to, which it finds too ordinary.
+    score
+        combined: reconstruction x (1 + distance); reconstruction: the squared error, of images as a share of their
+        contrast; distance: of the latent vector to those of the 5 nearest training rows; likelihood: -log p(x);
+        typicality: how far that is from the training rows' mean.
+    maps
+        Also write what each value of the most unusual rows adds to the score reconstruction: a .png picture, or
+        a .npz file (arrays row, x, reconstruction, map).
+    n
+        How many rows the maps have.
+    label
+        The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one.
+    out
+        A .csv file with columns row, score, p_value, label. The higher the score, the more unusual the row; of
+        ordinary rows, one in a hundred has a p-value of at most 0.01.
+    """
+    import numpy as np
+
+    from enfold.data import load_like
+    from enfold.metrics import as_evaluated
+    from enfold.metrics.anomaly import Anomalies, p_values
+    from enfold.metrics.calibration import read_calibration
+    from enfold.model import conditions
+    from enfold.run import open_run
+
+    check_suffix(out, ".csv")
+    if maps is not None:
+        check_suffix(maps, ".png", ".npz")
+    if n < 1:
+        raise InputError(f"The number of rows with maps must be at least 1, got {n}.")
+    if maps is not None and maps.suffix.lower() == ".png" and n > MOST_IN_A_PICTURE:
+        raise InputError(
+            f"A picture has at most {MOST_IN_A_PICTURE} rows, got -n {n}. Write the maps as .npz instead."
+        )
+    opened = open_run(run, device)
+    calibration = read_calibration(opened.folder)
+    data = load_like(opened.spec, *required(source), label=label)
+    data = as_evaluated(data, opened.config, opened.spec)
+    found = Anomalies(opened.model, calibration.reference, data.x, conditions(data.labels, opened.spec))
+    scores = found.scores(score)
+    p = p_values(scores, calibration.held_out[score])
+    _write_scores(out, scores, p, data)
+    if maps is not None:
+        first = np.argsort(-scores, kind="stable")[:n]
+        _write_maps(maps, found.of(first), first, p[first])
+    rare = int((p <= 0.01).sum())
+    values = {"out": str(out), "rows": len(p), "score": score, "p_at_most_0.01": rare}
+    where = f"{out}" if maps is None else f"{out}, {maps}"
+    text = f"{len(p):,} scores: {where}\n{rare:,} have p ≤ 0.01; of ordinary rows {len(p) / 100:,.0f} would."
+    say(json, values, text)
+
+
+def _write_scores(path: Path, scores: "np.ndarray", p: "np.ndarray", data: "Dataset") -> None:
+    import polars as pl
+
+    from enfold.files import write
+
+    labels = label_texts(data)
+    frame = pl.DataFrame({"row": range(len(p)), "score": scores, "p_value": p})
+    write(path, (frame if labels is None else frame.with_columns(label=pl.Series(labels))).write_csv())
+
+
+def _write_maps(path: Path, unusual: "Anomalies", rows: "np.ndarray", p: "np.ndarray") -> None:
+    import numpy as np
+
+    from enfold import plots
+    from enfold.files import write
+
+    x, spec = np.asarray(unusual.x), unusual.model.spec
+    if path.suffix.lower() == ".npz":
+        rebuilt = in_raw_type(unusual.rebuilt, spec)
+        write_arrays(path, row=rows, x=x, reconstruction=rebuilt, map=unusual.contributions)
+        return
+    names = [f"row {row}\np {each:.1g}" for row, each in zip(rows, p, strict=True)]
+    write(path, plots.png(plots.anomalies(plots.Unusual(x, unusual.rebuilt, unusual.contributions, names, spec))))

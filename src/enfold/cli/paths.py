@@ -1,0 +1,308 @@
+"""The commands that walk through the latent space."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from enfold.cli import app
+from enfold.cli.output import Device, Json, Out, RunFolder, Whole, say
+from enfold.cli.points import class_position
+from enfold.cli.writing import check_suffix, in_raw_type, required, write_animation, write_arrays, write_rows
+from enfold.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from enfold.data import Dataset
+    from enfold.plots import Strips
+    from enfold.run import Run
+    from enfold.spec import Spec
+
+STEPS, STEPS_OF_A_GIF = 10, 30
+MOST_UNNAMED = 10  # rows of a source that are all taken
+MOST_DIGITS = 19  # of a number that an array can be indexed with
+MOST_PATHS, HIGHEST = 100, 40  # paths in a picture, and its height in widths
+HELD_OUT = 1000  # rows, at most, by which dimensions are ordered
+
+
+@app.command(help_format="markdown")
+def interpolate(
+    run: RunFolder,
+    /,
+    *source: str,
+    rows: str | None = None,
+    steps: Whole | None = None,
+    spherical: Annotated[bool, Parameter(negative="")] = False,
+    label: str | None = None,
+    out: Out,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Write what the model makes on the way from one example to another, and say how much of it is like data.
+
+    Parameters
+    ----------
+    source
+        Files, folders or data sets by name, with examples of the run's kind, joined in order.
+    rows
+        The rows to go through, counted from 0, as in 3,17 or 3,17,42; without it, all rows of the source, if there
+        are two to ten.
+    steps
+        How many places on the way from a row to the next, both included; without it, 10, and 30 in a .gif.
+    spherical
+        Go along great circles about the origin rather than straight.
+    label
+        The class to decode as, where the model was fitted with condition=label; without it, that of the row at
+        which each path begins.
+    out
+        A .png picture, a path in each row; for images a .gif that goes there and back; a .npz file (arrays x and
+        z, path by path); a .npy file; or for tables a .csv file with the rows.
+    """
+    import numpy as np
+    import torch
+
+    from enfold.latent import decoded, interpolation
+    from enfold.model import conditions, encode_means
+    from enfold.plots import Strips
+    from enfold.sections.paths import GUESS
+
+    opened = _opened(run, out, device)
+    model, position = opened.model, class_position(opened.spec, label)
+    numbers, data = _chosen(opened.spec, required(source), rows)
+    classes = conditions(data.labels, opened.spec)
+    z = interpolation(model, encode_means(model, data.x, classes), _steps(steps, out), is_spherical=spherical)
+    begin = classes if position is None or classes is None else torch.full((len(data),), position)
+    x = decoded(model, z, None if begin is None else begin[:-1])
+    unlike = _unlike(opened, x, _again(opened))
+    names = [f"{a} → {b}" for a, b in pairwise(numbers)]
+    if out.suffix.lower() == ".gif":  # one image that goes through all rows
+        write_animation(out, np.concatenate([x[0], *x[1:, 1:]])[None], opened.spec)
+    else:
+        _write(out, Strips(x, names, "from one row to the next", marked=unlike), z, opened.spec)
+    inner = None if unlike is None else unlike[:, 1:-1]
+    values = {"out": str(out), "rows": numbers, "steps": x.shape[1], "unlike": _sum(inner)}
+    trust = f"{_trust(inner, ' between the ends')} {GUESS}"
+    say(json, values, f"{_count(len(x), 'path')} of {x.shape[1]} steps: {out}\n{trust}")
+
+
+@app.command(help_format="markdown")
+def traverse(
+    run: RunFolder,
+    /,
+    *source: str,
+    row: Whole | None = None,
+    dimensions: str | None = None,
+    steps: Whole | None = None,
+    label: str | None = None,
+    out: Out,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Write what each latent dimension does: decoded examples along it, while the other dimensions stay.
+
+    A dimension goes through the prior's quantiles, 5 % to 95 %; of a plain autoencoder, through those of the data.
+
+    Parameters
+    ----------
+    source
+        Where the other dimensions stay: at an example of this file, folder or data set by name; without it, at
+        the medians.
+    row
+        The row of the source, counted from 0; without it, the first.
+    dimensions
+        Which, in which order, as in 0,3; without it, all, and first those in which examples differ most, where the
+        data can be read again.
+    steps
+        How many places along each; without it, 10, and 30 in a .gif.
+    label
+        The class to decode as, where the model was fitted with condition=label; without it, the example's.
+    out
+        A .png picture, a dimension in each row; for images a .gif with all dimensions side by side; a .npz file
+        (arrays x and z, dimension by dimension); a .npy file; or for tables a .csv file with the rows.
+    """
+    from enfold.latent import ENDS, decoded, traversal
+    from enfold.model import conditions, encode_means
+    from enfold.plots import Strips
+    from enfold.sections.paths import MEANING, along_title
+
+    opened = _opened(run, out, device)
+    model, position = opened.model, class_position(opened.spec, label)
+    start = _start(opened.spec, source, row)
+    classes = None if start is None else conditions(start.labels, opened.spec)
+    begin = None if start is None else encode_means(model, start.x, classes)[0]
+    again = _again(opened)
+    means = None if again is None else _means(opened, again[0])
+    axes = _ordered(means, model.latent_dim) if dimensions is None else _numbers("--dimensions", dimensions)
+    quantiles_of = None if opened.has_prior else _required_means(means)
+    z = traversal(model, axes, _steps(steps, out), means=quantiles_of, start=begin)
+    x = decoded(model, z, _class_of_all(opened.spec, position, classes, len(axes)))
+    unlike = _unlike(opened, x, again)
+    block = Strips(x, [f"z{axis}" for axis in axes], along_title(opened), ENDS, unlike)
+    _write(out, block, z, opened.spec)
+    values = {"out": str(out), "dimensions": axes, "steps": x.shape[1], "unlike": _sum(unlike)}
+    say(json, values, f"{_count(len(x), 'dimension')} in {x.shape[1]} steps: {out}\n{_trust(unlike)} {MEANING}")
+
+
+def _opened(run: Path, out: Path, device: str) -> "Run":
+    """Return the run, if what is asked for can be written of its kind of data."""
+    from enfold.run import open_run
+
+    check_suffix(out, ".png", ".gif", ".npz", ".npy", ".csv")
+    opened, suffix = open_run(run, device), out.suffix.lower()
+    if suffix == ".gif" and not opened.spec.is_image:
+        raise InputError(
+            "Only images can be shown as a .gif, and these are tables. Write .png, .csv or .npz instead."
+        )
+    if suffix == ".csv" and opened.spec.is_image:
+        raise InputError("Only tables are written as .csv, and these are images. Write .png, .gif or .npz instead.")
+    return opened
+
+
+def _steps(given: int | None, out: Path) -> int:
+    if given is not None:
+        return given
+    return STEPS_OF_A_GIF if out.suffix.lower() == ".gif" else STEPS
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and part.isascii() and len(part) < MOST_DIGITS for part in parts):
+        raise InputError(f"Expected {option} as in 0,3 (whole numbers, counted from 0), got '{text}'.")
+    return [int(part) for part in parts]
+
+
+def _chosen(spec: "Spec", source: tuple[str, ...], rows: str | None) -> tuple[list[int], "Dataset"]:
+    """Return the numbers of the rows to go through, and the rows."""
+    import numpy as np
+
+    from enfold.data import load_like
+
+    data = load_like(spec, *source)
+    if rows is None and len(data) > MOST_UNNAMED:
+        raise InputError(f"The source has {len(data):,} rows. Name those to go through, as in --rows 3,17.")
+    numbers = list(range(len(data))) if rows is None else _numbers("--rows", rows)
+    _check_rows(numbers, data)
+    if len(numbers) < 2:
+        raise InputError("A path leads from one row to another, and there is one. Name two or more: --rows 3,17.")
+    return numbers, data[np.array(numbers)]
+
+
+def _check_rows(numbers: list[int], data: "Dataset") -> None:
+    if max(numbers) >= len(data):
+        raise InputError(f"There is no row {max(numbers)}: the source has rows 0 to {len(data) - 1:,}.")
+
+
+def _start(spec: "Spec", source: tuple[str, ...], row: int | None) -> "Dataset | None":
+    """Return the row to start from, (1, *shape), if a source is named."""
+    from enfold.data import load_like
+
+    if not source:
+        if row is not None:
+            raise InputError("Name the source of the row, as in: enfold traverse RUN mnist --row 3 -o strip.png")
+        return None
+    data, number = load_like(spec, *source), row or 0
+    if number < 0:
+        raise InputError(f"Rows are counted from 0, got {number}.")
+    _check_rows([number], data)
+    return data[number : number + 1]
+
+
+def _again(run: "Run") -> "tuple[Dataset, Dataset] | None":
+    """Return the held-out and the training rows as the model takes them, if they can be read again."""
+    from enfold.fitting import split_again
+    from enfold.metrics import as_evaluated
+
+    try:
+        held_out, training = (as_evaluated(each, run.config, run.spec) for each in split_again(run))
+    except InputError:
+        return None
+    return held_out, training
+
+
+def _means(run: "Run", held_out: "Dataset") -> "np.ndarray":
+    from enfold.model import conditions, encode_means
+
+    rows = held_out[:HELD_OUT]
+    return encode_means(run.model, rows.x, conditions(rows.labels, run.spec))
+
+
+def _required_means(means: "np.ndarray | None") -> "np.ndarray":
+    if means is None:
+        raise InputError(
+            "A plain autoencoder has no prior, so that a dimension goes as far as the data, and the data that the "
+            "run was fitted to cannot be read again. In Python: enfold.latent.traversal(model, axes, steps, means=z)."
+        )
+    return means
+
+
+def _ordered(means: "np.ndarray | None", latent_dim: int) -> list[int]:
+    from enfold.latent import by_activity
+
+    return list(range(latent_dim)) if means is None else by_activity(means)
+
+
+def _class_of_all(spec: "Spec", position: int | None, classes: "Tensor | None", paths: int) -> "Tensor | None":
+    """Return the class to decode all paths as: the one that was named, else that of the row to start from."""
+    import torch
+
+    from enfold.data.dataset import class_name
+
+    if not spec.conditions:
+        return None
+    if position is not None:
+        return torch.full((paths,), position)
+    if classes is not None:
+        return classes.expand(paths)
+    names = ", ".join(class_name(label, spec) for label in spec.conditions)
+    raise InputError(f"The model makes examples of a class. Name it with --label: one of {names}.")
+
+
+def _unlike(run: "Run", x: "np.ndarray", again: "tuple[Dataset, Dataset] | None") -> "np.ndarray | None":
+    """Return which steps are unlike data, (paths, steps) bool, if the data could be read again."""
+    from enfold.metrics.likeness import unlike
+
+    return None if again is None else unlike(run.model, x, *again)
+
+
+def _sum(unlike: "np.ndarray | None") -> int | None:
+    return None if unlike is None else int(unlike.sum())
+
+
+def _trust(unlike: "np.ndarray | None", where: str = "") -> str:
+    from enfold.sections.paths import UNLIKE
+
+    if unlike is None:
+        return "How much of it is like data is not known: the run's data cannot be read again."
+    count = _sum(unlike)
+    return f"{count} of {_count(unlike.size, 'step')}{where} {'is' if count == 1 else 'are'} {UNLIKE}."
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def _write(out: Path, block: "Strips", z: "np.ndarray", spec: "Spec") -> None:
+    from enfold import plots
+    from enfold.files import write
+
+    suffix = out.suffix.lower()
+    if suffix in (".png", ".gif") and spec.is_image:
+        _check_size(block.x)
+    if suffix == ".png":
+        write(out, plots.png(plots.strips([block], spec) if spec.is_image else plots.lines(block, spec)))
+    elif suffix == ".gif":
+        write_animation(out, block.x, spec)
+    elif suffix == ".csv":
+        write_rows(out, block.x.reshape(-1, *spec.shape), spec)
+    else:
+        write_arrays(out, x=in_raw_type(block.x, spec), z=z)
+
+
+def _check_size(x: "np.ndarray") -> None:
+    """Refuse images along paths, (paths, steps, channels, height, width), that no picture could hold."""
+    paths, steps, _, height, width = x.shape
+    if paths > MOST_PATHS or paths * height > HIGHEST * steps * width:
+        raise InputError(f"{paths:,} paths are too many for a picture. Name fewer, or write .npz instead.")

@@ -1,0 +1,187 @@
+"""A run and rows → the files that the explorer's page reads: a manifest, arrays, and the model as ONNX."""
+
+import json
+from typing import Any
+
+import numpy as np
+import torch
+
+from enfold import __version__, build
+from enfold.data import Dataset, load_like
+from enfold.data.dataset import class_labels, class_name
+from enfold.errors import InputError
+from enfold.export import as_onnx
+from enfold.fitting import read_again
+from enfold.latent import GRID_QUANTILES, GRID_SIDE, quantiles, shown_axes
+from enfold.metrics.anomaly import SCORES, Anomalies, p_values
+from enfold.metrics.calibration import FILE as CALIBRATION
+from enfold.metrics.calibration import read_calibration
+from enfold.metrics.reconstruction import reconstruction_measures, squared_error
+from enfold.model import conditions, evaluating, given_chunks, in_one
+from enfold.report import title
+from enfold.rows import IN_MEMORY
+from enfold.run import Run
+
+FORMAT = 1  # of the manifest
+SIDE = 128  # of the grid on which the prior's density is given
+MARGIN = 0.05  # around the rows on the map, of its sides
+FILES = {  # each array's file, and its type there
+    "means": ("means.f32", "<f4"),
+    "deviations": ("deviations.f32", "<f4"),
+    "labels": ("labels.i16", "<i2"),
+    "values": ("values.f32", "<f4"),
+    "rowNumbers": ("rows.i32", "<i4"),
+    "heldOut": ("held-out.u8", "|u1"),
+    "error": ("error.f32", "<f4"),
+    "anomaly": ("anomaly.f32", "<f4"),
+    "uint8 examples": ("examples.u8", "|u1"),
+    "float32 examples": ("examples.f32", "<f4"),
+}
+
+Files = dict[str, bytes | memoryview]
+
+
+def prepare(run: Run, *sources: Any, rows: int | None = None) -> Files:
+    """Return the files that the page reads, by name.
+
+    Args:
+        run: The run.
+        *sources: What to show, as `enfold.load` takes it; without any, all rows that the run was fitted to or that
+            were held out, read again from its own sources.
+        rows: How many rows to show at most: those held out before the others, by chance, but the same every time.
+            Without it, all, or as many as 256 MB of examples are.
+
+    Raises:
+        InputError: The run was fitted to an array and no source is given, a source cannot be read or does not fit,
+            `rows` is below 1, or the model cannot be written as ONNX.
+    """
+    if rows is not None and rows < 1:
+        raise InputError(f"Expected at least 1 row to show, got {rows}.")
+    model, (data, held_out) = as_onnx(run), _data(run, sources)
+    numbers = _chosen(len(data), held_out, rows or max(1, IN_MEMORY * len(data) // data.x.nbytes))
+    shown = data[numbers].changed(lambda x: build.rows_to_evaluate(run.config, run.spec, x))
+    arrays = {"rowNumbers": numbers, **_encoded(run, shown), **_judged(run, shown), **_labelled(shown)}
+    arrays |= {} if held_out is None else {"heldOut": np.isin(numbers, held_out)}
+    plane, density = _prior(run, arrays["means"])
+    about = {**_about(run, shown, title(data.spec)), **_latent(run, arrays["means"]), "prior": plane}
+    files = _files(about, {**arrays, "examples": np.asarray(shown.x).reshape(len(shown), -1)})
+    files |= {} if density is None else {"prior.f32": density.tobytes()}
+    return {**files, "encoder.onnx": model.encoder, "decoder.onnx": model.decoder}
+
+
+def _files(about: dict[str, object], arrays: dict[str, np.ndarray]) -> Files:
+    """Return the manifest, and the arrays as it says they are stored."""
+    files, entries = {}, {}
+    for name, array in arrays.items():
+        file, kind = FILES.get(name) or FILES[f"{array.dtype} {name}"]
+        stored = np.ascontiguousarray(array, kind)
+        entries[name] = {"file": file, "type": str(stored.dtype), "shape": stored.shape}
+        files[file] = stored.reshape(-1).view(np.uint8).data
+    manifest = json.dumps({**about, "arrays": entries}, allow_nan=False, ensure_ascii=False)
+    return {"manifest.json": manifest.encode(), **files}
+
+
+def _data(run: Run, sources: tuple[Any, ...]) -> tuple[Dataset, np.ndarray | None]:
+    """Return the rows, and the numbers of those that were held out, if they are the run's own."""
+    if sources:
+        return load_like(run.spec, *sources), None
+    if "array" in run.spec.sources:
+        raise InputError(
+            "The run was fitted to an array, which cannot be read again. Name a source after the run: a file, a "
+            "folder, or a data set such as mnist; in Python also an array."
+        )
+    return read_again(run), run.split[1]
+
+
+def _chosen(n: int, held_out: np.ndarray | None, most: int) -> np.ndarray:
+    """Return the numbers of at most so many rows, in order."""
+    drawn = np.random.default_rng(0).permutation(n)
+    if held_out is not None:
+        drawn = drawn[np.argsort(~np.isin(drawn, held_out), kind="stable")]
+    return np.sort(drawn[:most])
+
+
+def _encoded(run: Run, rows: Dataset) -> dict[str, np.ndarray]:
+    """Return what the model makes of each row: where it lies, how surely, and how far its reconstruction is off."""
+    model, classes = run.model, conditions(rows.labels, run.spec)
+    with evaluating(model):
+        posteriors = (each.encode(part) for each, part in given_chunks(model, rows.x, classes))
+        found = in_one(rows.x, (torch.stack([q.mean, q.stddev], 1).cpu().numpy() for q in posteriors))
+    means, deviations = np.ascontiguousarray(found[:, 0]), found[:, 1]
+    (error,) = reconstruction_measures(model, rows.x, means, [squared_error], classes)
+    has_width = run.config.objective != "autoencoder" and bool(deviations.any())
+    return {"means": means, "error": error, **({"deviations": deviations} if has_width else {})}
+
+
+def _judged(run: Run, rows: Dataset) -> dict[str, np.ndarray]:
+    """Return how unusual each row is, 1 less its p-value, if the run knows held-out rows to judge by."""
+    if not (run.folder / CALIBRATION).exists():
+        return {}
+    calibration = read_calibration(run.folder)
+    found = Anomalies(run.model, calibration.reference, rows.x, conditions(rows.labels, run.spec))
+    return {"anomaly": 1 - p_values(found.scores(), calibration.held_out[SCORES[0]])}
+
+
+def _labelled(rows: Dataset) -> dict[str, np.ndarray]:
+    """Return the labels as positions among the classes, −1 where there is none, or as numbers."""
+    found = class_labels(rows.labels)
+    if found is not None:
+        return {"labels": np.where(rows.labelled, np.searchsorted(found, rows.labels), -1)}
+    return {"values": rows.labels} if rows.labelled.any() else {}
+
+
+def _about(run: Run, rows: Dataset, name: str) -> dict[str, object]:
+    spec, found = run.spec, class_labels(rows.labels)
+    return {
+        "format": FORMAT,
+        "title": name,
+        "recipe": run.config.recipe,
+        "version": __version__,
+        "rows": len(rows),
+        "latentDim": run.config.latent_dim,
+        "shape": spec.shape,
+        "isImage": spec.is_image,
+        "kind": spec.kind,
+        "columns": [{"name": each.name, "offset": each.offset, "scale": each.scale} for each in spec.columns],
+        "classes": [] if found is None else [class_name(label, rows.spec) for label in found],
+        "conditions": [class_name(label, spec) for label in spec.conditions],
+    }
+
+
+def _latent(run: Run, means: np.ndarray) -> dict[str, object]:
+    """Return how the latent dimensions vary: over the rows, by the prior, and together."""
+    levels = np.linspace(*GRID_QUANTILES, GRID_SIDE)
+    with evaluating(run.model):
+        _, along = quantiles(run.model.prior() if run.has_prior else means, GRID_SIDE, run.model.device)
+    return {
+        "activity": means.var(0, dtype=np.float64).tolist(),
+        "quantiles": {"levels": levels.tolist(), "values": along.T.tolist()},
+        "pca": _principal(means) if means.shape[1] > 2 else None,
+    }
+
+
+def _principal(means: np.ndarray) -> dict[str, object]:
+    """Return the plane of the largest variance, and turn its axes so that the largest entry of each is positive."""
+    centre = means.mean(0, dtype=np.float64)
+    _, axes = np.linalg.eigh((means - centre).T @ (means - centre))
+    two = axes.T[:-3:-1]
+    two = two * np.sign(np.take_along_axis(two, np.abs(two).argmax(1)[:, None], 1))
+    return {"mean": centre.tolist(), "components": two.tolist()}
+
+
+def _prior(run: Run, means: np.ndarray) -> tuple[dict[str, object] | None, np.ndarray | None]:
+    """Return where the prior's log density is given, and its values, (SIDE, SIDE) float32, if there is one."""
+    model, axes = run.model, shown_axes(means)
+    if len(axes) < 2 or not run.has_prior or run.config.posterior in build.CODES:
+        return None, None
+    low, high = means[:, axes].min(0), means[:, axes].max(0)
+    room = np.maximum(MARGIN * (high - low), np.finfo(np.float32).eps)
+    extent = np.stack([low - room, high + room], 1).astype(np.float64)
+    with evaluating(model):
+        prior = model.prior()
+        z = np.tile(quantiles(prior, 2, model.device)[0], (SIDE * SIDE, 1))
+        x, y = np.linspace(extent[:, 0], extent[:, 1], SIDE).T
+        z[:, axes[0]], z[:, axes[1]] = np.tile(x, SIDE), np.repeat(y, SIDE)
+        density = prior.log_prob(torch.from_numpy(z).to(model.device)).cpu().numpy().astype("<f4")
+    plane = {"extent": extent.tolist(), "side": SIDE, "axes": axes, "file": "prior.f32"}
+    return plane, density.reshape(SIDE, SIDE)

@@ -1,0 +1,111 @@
+"""The page served to this machine's own browser, and to nobody else."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import PurePosixPath
+from typing import Any
+
+from enfold.errors import InputError
+from enfold.explorer.page import paths
+from enfold.explorer.payload import Files
+
+HERE = "127.0.0.1"
+TYPES = {
+    "": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".json": "application/json",
+    ".wasm": "application/wasm",
+}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
+    "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+def application(files: Files, port: int) -> Any:
+    """Return the ASGI application that serves the page and the files that it reads, and nothing else.
+
+    Every answer is looked up by its whole path in a dictionary, so no path leads anywhere else. A request for another
+    host, as a name that was made to point here sends it, or from another site's page, is refused.
+
+    Args:
+        files: What `prepare` returns.
+        port: Where it is served.
+    """
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import PlainTextResponse, Response
+    from starlette.routing import Route
+
+    known = paths(files)
+    hosts = {f"{HERE}:{port}", f"localhost:{port}"}
+
+    async def answer(request: Request) -> Response:
+        path, origin = request.path_params["path"], request.headers.get("origin")
+        is_foreign = request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and path != ""
+        if request.headers.getlist("host") not in [[host] for host in hosts]:
+            return PlainTextResponse("This is not the host that was asked for.", 400, HEADERS)
+        if is_foreign or origin not in (None, *(f"http://{host}" for host in hosts)):
+            return PlainTextResponse("Other sites may not read this one.", 403, HEADERS)
+        if path not in known:
+            return PlainTextResponse("There is no such file.", 404, HEADERS)
+        kind = TYPES.get(PurePosixPath(path).suffix, "application/octet-stream")
+        return Response(known[path], 200, {**HEADERS, "Content-Type": kind})
+
+    return Starlette(routes=[Route("/{path:path}", answer)])
+
+
+@contextmanager
+def serving(files: Files, port: int = 0) -> Iterator[str]:
+    """Serve the page from a thread of its own, on this machine alone, and yield its address.
+
+    Args:
+        files: What `prepare` returns.
+        port: Where; 0: any that is free.
+
+    Raises:
+        InputError: The extra `explore` is not installed, or the port is taken.
+    """
+    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise InputError(f"The explorer needs {' and '.join(missing)}: pip install 'enfold[explore]'")
+    import uvicorn
+
+    with _listening(port) as listener:
+        found = listener.getsockname()[1]
+        settings = uvicorn.Config(
+            application(files, found), log_level="error", lifespan="off", timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(settings)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://{HERE}:{found}/"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _listening(port: int) -> socket.socket:
+    listener = socket.socket()
+    try:
+        if os.name == "posix":  # elsewhere it would let two servers share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HERE, port))
+        listener.listen()
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise InputError(
+            f"The port {port} cannot be had ({error}). Choose another with --port, or leave it out for a free one."
+        ) from error
+    return listener

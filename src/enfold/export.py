@@ -1,0 +1,255 @@
+"""The encoder and the decoder of a run as ONNX files, for programs without PyTorch."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from enfold import __version__
+from enfold.build import CODES
+from enfold.data.dataset import class_name
+from enfold.errors import InputError
+from enfold.files import write, write_json
+from enfold.latent import prior_samples
+from enfold.model import Autoencoder, decode_means
+from enfold.report import title
+from enfold.run import Run
+
+OPSET = 20  # of the operators; onnxruntime knows it since 1.17
+TOLERANCE = 1e-4  # how far ONNX may be from torch, in units of the data's scale or of the largest latent value
+BATCHES = (1, 2, 5)  # sizes that are compared: whatever depends on the size of the example batch shows in one of them
+EXAMPLES = 3  # rows in the example batch, a size that is not among them
+LOGGERS = ("torch.onnx", "onnx_ir")
+EXPORTER_WARNINGS = ("`isinstance\\(treespec, LeafSpec\\)", "# The axis name: n will not be used")
+README = """\
+# {title} in {d} numbers
+
+Written by enfold {version}. `encoder.onnx` takes {spec} as `x`, (n, {shape}), float32 in
+the data's own units, and gives the `mean` of q(z|x), (n, {d}), and `scale_tril`, (n, {d}, {d}), the lower triangular
+root of its covariance{zeros}. `decoder.onnx` takes `z`, (n, {d}), and gives the `mean` of p(x|z), (n, {shape}).
+n may be any number. `spec.json` says what the values are.
+{told}
+```python
+import numpy as np
+import onnxruntime
+
+{condition}x = np.zeros((3, {shape}), np.float32)
+mean, scale_tril = onnxruntime.InferenceSession("encoder.onnx").run(None, {{"x": x{given}}})
+(rebuilt,) = onnxruntime.InferenceSession("decoder.onnx").run(None, {{"z": mean{given}}})
+```
+"""
+TOLD = """\
+Both also take `condition`, (n,) int64: the position of each row's label in {names}; −1 where it is not known.
+"""
+
+
+@dataclass(frozen=True)
+class Onnx:
+    """A model in the ONNX format.
+
+    Attributes:
+        encoder: Inputs `x`, (n, *shape) float32 in raw units, and of a conditional model `condition`, (n,) int64, −1
+            where the class is not known; outputs `mean`, (n, latent_dim), and `scale_tril`, (n, latent_dim,
+            latent_dim).
+        decoder: Inputs `z`, (n, latent_dim), and `condition`; output `mean`, (n, *shape), in raw units.
+    """
+
+    encoder: bytes
+    decoder: bytes
+
+
+def export(run: Run, folder: str | Path) -> Path:
+    """Write a run's encoder and decoder as ONNX, with what the values are, and how to use them from Python.
+
+    Args:
+        run: The run.
+        folder: Where `encoder.onnx`, `decoder.onnx`, `spec.json` and `README.md` go; made if it is not there.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: The extra `onnx` is not installed, a module of the user's own cannot be written as ONNX, or the
+            folder cannot be written to.
+
+    Example:
+        >>> export(enfold.open("runs/digits"), "model")  # doctest: +SKIP
+        PosixPath('model')
+    """
+    folder, model = Path(folder), as_onnx(run)
+    write(folder / "encoder.onnx", model.encoder)
+    write(folder / "decoder.onnx", model.decoder)
+    spec = {name: value for name, value in run.spec.to_dict().items() if name != "sources"}  # whose paths are no news
+    about = {"title": title(run.spec), "recipe": run.config.recipe, "enfold": __version__}
+    write_json(folder / "spec.json", {**about, "latent_dim": run.config.latent_dim, **spec})
+    write(folder / "README.md", _readme(run))
+    return folder
+
+
+def as_onnx(run: Run) -> Onnx:
+    """Return a run's encoder and decoder as ONNX, compared with torch's.
+
+    Raises:
+        InputError: As for `export`.
+    """
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise InputError(f"ONNX needs {' and '.join(missing)}. Install what is missing: pip install 'enfold[onnx]'")
+    model = replace(run, device="cpu").model
+    z = torch.from_numpy(prior_samples(model, max(BATCHES)))
+    condition = torch.arange(len(z)) % (len(run.spec.conditions) + 1) - 1 if run.spec.conditions else None
+    x = torch.from_numpy(decode_means(model, z.numpy(), condition))  # something like the data
+    has_noise = run.config.objective != "autoencoder"
+    given = {} if condition is None else {"condition": condition}
+    largest = _encoded(model, x, condition).abs().max().clamp(min=1)
+    rounding = (
+        np.finfo(np.float32).eps / TOLERANCE * np.abs(run.spec.offset)
+    )  # far from 0, raw values are that coarse
+    scale = torch.from_numpy(run.spec.scale + rounding)
+    return Onnx(
+        _written(_Encoder(model.encoder, has_noise), {"x": x, **given}, {"mean": largest, "scale_tril": largest}),
+        _written(_Decoder(model.decoder), {"z": z, **given}, {"mean": scale}),
+    )
+
+
+class _Encoder(nn.Module):
+    """Examples → the parameters of q(z|x), as arrays."""
+
+    def __init__(self, encoder: nn.Module, has_noise: bool):
+        super().__init__()
+        self.encoder, self.has_noise = encoder, has_noise
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        q = self.encoder(x) if condition is None else self.encoder(x, condition)
+        tril = q.scale_tril if hasattr(q, "scale_tril") else torch.diag_embed(q.stddev)
+        return q.mean, tril if self.has_noise else torch.zeros_like(tril)
+
+
+class _Decoder(nn.Module):
+    """Latent vectors → the mean of p(x|z)."""
+
+    def __init__(self, decoder: nn.Module):
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        p = self.decoder(z) if condition is None else self.decoder(z, condition)
+        return p.mean
+
+
+def _encoded(model: Autoencoder, x: Tensor, condition: Tensor | None) -> Tensor:
+    with torch.inference_mode():
+        return model.given(condition).encode(x).mean
+
+
+def _written(module: nn.Module, inputs: dict[str, Tensor], outputs: dict[str, Tensor]) -> bytes:
+    """Return a module as ONNX.
+
+    Args:
+        module: Tensors → tensors.
+        inputs: Those to compare with, by name.
+        outputs: How large a difference of 1 is, by name.
+
+    Raises:
+        InputError: It cannot be written, or what was written computes something else.
+    """
+    n = torch.export.Dim("n")
+    try:
+        with _quiet(), torch.no_grad():
+            program: Any = torch.onnx.export(
+                module.eval(),
+                tuple(each[:EXAMPLES] for each in inputs.values()),
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_shapes=[{0: n}] * len(inputs),
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+            written = _bare(program.model_proto)
+    except Exception as error:  # of many kinds; enfold's own modules can all be written
+        raise InputError(
+            f"The model cannot be written as ONNX ({type(error).__name__}: {str(error).partition(chr(10))[0]}). If a "
+            "module is your own, build it of layers that torch.onnx.export knows."
+        ) from error
+    _check(written, module, inputs, outputs)
+    return written
+
+
+def _bare(model: Any) -> bytes:
+    """Return an ONNX model without the notes on where in which file each node comes from."""
+    for node in [*model.graph.node, *(each for function in model.functions for each in function.node)]:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for each in (model, model.graph, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        del each.metadata_props[:]
+    del model.graph.value_info[:]
+    return model.SerializeToString(deterministic=True)
+
+
+def _check(written: bytes, module: nn.Module, inputs: dict[str, Tensor], outputs: dict[str, Tensor]) -> None:
+    """Raise an InputError unless ONNX and torch say the same about batches of several sizes."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(written, providers=["CPUExecutionProvider"])
+    for size in BATCHES:
+        batch = {name: each[-size:] for name, each in inputs.items()}
+        with torch.inference_mode():
+            expected = module(*batch.values())
+        expected = expected if isinstance(expected, tuple) else (expected,)
+        try:
+            found = session.run(None, {name: each.numpy() for name, each in batch.items()})
+        except Exception as error:  # onnxruntime has a type for each of its errors
+            raise InputError(
+                f"The model's ONNX does not take batches of {size}, though it was written with a batch of {EXAMPLES} "
+                "(a module of your own should take the size from x.shape[0], not from len(x))."
+            ) from error
+        for name, a, b in zip(outputs, found, expected, strict=True):
+            apart = float(np.max(np.abs(a - b.numpy()) / outputs[name].numpy()))
+            if not apart <= TOLERANCE:
+                raise InputError(
+                    f"The model's ONNX is off by {apart:.2g} of the scale in '{name}', more than {TOLERANCE:g}. "
+                    "Nothing was written. A module of your own must give the same in evaluation whenever it is asked."
+                )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep to itself what the exporter says about other libraries and about its own calls."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [each.level for each in loggers]
+    for each in loggers:
+        each.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            for message in EXPORTER_WARNINGS:
+                warnings.filterwarnings("ignore", message)
+            yield
+    finally:
+        for each, level in zip(loggers, before, strict=True):
+            each.setLevel(level)
+
+
+def _readme(run: Run) -> str:
+    spec, posterior = run.spec, run.config.posterior
+    names = ", ".join(class_name(label, spec) for label in spec.conditions)
+    has_noise = run.config.objective != "autoencoder" and posterior not in CODES
+    return README.format(
+        title=title(spec),
+        version=__version__,
+        d=run.config.latent_dim,
+        spec=spec,
+        shape=", ".join(map(str, spec.shape)),
+        zeros="" if has_noise else ", here zeros",
+        told=TOLD.format(names=names) if names else "",
+        condition="condition = np.zeros(3, np.int64)\n" if names else "",
+        given=', "condition": condition' if names else "",
+    )

@@ -1,0 +1,217 @@
+"""How unlike the rows that a model was fitted to an example is, how rare that is, and which values make it so."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
+
+from enfold.config import Config
+from enfold.data.dataset import Dataset
+from enfold.distributions import Code, log_ratio, moved
+from enfold.errors import unknown
+from enfold.metrics.likelihood import shared_noise
+from enfold.metrics.maps import drawn
+from enfold.metrics.reconstruction import reconstruction_measures, squared_error
+from enfold.model import Autoencoder, chunks, conditions, decode_means, encode_means, evaluating, given_chunks, in_one
+from enfold.rows import Examples, selected
+from enfold.spec import Spec
+
+DRAWS = 8  # of z, in the likelihood of each example; a power of two, for Sobol's balance
+NEIGHBOURS = 5  # in the latent space
+REFERENCE_ROWS = 2_000  # of the training rows, at most
+LEAST_CONTRAST = 0.3  # of the training images' mean: what is added, so that an empty image can be divided by
+SCORES = ("combined", "reconstruction", "distance", "likelihood", "typicality")
+OF_A_PRIOR = ("likelihood", "typicality")  # which a plain autoencoder does not have
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What scores know of the rows that a model was fitted to.
+
+    Attributes:
+        means: Posterior means of some of them, (m, latent_dim) float32.
+        contrast: The mean variance of the values of an example, in squared units of the scale.
+        surprise: The mean of their `surprises`, in nats; NaN of a plain autoencoder.
+    """
+
+    means: np.ndarray
+    contrast: float
+    surprise: float
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The names of the scores that can be had, the default first."""
+        return tuple(name for name in SCORES if name not in OF_A_PRIOR or math.isfinite(self.surprise))
+
+
+@dataclass(frozen=True, eq=False)
+class Anomalies:
+    """Examples, and how unlike those that a model was fitted to they are, by scores, (n,) each, that rise with it.
+
+    Attributes:
+        model: The model.
+        reference: What is known of the rows that it was fitted to.
+        x: Raw examples, (n, *shape), as evaluations take them.
+        condition: The class of each, (n,) integers, for a conditional model.
+    """
+
+    model: Autoencoder
+    reference: Reference
+    x: Examples
+    condition: Tensor | None = None
+
+    def scores(self, name: str = SCORES[0]) -> np.ndarray:
+        """Return the scores of that name, (n,) float64, the same at every call; infinite where arithmetic fails.
+
+        Raises:
+            InputError: There is no such score, or a plain autoencoder has none.
+        """
+        if name not in self.reference.scores:
+            raise unknown("score of this model", name, self.reference.scores)
+        found = getattr(self, name)
+        return np.where(np.isnan(found), np.inf, found)
+
+    def of(self, rows: np.ndarray) -> "Anomalies":
+        """Return the same of some of the examples, by their numbers, (m,)."""
+        condition = None if self.condition is None else self.condition[rows]
+        return Anomalies(self.model, self.reference, selected(self.x, rows), condition)
+
+    @cached_property
+    def means(self) -> np.ndarray:
+        """The posterior means, (n, latent_dim)."""
+        return encode_means(self.model, self.x, self.condition)
+
+    @cached_property
+    def reconstruction(self) -> np.ndarray:
+        """The mean squared error of the reconstruction; of images, as a share of their contrast.
+
+        Without that, images with little in them would always be well rebuilt: in nats, too, they are the likelier
+        ones, whatever a model was fitted to (Serrà et al. 2020, "Input complexity and out-of-distribution detection
+        with likelihood-based generative models").
+        """
+        error = reconstruction_measures(self.model, self.x, self.means, [squared_error], self.condition)[0]
+        return error / self._contrast
+
+    @cached_property
+    def distance(self) -> np.ndarray:
+        """The mean Euclidean distance of the posterior mean to the 5 nearest of training rows."""
+        known, found = self.reference.means, np.full(len(self.means), np.inf)
+        finite = np.isfinite(self.means).all(1)
+        if finite.any():
+            nearest = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(known))).fit(known)
+            found[finite] = nearest.kneighbors(self.means[finite])[0].mean(1)
+        return found
+
+    @property
+    def combined(self) -> np.ndarray:
+        """Reconstruction × (1 + distance): what is badly rebuilt, the more so where hardly any training row lies.
+
+        1 is the prior's deviation: nearness below it does not make up for an error.
+        """
+        return self.reconstruction * (1 + self.distance)
+
+    @cached_property
+    def likelihood(self) -> np.ndarray:
+        """Minus the importance-weighted log-likelihood of `surprises`, in nats."""
+        return surprises(self.model, self.x, self.condition)
+
+    @property
+    def typicality(self) -> np.ndarray:
+        """How far −log p(x) is from the training rows' mean, in nats, on either side.
+
+        (Nalisnick, Matsukawa, Teh & Lakshminarayanan 2019, "Detecting out-of-distribution inputs to deep generative
+        models using typicality", of single examples.)
+        """
+        return np.abs(self.likelihood - self.reference.surprise)
+
+    @cached_property
+    def rebuilt(self) -> np.ndarray:
+        """The reconstructions at the posterior means, (n, *shape) float32 in raw units."""
+        return decode_means(self.model, self.means, self.condition)
+
+    @cached_property
+    def contributions(self) -> np.ndarray:
+        """What each value of an example adds to the score `reconstruction`, (n, *shape) float64.
+
+        It has the sign of x − reconstruction: above 0 where an example has more than the model made of it. The
+        magnitudes of an example sum to its score.
+        """
+        spec = self.model.spec
+        difference = (np.asarray(self.x).astype(np.float64) - self.rebuilt) / spec.scale
+        shares = np.sign(difference) * difference**2 / spec.size
+        return shares / np.reshape(self._contrast, (-1, *[1] * len(spec.shape)))
+
+    @cached_property
+    def _contrast(self) -> np.ndarray:
+        """What squared errors are a share of, (n,): of intensities their contrast, of other values 1."""
+        spec, usual = self.model.spec, self.reference.contrast
+        if spec.kind != "intensity" or usual == 0:
+            return np.ones(len(self.x))
+        return in_one(self.x, (contrast(part, spec) for part in chunks(self.x))) + LEAST_CONTRAST * usual
+
+
+def reference(model: Autoencoder, config: Config, training: Dataset) -> Reference:
+    """Return what scores need to know of the rows that a model was fitted to, from at most 2,000 of them.
+
+    Args:
+        model: The model.
+        config: Its settings.
+        training: The rows, as evaluations take them.
+    """
+    some = training[drawn(len(training), REFERENCE_ROWS)]
+    known = conditions(some.labels, model.spec)
+    is_plain = config.objective == "autoencoder"
+    surprise = math.nan if is_plain else float(surprises(model, some.x, known).mean())
+    own = in_one(some.x, (contrast(part, model.spec) for part in chunks(some.x)))
+    return Reference(encode_means(model, some.x, known), float(own.mean()), surprise)
+
+
+def surprises(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> np.ndarray:
+    """Return minus the importance-weighted log-likelihood of each example, (n,) float64, in nats:
+
+        −log 1/K Σ_k p(x|z_k) p(z_k) / q(z_k|x),   z_k = μ(x) + σ(x) ε_k,   K = 8,
+
+    with the same noise ε for all examples, so that a score does not depend on the examples beside it.
+
+    Args:
+        model: The model, with a normal posterior, or with codes.
+        x: Raw examples, (n, *shape).
+        condition: The class of each, (n,) integers, for a conditional model.
+    """  # noqa: D400, D415 - the sentence ends in its formula
+    noise = shared_noise(model.latent_dim, DRAWS).to(model.device)
+
+    def surprise(view: Autoencoder, part: np.ndarray) -> np.ndarray:
+        batch = torch.from_numpy(part).to(model.device)
+        q, p = view.encode(batch), view.prior()
+        draws = [moved(q, each) for each in (noise[:1] if isinstance(q, Code) else noise)]
+        log_w = torch.stack([view.decode(z).log_prob(batch) - log_ratio(q, p, z) for z in draws]).double()
+        return (math.log(len(draws)) - log_w.logsumexp(0)).cpu().numpy()
+
+    with evaluating(model):
+        return in_one(x, (surprise(view, part) for view, part in given_chunks(model, x, condition)))
+
+
+def contrast(x: np.ndarray, spec: Spec) -> np.ndarray:
+    """Return the variance of each raw example's values, (n, *shape) → (n,), in squared units of the scale."""
+    return ((x.astype(np.float64) - spec.offset) / spec.scale).reshape(len(x), -1).var(1)
+
+
+def p_values(scores: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """Return how rare it is that an ordinary row has at least such a score, (n,) in 1/(m + 1)…1:
+
+        p = (1 + #{held-out scores ≥ score}) / (m + 1).
+
+    If a row is drawn as the held-out rows were, P(p ≤ α) ≤ α for every α, whatever the score is good for (Vovk,
+    Gammerman & Shafer 2005, "Algorithmic learning in a random world", chapter 2; Bates, Candès, Lei, Romano & Sesia
+    2023, "Testing for outliers with conformal p-values").
+
+    Args:
+        scores: Of the rows in question, (n,).
+        held_out: Of rows like those that the model was fitted to, which it has not seen, (m,).
+    """  # noqa: D400, D415 - the sentence ends in its formula
+    lower = np.searchsorted(np.sort(held_out), scores, "left")
+    return (1 + len(held_out) - lower) / (1 + len(held_out))

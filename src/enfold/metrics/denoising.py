@@ -1,0 +1,88 @@
+"""How well noise is removed: how near what is left is to what was there, by a model and by the simplest of means."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from enfold.metrics.intervals import mean_error
+from enfold.metrics.reconstruction import (
+    has_windows,
+    peak_signal_to_noise_of_rows,
+    squared_error,
+    structural_similarity,
+)
+from enfold.spec import Spec
+
+Measured = dict[str, tuple[float | None, float | None]]  # figure → its value and its standard error
+
+MOST_RANK = 256
+PCA_SEED = 0  # of the randomised decomposition, which large examples take
+
+
+@dataclass(frozen=True)
+class Projection:
+    """The linear denoiser: what principal components of clean rows leave of noisy ones.
+
+    Attributes:
+        mean: Of clean rows, (values,) in units of the columns' scale.
+        components: Their principal directions, orthonormal, (most, values).
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+
+    @classmethod
+    def of(cls, clean: np.ndarray) -> Self:
+        """Return the projection that clean rows, (n, values), ask for, onto at most 256 components."""
+        pca = PCA(min(*clean.shape, MOST_RANK), random_state=PCA_SEED).fit(clean)
+        return cls(pca.mean_, np.asarray(pca.components_))
+
+    def best_rank(self, noisy: np.ndarray, clean: np.ndarray) -> int:
+        """Return how many components leave the least squared error, at least 1.
+
+        With orthonormal components the i-th adds Σ (zᵢ² − 2 zᵢ aᵢ) to it, of coordinates z of the noisy rows and a of
+        the clean ones, so that all ranks are had at once.
+
+        Args:
+            noisy: Rows with noise, (n, values).
+            clean: The same without.
+        """
+        z, a = ((each - self.mean) @ self.components.T for each in (noisy, clean))
+        return int(np.argmin(np.cumsum((z * z - 2 * z * a).sum(0)))) + 1
+
+    def denoised(self, noisy: np.ndarray, rank: int) -> np.ndarray:
+        """Return what so many components leave of noisy rows, (n, values)."""
+        kept = self.components[:rank]
+        return self.mean + (noisy - self.mean) @ kept.T @ kept
+
+
+def removed(noisy: np.ndarray, made: np.ndarray, spec: Spec) -> np.ndarray:
+    """Return how much was taken from each row, (n,): the root of the mean square, in units of the columns' scale.
+
+    Args:
+        noisy: Rows as they were given, (n, *shape), raw.
+        made: What was made of them, the same.
+        spec: What they are.
+    """
+    return np.sqrt(squared_error(noisy / spec.scale, made / spec.scale))
+
+
+def nearness(clean: np.ndarray, x: np.ndarray, spec: Spec) -> Measured:
+    """Return how near examples are to the clean ones: `psnr` in decibel and `ssim` of images, `rmse` of other rows.
+
+    Args:
+        clean: (n, *shape), in units of the columns' scale.
+        x: The same rows with noise, or with what is left of it.
+        spec: What they are.
+    """
+    squares = squared_error(clean, x)
+    if not (spec.is_image and spec.kind == "intensity"):
+        root, error = float(np.sqrt(squares.mean())), mean_error(squares)
+        return {"rmse": (root, error / (2 * root) if error is not None and root else None)}
+    found: Measured = {"psnr": peak_signal_to_noise_of_rows(squares)}
+    if has_windows(spec):
+        similar = structural_similarity(clean, x)
+        found["ssim"] = (float(similar.mean()), mean_error(similar))
+    return found

@@ -1,0 +1,192 @@
+"""How well a model removes noise of the kinds that it has learned to see through."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from enfold import build, corruptions, plots
+from enfold.config import Config
+from enfold.data.dataset import Dataset
+from enfold.devices import seeded
+from enfold.metrics.denoising import Measured, Projection, nearness, removed
+from enfold.metrics.intervals import decimals
+from enfold.model import conditions, decode_means, encode_means
+from enfold.objectives import EVALUATION_SEED
+from enfold.objectives.terms import Change
+from enfold.run import Run
+from enfold.sections.section import Section, read_sections
+from enfold.spec import Spec
+
+HELD_OUT = 500  # rows, at most
+FITTED, TUNED = 4000, 500  # training rows, at most, that components are fitted to, and that their number is chosen on
+TUNED_SHARE = 4  # at most a fourth of them
+MOST_VALUES = 2**24  # of all rows that components are fitted to
+SHOWN = 12
+LEVELS = (0.25, 0.5)  # of normal noise, in units of the columns' scale
+SHARE = 0.3  # of values that salt and pepper replace
+USUAL = 0.99  # the share of rows with the noise of training that are not doubtful
+FIGURES = {"psnr": "PSNR, dB", "ssim": "SSIM", "rmse": "RMSE"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of rows with one kind of noise.
+
+    Attributes:
+        noisy: The rows as the model was given them, (n, *shape), raw.
+        denoised: What it made of them, the same.
+        rank: The number of components that were best on training rows.
+        measured: How near the noisy rows are to the clean ones, what components leave of them, and the model.
+    """
+
+    noisy: np.ndarray
+    denoised: np.ndarray
+    rank: int
+    measured: dict[str, Measured]
+
+
+def denoising(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
+    """Return how well the run's model removes noise; None of a model that was not fitted to examples with noise."""
+    spec, n = run.model.spec, len(training)
+    learned = build.corruption(run.config, spec)
+    if learned is None or n < 2 * TUNED_SHARE:
+        return None
+    rows, order, some = held_out[_drawn(len(held_out))[:HELD_OUT]], _drawn(n), min(TUNED, n // TUNED_SHARE)
+    fitted = order[some:][: max(2, min(FITTED, MOST_VALUES // spec.size))]
+    tuned, clean = (np.asarray(training.x[np.sort(each)]) for each in (order[:some], fitted))
+    projection = Projection.of(_flat(clean, spec))
+    found = {
+        name: _outcome(run, rows, tuned, projection, change)
+        for name, change in _kinds(run.config, spec, learned).items()
+    }
+    seen = noisy(np.asarray(rows.x), learned)
+    taken = removed(seen, _denoised(run, seen, conditions(rows.labels, spec)), spec)
+    return _section(found, rows, float(np.quantile(taken, USUAL)))
+
+
+def doubtful(run: Run, x: np.ndarray, made: np.ndarray) -> list[int] | None:
+    """Return the numbers of rows from which more was taken than from 99 % of unseen rows with the noise of training.
+
+    They have more noise than the model knows, or are unlike what it was fitted to.
+
+    Args:
+        run: The run; None is returned if its report does not say how much is usual.
+        x: Rows as they were given, (n, *shape), raw.
+        made: What the model made of them, the same.
+    """
+    usual = [each.values.get("most_removed") for each in read_sections(run.folder) if each.name == "denoising"]
+    if not usual or not isinstance(usual[0], float):
+        return None
+    return np.flatnonzero(removed(x, made, run.spec) > usual[0]).tolist()
+
+
+def noisy(x: np.ndarray, change: Change) -> np.ndarray:
+    """Return examples with noise, (n, *shape) float32 raw, the same at every call."""
+    with seeded(EVALUATION_SEED):
+        return change(torch.from_numpy(np.ascontiguousarray(x))).numpy()
+
+
+def _kinds(config: Config, spec: Spec, learned: Change) -> dict[str, Change]:
+    """Return the kinds of noise to remove, by name: those of `mixed` at usual levels, any other as in training."""
+    if config.corruption != "mixed":
+        return {f"{config.corruption}, {config.corruption_level:g}": learned}
+    normal = {f"normal, σ = {each:g}": partial(corruptions.gaussian, spec=spec, level=each) for each in LEVELS}
+    return {**normal, f"salt and pepper, {SHARE:.0%}": partial(corruptions.salt_and_pepper, spec=spec, level=SHARE)}
+
+
+def _drawn(n: int) -> np.ndarray:
+    """Return the numbers of `n` rows in an order of chance, the same at every call."""
+    return np.random.default_rng(EVALUATION_SEED).permutation(n)
+
+
+def _outcome(run: Run, rows: Dataset, tuned: np.ndarray, projection: Projection, change: Change) -> Outcome:
+    spec, x = run.model.spec, np.asarray(rows.x)
+    seen = noisy(x, change)
+    made = _denoised(run, seen, conditions(rows.labels, spec))
+    rank = projection.best_rank(_flat(noisy(tuned, change), spec), _flat(tuned, spec))
+    linear = projection.denoised(_flat(seen, spec), rank).reshape(x.shape)
+    linear = linear.clip(0, 1) if spec.kind == "intensity" else linear
+    values = {"noisy": _scaled(seen, spec), "components": linear, "model": _scaled(made, spec)}
+    return Outcome(seen, made, rank, {name: nearness(_scaled(x, spec), each, spec) for name, each in values.items()})
+
+
+def _denoised(run: Run, x: np.ndarray, classes: Tensor | None) -> np.ndarray:
+    return decode_means(run.model, encode_means(run.model, x, classes), classes)
+
+
+def _section(found: dict[str, Outcome], rows: Dataset, most: float) -> Section:
+    spec = rows.spec
+    strips = {"original": np.asarray(rows.x[:SHOWN])}
+    for name, each in found.items():
+        strips |= {name: each.noisy[:SHOWN], f"{name}\ndenoised": each.denoised[:SHOWN]}
+    shown = plots.Strips(np.stack([each.astype(np.float32) for each in strips.values()]), list(strips))
+    return Section(
+        "denoising",
+        "How well it removes noise",
+        (_about(len(rows), spec), _trust()),
+        alt="Held-out examples, with noise of several kinds, each above what the model makes of it",
+        values={
+            "rows": len(rows),
+            "most_removed": most,
+            "noise": {name: _values(each) for name, each in found.items()},
+        },
+        table=_table(found),
+        picture=plots.png(plots.strips([shown], spec)) if spec.is_image else b"",
+    )
+
+
+def _table(found: dict[str, Outcome]) -> tuple[tuple[str, ...], ...]:
+    names = list(next(iter(found.values())).measured["model"])
+    lines = [("noise", "of", *(FIGURES[name] for name in names))]
+    for noise, each in found.items():
+        called = ("the noisy rows", f"{each.rank} principal components", "this model")
+        for i, (what, measured) in enumerate(zip(called, each.measured.values(), strict=True)):
+            lines.append((noise if i == 0 else "", what, *(_figure(*measured[name]) for name in names)))
+    return tuple(lines)
+
+
+def _figure(value: float | None, error: float | None) -> str:
+    if value is None:
+        return "no error"
+    return f"{value:.3f}" if not error else f"{value:.{decimals(error)}f} ± {error:.{decimals(error)}f}"
+
+
+def _values(outcome: Outcome) -> dict[str, object]:
+    """Return the figures for programs: the value of each, and its standard error."""
+    return {
+        "rank": outcome.rank,
+        **{
+            what: {name: {"value": value, "standard_error": error} for name, (value, error) in measured.items()}
+            for what, measured in outcome.measured.items()
+        },
+    }
+
+
+def _about(n: int, spec: Spec) -> str:
+    unit = "the full scale" if spec.kind == "intensity" else "each column's scale"
+    return (
+        f"{n:,} held-out rows with noise whose kind and level the model is not told, in units of {unit}. Compared "
+        "are the noisy rows as they are, and principal components of training rows, as many as are best for that "
+        "very noise on other training rows. ± is one standard error; the noise is the same for all."
+    )
+
+
+def _trust() -> str:
+    return (
+        "Trust it for rows like the training rows, with noise of the kinds and levels of training, and no "
+        "further. It gives the mean of what could be there: smooth where the noise leaves that open, and under "
+        "much noise a likely example rather than the true one, perhaps of another class. What is unlike the "
+        "training rows is made to look like them, or taken away as if it were noise; rows without noise come back "
+        "a little changed. So it is no evidence of what a single value was."
+    )
+
+
+def _scaled(x: np.ndarray, spec: Spec) -> np.ndarray:
+    return (x.astype(np.float64) - spec.offset) / spec.scale
+
+
+def _flat(x: np.ndarray, spec: Spec) -> np.ndarray:
+    return _scaled(x, spec).reshape(len(x), -1)

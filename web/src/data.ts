@@ -1,0 +1,171 @@
+/** The run that the page shows: its manifest and its arrays, from the server or from the page itself. */
+
+export type Vector = Float32Array;
+
+export interface Column {
+  readonly name: string;
+  readonly offset: number;
+  readonly scale: number;
+}
+
+export interface ArrayEntry {
+  readonly file: string;
+  readonly type: "float32" | "int32" | "int16" | "uint8";
+  readonly shape: readonly number[];
+}
+
+export interface Prior {
+  readonly extent: readonly [readonly [number, number], readonly [number, number]];
+  readonly side: number;
+  readonly axes: readonly [number, number];
+  readonly file: string;
+}
+
+export interface Manifest {
+  readonly format: number;
+  readonly title: string;
+  readonly recipe: string;
+  readonly version: string;
+  readonly rows: number;
+  readonly latentDim: number;
+  readonly shape: readonly number[];
+  readonly isImage: boolean;
+  readonly kind: string;
+  readonly columns: readonly Column[];
+  readonly classes: readonly string[];
+  readonly conditions: readonly string[];
+  readonly arrays: Readonly<Record<string, ArrayEntry>>;
+  readonly activity: readonly number[];
+  readonly quantiles: { readonly levels: readonly number[]; readonly values: readonly (readonly number[])[] };
+  readonly prior: Prior | null;
+  readonly pca: { readonly mean: readonly number[]; readonly components: readonly (readonly number[])[] } | null;
+}
+
+/** The rows. Whatever the run lacks is null; `examples` come last, since they are the largest. */
+export interface Rows {
+  readonly means: Float32Array;
+  readonly deviations: Float32Array | null;
+  readonly labels: Int16Array | null;
+  readonly values: Float32Array | null;
+  readonly numbers: Int32Array;
+  readonly heldOut: Uint8Array | null;
+  readonly error: Float32Array | null;
+  readonly anomaly: Float32Array | null;
+  readonly clusters: Int16Array | null;
+}
+
+export type Examples = Uint8Array | Float32Array;
+
+const FORMAT = 1;
+const MANIFEST = "manifest.json";
+
+/** Returns the bytes of a file of the run. */
+export async function load(name: string): Promise<Uint8Array<ArrayBuffer>> {
+  if (isOneFile()) return unpacked(name);
+  const response = await fetch(`data/${name}`);
+  if (!response.ok) throw new Error(`data/${name} could not be read (${response.status} ${response.statusText}).`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+export async function loadManifest(): Promise<Manifest> {
+  const manifest = JSON.parse(new TextDecoder().decode(await load(MANIFEST))) as Manifest;
+  if (manifest.format > FORMAT) {
+    throw new Error(`The data has format ${manifest.format}; this page reads up to ${FORMAT}. Upgrade enfold.`);
+  }
+  return manifest;
+}
+
+export async function loadRows(manifest: Manifest): Promise<Rows> {
+  const read = (name: string) => loadArray(manifest, name);
+  const [means, deviations, labels, values, numbers, heldOut, error, anomaly, clusters] = await Promise.all(
+    ["means", "deviations", "labels", "values", "rowNumbers", "heldOut", "error", "anomaly", "clusters"].map(read),
+  );
+  return {
+    means: means as Float32Array,
+    deviations: deviations as Float32Array | null,
+    labels: labels as Int16Array | null,
+    values: values as Float32Array | null,
+    numbers: (numbers as Int32Array | null) ?? Int32Array.from({ length: manifest.rows }, (_, i) => i),
+    heldOut: heldOut as Uint8Array | null,
+    error: error as Float32Array | null,
+    anomaly: anomaly as Float32Array | null,
+    clusters: clusters as Int16Array | null,
+  };
+}
+
+export async function loadExamples(manifest: Manifest): Promise<Examples | null> {
+  return (await loadArray(manifest, "examples")) as Examples | null;
+}
+
+/** Returns the logarithm of the prior's density on the manifest's grid. */
+export async function loadPrior({ file }: Prior): Promise<Float32Array> {
+  return new Float32Array((await load(file)).buffer);
+}
+
+/** How many values an example has. */
+export function exampleSize(manifest: Manifest): number {
+  return manifest.shape.reduce((product, side) => product * side, 1);
+}
+
+/** Returns the latent mean of a row. */
+export function meanOf(rows: Rows, manifest: Manifest, row: number): Vector {
+  return rows.means.slice(row * manifest.latentDim, (row + 1) * manifest.latentDim);
+}
+
+/** Returns the position of a row's class among those that a conditional model is told, −1 where it is not known. */
+export function conditionOf(rows: Rows, manifest: Manifest, row: number): number {
+  const label = rows.labels?.[row] ?? -1;
+  return label < 0 ? -1 : manifest.conditions.indexOf(manifest.classes[label] ?? "");
+}
+
+/** Returns a row's label as it is written, "" where there is none. */
+export function labelOf(rows: Rows, manifest: Manifest, row: number): string {
+  const label = rows.labels?.[row] ?? -1;
+  if (label >= 0) return manifest.classes[label] ?? String(label);
+  const value = rows.values?.[row] ?? Number.NaN;
+  return Number.isNaN(value) ? "" : String(Number(value.toPrecision(6)));
+}
+
+function isOneFile(): boolean {
+  return document.getElementById(`data/${MANIFEST}`) !== null;
+}
+
+async function unpacked(name: string): Promise<Uint8Array<ArrayBuffer>> {
+  const element = document.getElementById(`data/${name}`);
+  if (!element) throw new Error(`This file lacks ${name}. Make it again with \`enfold share\`.`);
+  const packed = fromBase64((element.textContent ?? "").trim());
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+async function loadArray(manifest: Manifest, name: string) {
+  const entry = manifest.arrays[name];
+  if (!entry) return null;
+  const bytes = await load(entry.file);
+  const values = typed(bytes.buffer, entry.type);
+  const expected = entry.shape.reduce((product, side) => product * side, 1);
+  if (values.length !== expected) {
+    throw new Error(`${entry.file} holds ${values.length} values, expected ${expected}. Make the page again.`);
+  }
+  return values;
+}
+
+function typed(buffer: ArrayBuffer, type: ArrayEntry["type"]) {
+  switch (type) {
+    case "float32":
+      return new Float32Array(buffer);
+    case "int32":
+      return new Int32Array(buffer);
+    case "int16":
+      return new Int16Array(buffer);
+    case "uint8":
+      return new Uint8Array(buffer);
+  }
+}

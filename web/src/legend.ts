@@ -1,0 +1,69 @@
+/** What the points are coloured by, and which classes are toggled off. */
+
+import { colourings, COLOURS_TO_TELL_APART, css, viridis } from "./colour";
+import type { LatentMap } from "./map";
+import { element, grouped, make, type Page } from "./page";
+import { short } from "./picture";
+import type { ColourName } from "./state";
+import { onTheme } from "./theme";
+
+const STOPS = 9; // of the colour bar
+
+export function showLegend(page: Page, map: LatentMap): void {
+  const { store, rows } = page;
+  const select = element<HTMLSelectElement>("colour");
+  const legend = element("legend");
+  for (const [value, textContent] of colourings(rows)) select.append(make("option", { value, textContent }));
+
+  function show(): void {
+    const { colouring } = map.scene;
+    select.value = store.state.colour;
+    legend.replaceChildren(...(colouring.kind === "classes" ? toggles() : [bar(colouring.low, colouring.high)]));
+  }
+
+  function toggles(): HTMLElement[] {
+    const { colouring, palette } = map.scene;
+    if (colouring.kind !== "classes" || colouring.entries.length < 2) return [];
+    return colouring.entries.map(({ name, count }, i) => {
+      const swatch = make("i", {
+        className: Math.floor(i / COLOURS_TO_TELL_APART) % 2 ? "swatch triangle" : "swatch",
+      });
+      swatch.style.color = css(palette[i]!);
+      const button = make("button", { type: "button", className: "entry", title: `Dim ${name}, or bring it back` });
+      button.append(
+        swatch,
+        make("span", { className: "name", textContent: name }),
+        make("span", { className: "count", textContent: grouped(count) }),
+      );
+      button.setAttribute("aria-pressed", String(!store.state.off.has(i)));
+      button.addEventListener("click", () => toggle(i));
+      return button;
+    });
+  }
+
+  function toggle(position: number): void {
+    const off = new Set(store.state.off);
+    if (!off.delete(position)) off.add(position);
+    store.set({ off });
+    (legend.children[position] as HTMLElement | undefined)?.focus();
+  }
+
+  select.addEventListener("change", () => store.set({ colour: select.value as ColourName, off: new Set() }));
+  store.on(["colour", "off"], show);
+  onTheme(show);
+  show();
+}
+
+/** A colour bar with the numbers at its ends. */
+function bar(low: number, high: number): HTMLElement {
+  const strip = make("div", { className: "strip" });
+  const stops = Array.from({ length: STOPS }, (_, i) => css(viridis(i / (STOPS - 1))));
+  strip.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
+  const ends = make(
+    "p",
+    { className: "ends" },
+    make("span", { textContent: short(low) }),
+    make("span", { textContent: short(high) }),
+  );
+  return make("div", { className: "bar" }, strip, ends);
+}

@@ -1,0 +1,146 @@
+/** The explorer's page: it reads a run, shows its latent space, and runs its models. */
+
+import "./page.css";
+import { keepAddress, viewInAddress } from "./address";
+import { publish } from "./api";
+import { colourings } from "./colour";
+import { createCursor, type Cursor } from "./cursor";
+import { conditionOf, loadExamples, loadManifest, loadRows, type Manifest, meanOf, type Rows } from "./data";
+import { listenToGestures } from "./gestures";
+import { showHovered } from "./hover";
+import { listenToKeyboard } from "./keyboard";
+import { showLegend } from "./legend";
+import { createMap, type LatentMap } from "./map";
+import { findDarkGround, loadModels } from "./models";
+import { element, grouped, type Page } from "./page";
+import { showPad } from "./pad";
+import { showPaths } from "./paths";
+import { showPoint } from "./point";
+import { createPoints } from "./points";
+import { type Actions, listenToSearch } from "./search";
+import { showSelection } from "./selection";
+import { showSliders } from "./sliders";
+import { createStore, type State } from "./state";
+import { showTabs } from "./tabs";
+import { byActivity, showTools } from "./tools";
+
+async function start(): Promise<{ page: Page; cursor: Cursor }> {
+  const missing = missingFeature();
+  if (missing) throw new Error(missing);
+  const manifest = await loadManifest();
+  showTitle(manifest);
+  const rows = await loadRows(manifest);
+  const page: Page = { manifest, rows, store: createStore(firstState(manifest, rows)), ...later(manifest, rows) };
+  element("message").hidden = true;
+  element("explorer").hidden = false;
+  element("explorer").classList.toggle("table", !manifest.isImage);
+  const points = createPoints(element<HTMLCanvasElement>("points"))!;
+  const map = createMap(page, points);
+  const cursor = createCursor(page, map);
+  const actions = actionsOf(page, map);
+  const paths = showPaths(page);
+  showTools(page, map);
+  showLegend(page, map);
+  showSliders(page);
+  showTabs(page);
+  showHovered(page, map);
+  showPoint(page, actions.show);
+  showSelection(page, actions.show);
+  listenToGestures(page, map, actions);
+  listenToSearch(page, actions);
+  listenToKeyboard(page, map, actions, paths);
+  keepAddress(page);
+  if (manifest.isImage) showPad(page, actions.show).catch(complain);
+  return { page, cursor };
+}
+
+function actionsOf({ store, rows, manifest }: Page, map: LatentMap): Actions {
+  return {
+    show(row) {
+      const condition = conditionOf(rows, manifest, row);
+      const z = meanOf(rows, manifest, row);
+      store.set({ row, posterior: null, z, tab: "point", ...(condition >= 0 && { condition }) });
+      map.reveal(z);
+    },
+    select(rows) {
+      const selected = rows?.length ? rows : null;
+      store.set({ selected, ...(selected && { tab: "selection" as const }) });
+    },
+  };
+}
+
+/** Loads what the first picture can do without, one after the other. */
+function later(manifest: Manifest, rows: Rows): Pick<Page, "models" | "isDarkGround" | "examples"> {
+  const pictured = new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+  const models = pictured.then(() => loadModels(manifest));
+  const isDarkGround = models.then((each) => manifest.isImage && findDarkGround(each, rows, manifest));
+  const examples = models.then(() => loadExamples(manifest));
+  for (const each of [models, isDarkGround, examples]) each.catch(complain);
+  return { models, isDarkGround, examples };
+}
+
+function firstState(manifest: Manifest, rows: Rows): State {
+  const [x = 0, y = 0] = byActivity({ manifest })
+    .slice(0, 2)
+    .sort((a, b) => a - b);
+  const middle = manifest.quantiles.values.map(median);
+  return {
+    colour: colourings(rows).keys().next().value!,
+    off: new Set(),
+    axes: [x, y],
+    camera: { x: 0, y: 0, span: Number.NaN },
+    tool: "decode",
+    tab: "point",
+    z: Float32Array.from(middle),
+    condition: manifest.conditions.length ? 0 : -1,
+    row: -1,
+    hovered: -1,
+    selected: null,
+    waypoints: [],
+    posterior: null,
+    drawing: null,
+    points: true,
+    manifold: false,
+    contours: false,
+    shade: true,
+    ...viewInAddress(manifest, rows),
+  };
+}
+
+/** Returns the middle of sorted numbers. */
+function median(sorted: readonly number[]): number {
+  const half = sorted.length / 2;
+  return ((sorted[Math.ceil(half) - 1] ?? 0) + (sorted[Math.floor(half)] ?? 0)) / 2;
+}
+
+/** Returns what the browser lacks, in words. */
+function missingFeature(): string | null {
+  const remedy = "Open this page in a current Firefox, Chrome, Edge or Safari.";
+  if (!document.createElement("canvas").getContext("webgl2")) {
+    return `The map needs WebGL 2, which this browser does not have or has turned off. ${remedy}`;
+  }
+  if (typeof WebAssembly !== "object")
+    return `The models need WebAssembly, which this browser does not have. ${remedy}`;
+  if (typeof DecompressionStream !== "function") {
+    return `The data is compressed, and this browser has no DecompressionStream to unpack it. ${remedy}`;
+  }
+  return null;
+}
+
+function showTitle({ title, recipe, rows, latentDim }: Manifest): void {
+  document.title = `${title} · ${recipe} · enfold`;
+  element("title").textContent = title;
+  element("recipe").textContent = `enfold · recipe ${recipe}`;
+  element("summary").textContent =
+    `${grouped(rows)} rows in ${latentDim} latent dimension${latentDim === 1 ? "" : "s"}`;
+}
+
+function complain(error: unknown): void {
+  const message = element("message");
+  message.textContent = error instanceof Error ? error.message : String(error);
+  message.hidden = false;
+}
+
+const started = start();
+started.catch(complain);
+publish(started);

@@ -1,0 +1,76 @@
+/** The encoder and the decoder, run by onnxruntime in the page. */
+
+import * as ort from "onnxruntime-web/wasm";
+import { exampleSize, load, type Manifest, type Rows, type Vector } from "./data";
+import { bytesOf } from "./picture";
+import type { Posterior } from "./state";
+
+const SOME = 32; // rows
+const DARK = 115; // of 255, the mean up to which the ground of images is dark
+
+export interface Models {
+  /** Decodes latent vectors, one after the other in `z`, to examples in raw units, one after the other. */
+  decode(z: Vector, condition: number): Promise<Float32Array>;
+  /** Encodes one example in raw units. */
+  encode(x: Float32Array, condition: number): Promise<Posterior>;
+}
+
+export async function loadModels(manifest: Manifest): Promise<Models> {
+  const [runtime, decoder] = await Promise.all([load("runtime.wasm"), load("decoder.onnx")]);
+  ort.env.wasm.wasmBinary = runtime;
+  ort.env.wasm.numThreads = 1;
+  ort.env.logLevel = "error";
+  const inTurn = queue();
+  const decoding = await ort.InferenceSession.create(decoder);
+  const encoding = inTurn(async () => ort.InferenceSession.create(await load("encoder.onnx")));
+  const { latentDim, conditions, shape } = manifest;
+  const size = exampleSize(manifest);
+  const isTold = conditions.length > 0;
+
+  return {
+    decode: (z, condition) =>
+      inTurn(async () => {
+        const n = z.length / latentDim;
+        const feeds = { z: new ort.Tensor("float32", z, [n, latentDim]), ...(isTold && told(n, condition)) };
+        return values(await decoding.run(feeds), "mean", n * size);
+      }),
+    encode: async (x, condition) => {
+      const session = await encoding;
+      return inTurn(async () => {
+        const feeds = { x: new ort.Tensor("float32", x, [1, ...shape]), ...(isTold && told(1, condition)) };
+        const outputs = await session.run(feeds);
+        const scaleTril = values(outputs, "scale_tril", latentDim * latentDim);
+        return { mean: values(outputs, "mean", latentDim), scaleTril };
+      });
+    },
+  };
+}
+
+/** Whether the images are light on a dark ground, by what is decoded of some rows. */
+export async function findDarkGround(models: Models, rows: Rows, manifest: Manifest): Promise<boolean> {
+  if (manifest.shape[0] !== 1) return false;
+  const bytes = bytesOf(await models.decode(rows.means.slice(0, SOME * manifest.latentDim), -1), manifest);
+  return bytes.reduce((sum, value) => sum + value, 0) / bytes.length < DARK;
+}
+
+function told(n: number, condition: number) {
+  return { condition: new ort.Tensor("int64", new BigInt64Array(n).fill(BigInt(condition)), [n]) };
+}
+
+function values(outputs: ort.InferenceSession.OnnxValueMapType, name: string, length: number): Float32Array {
+  const data = (outputs[name] as ort.Tensor | undefined)?.data;
+  if (!(data instanceof Float32Array) || data.length !== length) {
+    throw new Error(`The model gives no ${length} values '${name}'. Make the page again.`);
+  }
+  return data;
+}
+
+/** Returns a function that runs tasks one after the other: the runtime has one thread. */
+function queue() {
+  let last: Promise<unknown> = Promise.resolve();
+  return <T>(task: () => Promise<T>): Promise<T> => {
+    const result = last.then(task, task);
+    last = result.catch(() => undefined);
+    return result;
+  };
+}

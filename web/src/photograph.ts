@@ -1,0 +1,69 @@
+/** A picture from outside, made into an image as the model knows them. */
+
+import type { Raster } from "./brush";
+
+/** Writes a picture, scaled to fit, into the raster; dark on light becomes light on dark if the data's ground is dark. */
+export async function readPicture(file: Blob, raster: Raster, ground: number): Promise<void> {
+  const picture = await createImageBitmap(file);
+  const { width, height } = raster;
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [width, height];
+  const context = canvas.getContext("2d", { willReadFrequently: true })!;
+  const scale = Math.min(width / picture.width, height / picture.height);
+  const [across, down] = [Math.max(picture.width * scale, 1), Math.max(picture.height * scale, 1)];
+  const [left, top] = [(width - across) / 2, (height - down) / 2];
+  context.fillStyle = "#fff"; // beneath what is transparent
+  context.fillRect(left, top, across, down);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(picture, left, top, across, down);
+  fillRaster(raster, context.getImageData(0, 0, width, height).data, ground);
+}
+
+/** Fills the raster from pixels of red, green, blue and opacity, 0…255; what is not opaque becomes ground. */
+export function fillRaster(
+  { channels, width, height, values }: Raster,
+  rgba: ArrayLike<number>,
+  ground: number,
+): void {
+  const area = width * height;
+  const isInverted = channels === 1 && edge(rgba, width, height) > 0.5 !== ground > 0.5;
+  for (let pixel = 0; pixel < area; pixel++) {
+    const [r, g, b, opacity] = [0, 1, 2, 3].map((i) => rgba[4 * pixel + i]! / 255) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    const colours = channels === 3 ? [r, g, b] : [lightness(r, g, b)];
+    for (let channel = 0; channel < channels; channel++) {
+      const value = colours[channel] ?? ground;
+      values[channel * area + pixel] = ground + opacity * ((isInverted ? 1 - value : value) - ground);
+    }
+  }
+}
+
+/** Returns how light the opaque pixels at the picture's edge are, their mean. */
+function edge(rgba: ArrayLike<number>, width: number, height: number): number {
+  const opaque = (pixel: number) => rgba[4 * pixel + 3]! > 127;
+  const isEdge = (pixel: number) => {
+    const [row, column] = [Math.floor(pixel / width), pixel % width];
+    const around = [
+      row > 0 && pixel - width,
+      row < height - 1 && pixel + width,
+      column > 0 && pixel - 1,
+      column < width - 1 && pixel + 1,
+    ];
+    return around.some((each) => each === false || !opaque(each));
+  };
+  const pixels = Array.from({ length: width * height }, (_, i) => i).filter((each) => opaque(each) && isEdge(each));
+  const sum = pixels.reduce(
+    (total, i) => total + lightness(rgba[4 * i]!, rgba[4 * i + 1]!, rgba[4 * i + 2]!) / 255,
+    0,
+  );
+  return pixels.length ? sum / pixels.length : 1;
+}
+
+/** Rec. 601 luma. */
+function lightness(r: number, g: number, b: number): number {
+  return 0.299 * r + 0.587 * g + 0.114 * b;
+}

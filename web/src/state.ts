@@ -1,0 +1,78 @@
+/** What the user sees and does, in one place; every part of the page listens to what it shows. */
+
+import type { Vector } from "./data";
+
+export type Tool = "decode" | "pan" | "lasso" | "box" | "path";
+export type ColourName = "label" | "cluster" | "anomaly" | "error" | "part" | "none";
+export type Axes = readonly [number, number] | "pca";
+export type Tab = "point" | "selection" | "draw" | "path";
+
+/** What part of the plane is seen: its centre, and how much of it the shorter side of the map spans. */
+export interface Camera {
+  readonly x: number;
+  readonly y: number;
+  readonly span: number;
+}
+
+/** What the encoder says of an example: q(z|x). */
+export interface Posterior {
+  readonly mean: Vector;
+  /** The triangular root of the covariance, row after row. */
+  readonly scaleTril: Float32Array;
+}
+
+export interface State {
+  readonly colour: ColourName;
+  /** Positions in the legend that are toggled off. */
+  readonly off: ReadonlySet<number>;
+  readonly axes: Axes;
+  readonly camera: Camera;
+  readonly tool: Tool;
+  readonly tab: Tab;
+  /** The cursor. */
+  readonly z: Vector;
+  readonly condition: number;
+  /** The row that was clicked, by position; −1: none. */
+  readonly row: number;
+  /** The row under the mouse, by position; −1: none. */
+  readonly hovered: number;
+  /** The rows that were selected, by position; null: all are as they are. */
+  readonly selected: Uint32Array | null;
+  readonly waypoints: readonly Vector[];
+  /** Of the row that was clicked, once it is encoded. */
+  readonly posterior: Posterior | null;
+  /** Of what is on the drawing pad. */
+  readonly drawing: Posterior | null;
+  readonly points: boolean;
+  readonly manifold: boolean;
+  readonly contours: boolean;
+  readonly shade: boolean;
+}
+
+export interface Store {
+  readonly state: State;
+  set(change: Partial<State>): void;
+  /** Calls the listener after any of the named parts has changed. */
+  on(names: readonly (keyof State)[], listener: () => void): void;
+}
+
+export function createStore(initial: State): Store {
+  let state = initial;
+  const listeners: { names: readonly (keyof State)[]; listener: () => void }[] = [];
+  return {
+    get state() {
+      return state;
+    },
+    set(change) {
+      const before = state;
+      state = { ...state, ...change };
+      const after = state;
+      for (const { names, listener } of listeners) {
+        if (names.some((name) => before[name] !== after[name])) listener();
+      }
+    },
+    on(names, listener) {
+      listeners.push({ names, listener });
+    },
+  };
+}

@@ -1,0 +1,99 @@
+/** The switches around the map: tools, zoom, axes and layers. */
+
+import { zoomBy } from "./gestures";
+import type { LatentMap } from "./map";
+import { element, make, type Page } from "./page";
+import { hasPrior } from "./prior";
+import type { Axes, State, Tool } from "./state";
+
+export const ZOOM_STEP = 1.4;
+const LAYERS = ["points", "manifold", "contours", "shade"] as const;
+
+export function showTools(page: Page, map: LatentMap): void {
+  for (const button of document.querySelectorAll<HTMLButtonElement>("#tools [data-tool]")) {
+    const tool = button.dataset.tool as Tool;
+    button.addEventListener("click", () => page.store.set({ tool }));
+    const show = () => button.setAttribute("aria-pressed", String(page.store.state.tool === tool));
+    page.store.on(["tool"], show);
+    show();
+  }
+  page.store.on(["tool"], () => (element("stage").dataset.tool = page.store.state.tool));
+  element("zoom-in").addEventListener("click", () => zoomBy(page, map.size, ZOOM_STEP));
+  element("zoom-out").addEventListener("click", () => zoomBy(page, map.size, 1 / ZOOM_STEP));
+  element("see-all").addEventListener("click", () => map.seeAll());
+  showLayers(page);
+  showAxes(page, map);
+  showConditions(page);
+}
+
+function showLayers({ store, manifest }: Page): void {
+  for (const layer of LAYERS) {
+    const box = element<HTMLInputElement>(`show-${layer}`);
+    box.addEventListener("change", () => store.set({ [layer]: box.checked } as Partial<State>));
+    const show = () => (box.checked = store.state[layer]);
+    store.on([layer], show);
+    show();
+  }
+  element("manifold-layer").hidden = !manifest.isImage;
+  element("contours-layer").hidden = !manifest.prior;
+  const contours = element<HTMLInputElement>("show-contours");
+  const allow = () => (contours.disabled = !hasPrior(manifest, store.state.axes));
+  store.on(["axes"], allow);
+  allow();
+  element("shade-layer").hidden = manifest.latentDim < 2;
+}
+
+function showAxes(page: Page, map: LatentMap): void {
+  const { store, manifest } = page;
+  element("axes").hidden = manifest.latentDim < 3;
+  const selects = [element<HTMLSelectElement>("axis-x"), element<HTMLSelectElement>("axis-y")];
+  const pca = element<HTMLInputElement>("axes-pca");
+  element("pca-layer").hidden = !manifest.pca;
+  for (const select of selects) {
+    for (const axis of byActivity(page))
+      select.append(make("option", { value: String(axis), textContent: `z${axis}` }));
+    select.addEventListener("change", () => choose(axesOf(select)));
+  }
+  pca.addEventListener("change", () => choose(pca.checked ? "pca" : axesOf(selects[0]!)));
+
+  /** Two different axes; if they would be the same, the other one gives way. */
+  function axesOf(changed: HTMLSelectElement): Axes {
+    const [x, y] = selects.map((select) => Number(select.value)) as [number, number];
+    if (x !== y) return [x, y];
+    const free = byActivity(page).find((axis) => axis !== x)!;
+    return changed === selects[0] ? [x, free] : [free, y];
+  }
+
+  function choose(axes: Axes): void {
+    store.set({ axes });
+    map.seeAll();
+  }
+
+  function show(): void {
+    const { axes } = store.state;
+    pca.checked = axes === "pca";
+    selects.forEach((select, i) => {
+      select.disabled = axes === "pca";
+      if (axes !== "pca") select.value = String(axes[i]);
+    });
+  }
+  store.on(["axes"], show);
+  show();
+}
+
+/** Returns the dimensions of the latent space, those that vary the most first. */
+export function byActivity({ manifest }: Pick<Page, "manifest">): number[] {
+  const activity = (axis: number) => manifest.activity[axis] ?? 0;
+  return Array.from({ length: manifest.latentDim }, (_, i) => i).sort((a, b) => activity(b) - activity(a));
+}
+
+function showConditions({ store, manifest }: Page): void {
+  element("conditions").hidden = !manifest.conditions.length;
+  const select = element<HTMLSelectElement>("condition");
+  manifest.conditions.forEach((textContent, i) => select.append(make("option", { value: String(i), textContent })));
+  select.append(make("option", { value: "-1", textContent: "not told" }));
+  select.addEventListener("change", () => store.set({ condition: Number(select.value) }));
+  const show = () => (select.value = String(store.state.condition));
+  store.on(["condition"], show);
+  show();
+}
