@@ -9,8 +9,7 @@ import torch
 
 from enfold import Config, InputError, build, train
 from enfold.data.arrays import from_array
-from enfold.metrics import evaluate
-from enfold.metrics import evaluation as evaluation_module
+from enfold.metrics import evaluate, maps
 from enfold.model import conditions
 from enfold.rows import Rows
 from enfold.run import FIGURES, LATER_FIGURES
@@ -51,7 +50,7 @@ def test_it_gives_every_figure_and_its_error_and_the_same_again(fitted, digits):
 
 
 def test_costly_figures_are_of_some_rows_and_it_says_so(fitted, digits, monkeypatch):
-    monkeypatch.setattr(evaluation_module, "PAIR_ROWS", 100)
+    monkeypatch.setattr(maps, "PAIR_ROWS", 100)
     model, config = fitted(epochs=1)
     found = evaluate(model, config, digits[1500:])
     assert "100 rows" in found["protocol"]["information"]
@@ -146,7 +145,7 @@ def test_what_cannot_be_asked_is_refused(fitted, digits):
 
 def test_a_map_of_sorted_rows_knows_all_classes(digits, monkeypatch):
     """Where only some training rows are looked at, they are not the first ones, which may be of one class alone."""
-    monkeypatch.setattr(evaluation_module, "KNN_ROWS", 400)
+    monkeypatch.setattr(maps, "KNN_ROWS", 400)
     by_class = digits[np.argsort(digits.labels, kind="stable")]
     model = build.autoencoder(QUICK, digits.spec)
     found, shuffled = (evaluate(model, QUICK, digits[:300], known)["knn_accuracy"] for known in (by_class, digits))

@@ -62,8 +62,8 @@ def compare(
             comparison.
 
     Example:
-        >>> compare("digits", methods=["pca", "default"], epochs=1).best["seconds"]
-        ['pca']
+        >>> compare("digits", methods=["default", "pca"], epochs=1).table["method"].to_list()
+        ['pca', 'default']
     """
     if test is not None and settings.get("holdout") is not None:
         raise InputError("The rows to hold out are those of the test data, or a holdout of the data's own. Give one.")

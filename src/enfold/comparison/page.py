@@ -35,7 +35,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
         figures=[label for label, *_ in FIGURES.values()],
         table=_table(comparison),
         verdicts=verdicts(comparison),
-        pictures={name: data_uri(picture) for name, picture in pictures.items()},
+        pictures={name: data_uri(pictures.get(name, b"")) for name in ("maps", "reconstructions")},
         methods=[(METHODS[name], result) for name, result in comparison.results.items()],
         left_out=[(METHODS[name].title, reason) for name, reason in comparison.left_out.items()],
         trust=trust(comparison),

@@ -14,7 +14,7 @@ from enfold.data.dataset import Dataset, class_labels
 from enfold.errors import InputError
 from enfold.metrics import clustering, embedding, information, likelihood, maps, reconstruction
 from enfold.metrics.intervals import bootstrap_error, share_error
-from enfold.metrics.maps import NOTHING, PAIR_ROWS, Figure, drawn, labelled_rows, mean_of
+from enfold.metrics.maps import NOTHING, Figure, drawn, labelled_rows, mean_of
 from enfold.metrics.protocol import protocol
 from enfold.model import Autoencoder, conditions, encode_means
 from enfold.objectives import terms_of_rows
@@ -95,7 +95,7 @@ def evaluate(
         **_clustering(rows),
     }
     counts = {"rows": len(data), "samples": samples, "training": len(reference.data) if reference else 0}
-    counts |= {"pairs": min(len(data), PAIR_ROWS), "map": min(len(data), PAIR_ROWS)}
+    counts |= {"pairs": min(len(data), maps.PAIR_ROWS), "map": min(len(data), maps.PAIR_ROWS)}
     counts["clustered"] = min(int(data.labelled.sum()), CLUSTERED_ROWS)
     found = {name for name, figure in figures.items() if figure.value is not None}
     return {
@@ -160,7 +160,7 @@ def _information(rows: Evaluation) -> dict[str, Figure]:
     active = Figure(information.active_units(rows.means), information.active_units_error(rows.means))
     if rows.config.objective == "autoencoder":
         return {"active_units": active, "mutual_information": NOTHING, "marginal_kl": NOTHING}
-    some = replace(rows, data=rows.data[drawn(len(rows.data), PAIR_ROWS)])
+    some = replace(rows, data=rows.data[drawn(len(rows.data), maps.PAIR_ROWS)])
     found = information.information_of_rows(some.model, some.data.x, some.condition)
     return {
         "active_units": active,
