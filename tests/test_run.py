@@ -11,6 +11,7 @@ import enfold
 from enfold import InputError
 from enfold.data.split import held_out_rows
 from enfold.model import encode_means
+from enfold.report import PICTURES
 from enfold.run import FIGURES, FORMAT, LATER_FIGURES
 from enfold.sections import read_sections
 
@@ -98,7 +99,9 @@ def test_a_table_is_fitted_from_raw_columns_to_pictures(tmp_path):
 @pytest.mark.parametrize("latent_dim", [1, 5])
 def test_other_latent_dimensions_are_drawn_too(tmp_path, latent_dim):
     run = enfold.fit("digits", out=tmp_path / "run", epochs=1, latent_dim=latent_dim, width=16, device="cpu")
-    assert len(list((run.folder / "figures").glob("*.png"))) == 6
+    sections = {path.stem for path in (run.folder / "sections").glob("*.json")}
+    assert {path.stem for path in (run.folder / "figures").glob("*.png")} == {*PICTURES, *sections}
+    assert {"reduction", "generation", "paths", "detection", "clusters"} <= sections
 
 
 def test_a_folder_that_exists_is_not_touched(tmp_path):
