@@ -105,7 +105,7 @@ def _images(drawing: Figure | SubFigure, unusual: Unusual) -> None:
     ]
     axes.set_yticks([place for place, _ in places], [name for _, name in places], size=11, color=INK)
     axes.tick_params(length=0)
-    axes.set(xlim=(0, ACROSS * PITCH), ylim=(places[-1][0] + height, 0), aspect="equal")
+    axes.set(xlim=(0, ACROSS * PITCH), ylim=(places[-1][0] + height / 2, 0), aspect="equal")
     assert field is not None
     bar = drawing.colorbar(field, ax=axes, shrink=0.7, aspect=18, fraction=0.02, pad=0.01, extend="both")
     bar.outline.set_visible(False)
