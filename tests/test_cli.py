@@ -121,6 +121,11 @@ def test_encode_decode_and_encode_again(json_of, run, digits, digits_run, tmp_pa
     decoded = load(tmp_path / "images.npz").x
     rebuilt = digits_run.model.reconstruct(digits.x[:30]).detach().numpy()
     np.testing.assert_allclose(decoded, rebuilt, atol=0.51)
+    json_of("decode", run, tmp_path / "z.csv", "-o", tmp_path / "images")
+    names = [f"{i:05}.png" for i in range(30)]
+    assert sorted(path.name for path in (tmp_path / "images").iterdir()) == names
+    shown = np.asarray(Image.open(tmp_path / "images" / "00029.png"), float)
+    np.testing.assert_allclose(shown, rebuilt[29, 0] * 255 / 16, atol=0.51)  # pixels are whole
 
 
 def test_encode_writes_the_labels_that_are_known(json_of, run, digits, tmp_path):

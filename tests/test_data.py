@@ -260,3 +260,10 @@ def test_specs_survive_json_and_standardise_what_varies(x):
     scaled = (x.astype(np.float64) - spec.offset.astype(np.float64)) / spec.scale
     spread = scaled.std(0)
     assert np.all((np.abs(spread - 1) < 1e-3) | (spec.scale == 1))
+
+
+def test_vectors_in_units_of_the_scale_become_the_examples_again(images):
+    spec = enfold.load(images).spec
+    assert spec.vectors(images).shape == (7, 16)
+    np.testing.assert_array_equal(spec.scaled(images, np.float64), images / 255)
+    np.testing.assert_allclose(spec.examples(spec.vectors(images)), images.reshape(7, 1, 4, 4), rtol=1e-6)

@@ -95,6 +95,11 @@ class Config:
         """The names of the parts that are the user's own objects."""
         return [name for name, value in asdict(self).items() if value == OWN]
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a plain autoencoder, of whose posterior only the mean has a meaning."""
+        return self.objective == "autoencoder"
+
     def with_settings(self, settings: Mapping[str, Any]) -> "Config":
         """Return these settings with some replaced.
 

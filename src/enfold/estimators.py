@@ -234,7 +234,7 @@ class AE(_Estimator):
     def _config(self) -> Config:
         given = self._settings(epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate)
         config = recipe(self.recipe).config.with_settings(given)
-        if config.objective != "autoencoder":
+        if not config.is_plain:
             raise InputError(f"The recipe '{self.recipe}' is of no plain autoencoder. Use enfold.VAE.")
         return config
 
@@ -327,7 +327,7 @@ class VAE(_Estimator):
             beta=self.beta, epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate
         )
         config = recipe(self.recipe).config.with_settings(given)
-        if config.objective == "autoencoder":
+        if config.is_plain:
             raise InputError(f"The recipe '{self.recipe}' has no prior to sample from and no bound. Use enfold.AE.")
         return config
 

@@ -107,7 +107,7 @@ def as_onnx(run: Run) -> Onnx:
     z = torch.from_numpy(prior_samples(model, max(BATCHES)))
     condition = torch.arange(len(z)) % (len(run.spec.conditions) + 1) - 1 if run.spec.conditions else None
     x = torch.from_numpy(decode_means(model, z.numpy(), condition))  # something like the data
-    has_noise = run.config.objective != "autoencoder"
+    has_noise = not run.config.is_plain
     given = {} if condition is None else {"condition": condition}
     largest = _encoded(model, x, condition).abs().max().clamp(min=1)
     rounding = (
@@ -241,7 +241,7 @@ def _quiet() -> Iterator[None]:
 def _readme(run: Run) -> str:
     spec, posterior = run.spec, run.config.posterior
     names = ", ".join(class_name(label, spec) for label in spec.conditions)
-    has_noise = run.config.objective != "autoencoder" and posterior not in CODES
+    has_noise = not run.config.is_plain and posterior not in CODES
     return README.format(
         title=title(spec),
         version=__version__,

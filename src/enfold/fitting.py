@@ -24,7 +24,7 @@ from enfold.data.split import held_out_rows, last_rows, training_rows
 from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError, Interrupted, unknown
 from enfold.files import write_json
-from enfold.metrics import evaluate
+from enfold.metrics import as_evaluated, evaluate
 from enfold.metrics.calibration import calibrate, write_calibration
 from enfold.parts import Parts
 from enfold.processes import Processes, launch
@@ -159,6 +159,16 @@ def _loaded(data: Any, test: Any) -> tuple[Dataset, Dataset | None]:
         return data, None
     unseen = load_like(data.spec, test)
     return load(data, unseen), unseen
+
+
+def split_as_evaluated(run: Run) -> tuple[Dataset, Dataset]:
+    """Return what `split_again` does, as evaluations take it.
+
+    Raises:
+        InputError: A source is gone, or has other rows than it had.
+    """
+    held_out, training = (as_evaluated(each, run.config, run.spec) for each in split_again(run))
+    return held_out, training
 
 
 def read_again(run: Run, data: Any = None, test: Any = None) -> Dataset:
@@ -314,8 +324,12 @@ def caught_signals() -> Iterator[list[int]]:
             signal.signal(each, handler)
 
 
+def folder_name(source: str) -> str:
+    """Return what to call the folder of what was made of a source."""
+    return re.sub(r"[^\w-]+", "-", Path(source).name.split(".")[0]) or "data"
+
+
 def _new_folder(source: str, recipe: str) -> Path:
-    name = re.sub(r"[^\w-]+", "-", Path(source).name.split(".")[0]) or "data"
-    base = Path("runs") / f"{name}-{recipe}-{time.strftime('%Y%m%d-%H%M%S')}"
+    base = Path("runs") / f"{folder_name(source)}-{recipe}-{time.strftime('%Y%m%d-%H%M%S')}"
     numbered = (base.with_name(f"{base.name}-{i}") for i in range(2, 1000))
     return next(folder for folder in (base, *numbered) if not folder.exists())

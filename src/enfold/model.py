@@ -115,6 +115,11 @@ def decode_means(model: Autoencoder, z: np.ndarray, condition: Tensor | None = N
     return _in_chunks(lambda model, part: model.decode(part).mean, z, model, condition)
 
 
+def rebuilt_means(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> np.ndarray:
+    """Return the means of p(x|z) at the means of q(z|x) of raw examples, (n, *shape) float32 in raw units."""
+    return decode_means(model, encode_means(model, x, condition), condition)
+
+
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Switch to evaluation, without gradients, and back."""

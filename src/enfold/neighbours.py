@@ -62,7 +62,7 @@ def neighbour_graph(x: Examples, spec: Spec, neighbours: int, seed: int = 0) -> 
             f"A graph of {neighbours} neighbours needs more than {neighbours} and at most {MOST_ROWS:,} training "
             f"rows, but there are {len(x):,}. Set neighbours=0, or fit to fewer rows."
         )
-    points = ((np.asarray(x, np.float32) - spec.offset) / spec.scale).reshape(len(x), -1)
+    points = spec.vectors(np.asarray(x))
     if points.shape[1] > COMPONENTS:
         with np.errstate(invalid="ignore"):  # of equal rows no component has a share of the variance
             points = PCA(min(COMPONENTS, len(points)), random_state=seed).fit_transform(points)

@@ -1,6 +1,7 @@
 """A run as one page that explains itself."""
 
 import base64
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
@@ -22,7 +24,7 @@ from enfold.devices import seeded
 from enfold.files import write
 from enfold.metrics import as_evaluated
 from enfold.metrics.intervals import decimals
-from enfold.model import Autoencoder, conditions, decode_means, encode_means, evaluating
+from enfold.model import Autoencoder, conditions, decode_means, encode_means, evaluating, rebuilt_means
 from enfold.objectives import EVALUATION_SEED
 from enfold.recipes import RECIPES, Recipe
 from enfold.run import Run
@@ -99,7 +101,7 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
         "latent": plots.latent_map(means, held_out.labels, spec, axes),
         "reconstructions": _reconstructions(run, model, held_out[:REBUILT], spec),
     }
-    if run.config.objective != "autoencoder":  # which has no prior to walk through or to draw from
+    if not run.config.is_plain:  # which has no prior to walk through or to draw from
         usual, name = _usual_class(training, spec)
         pictures["manifold"] = plots.manifold(latent.manifold(model, axes, condition=usual), spec, name)
         pictures["generated"] = _generated(model, spec)
@@ -114,8 +116,8 @@ def _reconstructions(run: Run, model: Autoencoder, rows: Dataset, spec: Spec) ->
     if corrupt is not None:
         with seeded(EVALUATION_SEED):
             seen = corrupt(torch.from_numpy(x)).numpy()
-    means = encode_means(model, x if seen is None else seen, classes)
-    return plots.reconstructions(x, decode_means(model, means, classes), spec, seen=seen)
+    rebuilt = rebuilt_means(model, x if seen is None else seen, classes)
+    return plots.reconstructions(x, rebuilt, spec, seen=seen)
 
 
 def _generated(model: Autoencoder, spec: Spec) -> Figure:
@@ -302,10 +304,16 @@ def data_uri(png: bytes) -> str | None:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}" if png else None
 
 
+def _code(text: str) -> Markup:
+    """Return text for a page, with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
 def template(name: str) -> Template:
     """Return the template of a page."""
     loader = FileSystemLoader(Path(__file__).parent)
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["code"] = _code
     return environment.get_template(f"{name}.html.jinja")

@@ -220,6 +220,11 @@ def selected(x: Examples, rows: Any) -> Examples:
     return x.select(rows) if isinstance(x, Rows) else x[rows]
 
 
+def drawn(n: int, at_most: int, seed: int = 0) -> np.ndarray:
+    """Return the numbers of at most so many of `n` rows, in order, by chance, the same for the same seed."""
+    return np.sort(np.random.default_rng(seed).permutation(n)[:at_most])
+
+
 def pieces(x: Examples) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the rows in order, a bounded number at once, each time with the first one's number."""
     step = rows_at_once(x)

@@ -78,7 +78,7 @@ class Run:
     @property
     def has_prior(self) -> bool:
         """Whether there is a prior to draw from and to walk through; a plain autoencoder has one only of codes."""
-        return self.config.objective != "autoencoder" or self.config.posterior in build.CODES
+        return not self.config.is_plain or self.config.posterior in build.CODES
 
     @property
     def is_finished(self) -> bool:

@@ -90,6 +90,18 @@ class Spec:
         colour = {1: "grey", 3: "colour"}.get(self.shape[0], f"{self.shape[0]}-channel")
         return f"{colour} images of {shape} pixels"
 
+    def scaled(self, x: np.ndarray, dtype: type[np.floating] = np.float32) -> np.ndarray:
+        """Return raw examples, (n, *shape), in units of each column's scale, `(x - offset) / scale`."""
+        return (x.astype(dtype) - self.offset) / self.scale
+
+    def vectors(self, x: np.ndarray, dtype: type[np.floating] = np.float32) -> np.ndarray:
+        """Return raw examples, (n, *shape), as vectors in units of each column's scale, (n, values)."""
+        return self.scaled(x, dtype).reshape(len(x), -1)
+
+    def examples(self, vectors: np.ndarray) -> np.ndarray:
+        """Return vectors in units of each column's scale, (n, values), as raw examples, (n, *shape) float32."""
+        return (vectors.reshape(-1, *self.shape) * self.scale + self.offset).astype(np.float32)
+
     def standardised(self, x: Examples) -> "Spec":
         """Return this spec with each real column's offset and scale set to its mean and deviation in `x`.
 

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from enfold.cli import app
 from enfold.cli.commands import unseen_and_known
 from enfold.cli.figures import WIDTH
-from enfold.cli.output import Device, Json, RunFolder, say, table
+from enfold.cli.output import Device, Json, Label, RunFolder, say, table
 from enfold.cli.writing import check_suffix, label_texts, write_columns
 from enfold.errors import InputError
 
@@ -26,7 +26,7 @@ def cluster(
     *source: str,
     k: Annotated[str, Parameter(name=["--clusters", "-k"])] = "auto",
     by: str = "posterior",
-    label: str | None = None,
+    label: Label = None,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     device: Device = "auto",
     json: Json = False,
@@ -46,8 +46,6 @@ def cluster(
     by
         posterior: a mixture of normals fitted to latent means; prior: the model's own, if it has a mixture or vamp
         prior.
-    label
-        The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one.
     out
         A .csv file with columns row, cluster, p0, p1, … (how likely the row is of each) and label; or a .png picture
         of the map and the members nearest to each centre.

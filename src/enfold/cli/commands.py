@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from enfold.cli import app
-from enfold.cli.output import Device, Json, RunFolder, Whole, image_size, say, table
+from enfold.cli.output import Device, Json, Label, RunFolder, Whole, image_size, say, table
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def evaluate(
     *source: str,
     samples: Whole = 0,
     binarize: str | None = None,
-    label: str | None = None,
+    label: Label = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -165,8 +165,6 @@ def evaluate(
     binarize
         static or dynamic: figures of pixels that are drawn once, on with the chance that the intensity says; none:
         of the values as they are; without it, as the run was fitted.
-    label
-        The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one.
     """
     from enfold.cli.figures import figures, protocol
     from enfold.metrics import evaluate as evaluate_model

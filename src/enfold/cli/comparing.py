@@ -1,6 +1,5 @@
 """The command that sets methods side by side, and what it shows meanwhile."""
 
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,6 @@ from enfold.errors import InputError
 
 if TYPE_CHECKING:
     from enfold.comparison import Comparison, Stage
-    from enfold.spec import Spec
 
 SECONDS_BETWEEN_LINES = 30.0
 WORTH_SAYING = 60.0  # seconds that a method will take
@@ -71,24 +69,20 @@ def compare(
     """
     from enfold.comparison import compare as compare_methods
     from enfold.data import load, load_like
+    from enfold.fitting import folder_name
 
     if test and not source:
         raise InputError("Name a source to fit to before --test, as in: enfold compare mnist-train --test mnist-test")
     data = load(*source, label=label, image_shape=image_size(image_shape))
     unseen = load_like(data.spec, *test) if test else None
     names = None if methods is None else [name.strip() for name in methods.split(",") if name.strip()]
-    folder = out or _folder(data.spec)
+    folder = out or Path("runs") / f"{folder_name(data.spec.sources[0])}-comparison"
     shared = {"latent_dim": latent_dim, "epochs": epochs, "minutes": minutes, "rows": rows}
     shared |= {"holdout": holdout, "seed": seed}
     found = compare_methods(data, test=unseen, methods=names, out=folder, device=device, watch=watch, **shared)
     values = {"out": str(folder), "report": str(folder / "comparison.html"), "methods": found.rows}
     values |= {"best": found.best, "left_out": dict(found.left_out)}
     say(json, values, f"{_text(found)}\n\nReport: {folder / 'comparison.html'}")
-
-
-def _folder(spec: "Spec") -> Path:
-    name = re.sub(r"[^\w-]+", "-", Path(spec.sources[0]).name.split(".")[0]) or "data"
-    return Path("runs") / f"{name}-comparison"
 
 
 def _text(comparison: "Comparison") -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from enfold.cli import app
-from enfold.cli.output import Device, Json, Out, RunFolder, Whole, say
+from enfold.cli.output import Device, Json, Label, Out, RunFolder, Whole, say
 from enfold.cli.writing import check_suffix, in_raw_type, label_texts, required, write_arrays
 from enfold.errors import InputError
 
@@ -27,7 +27,7 @@ def score(
     score: str = "combined",
     maps: Path | None = None,
     n: Annotated[Whole, Parameter(name=["--number", "-n"])] = 12,
-    label: str | None = None,
+    label: Label = None,
     out: Out,
     device: Device = "auto",
     json: Json = False,
@@ -48,8 +48,6 @@ def score(
         a .npz file (arrays row, x, reconstruction, map).
     n
         How many rows the maps have.
-    label
-        The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one.
     out
         A .csv file with columns row, score, p_value, label. The higher the score, the more unusual the row; of
         ordinary rows, one in a hundred has a p-value of at most 0.01.

@@ -20,6 +20,24 @@ Json = Annotated[
 Whole = Annotated[int, Parameter(converter=_whole)]
 RunFolder = Annotated[Path, Parameter(name="RUN", help="A run folder, as `enfold fit` makes it.")]
 Out = Annotated[Path, Parameter(name=["--out", "-o"])]
+Source = Annotated[
+    str,
+    Parameter(
+        help="Files, folders or data sets by name, with examples of the run's kind, in raw units; joined in order."
+    ),
+]
+Label = Annotated[
+    str | None,
+    Parameter(help="The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one."),
+]
+OutExamples = Annotated[
+    Path,
+    Parameter(
+        name=["--out", "-o"],
+        help="For images a .png sheet, or a folder to make, of 00000.png, 00001.png, …; for tables a .csv file; or a "
+        ".npz file (array x) or a .npy file.",
+    ),
+]
 Device = Annotated[str, Parameter(help="auto, cpu, cuda, cuda:1, mps.")]
 
 

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from enfold.cli import app
 from enfold.cli.output import Device, Json, Out, RunFolder, Whole, say
 from enfold.cli.points import class_position
-from enfold.cli.writing import check_suffix, in_raw_type, required, write_animation, write_arrays, write_rows
+from enfold.cli.writing import check_suffix, in_raw_type, required, write_animation, write_arrays, write_examples
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -212,14 +212,12 @@ def _start(spec: "Spec", source: tuple[str, ...], row: int | None) -> "Dataset |
 
 def _again(run: "Run") -> "tuple[Dataset, Dataset] | None":
     """Return the held-out and the training rows as the model takes them, if they can be read again."""
-    from enfold.fitting import split_again
-    from enfold.metrics import as_evaluated
+    from enfold.fitting import split_as_evaluated
 
     try:
-        held_out, training = (as_evaluated(each, run.config, run.spec) for each in split_again(run))
+        return split_as_evaluated(run)
     except InputError:
         return None
-    return held_out, training
 
 
 def _means(run: "Run", held_out: "Dataset") -> "np.ndarray":
@@ -296,7 +294,7 @@ def _write(out: Path, block: "Strips", z: "np.ndarray", spec: "Spec") -> None:
     elif suffix == ".gif":
         write_animation(out, block.x, spec)
     elif suffix == ".csv":
-        write_rows(out, block.x.reshape(-1, *spec.shape), spec)
+        write_examples(out, block.x.reshape(-1, *spec.shape), spec)
     else:
         write_arrays(out, x=in_raw_type(block.x, spec), z=z)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from enfold.cli import app
-from enfold.cli.output import Device, Json, Out, RunFolder, Whole, say
+from enfold.cli.output import Device, Json, Label, Out, OutExamples, RunFolder, Source, Whole, say
 from enfold.cli.writing import (
+    EXAMPLES,
     check_suffix,
     in_raw_type,
     label_texts,
@@ -36,16 +37,12 @@ COMPARED = 1000  # held-out rows, at most, beside which new ones are compared
 
 @app.command(help_format="markdown")
 def encode(
-    run: RunFolder, /, *source: str, label: str | None = None, out: Out, device: Device = "auto", json: Json = False
+    run: RunFolder, /, *source: Source, label: Label = None, out: Out, device: Device = "auto", json: Json = False
 ) -> None:
     """Write the latent vectors of data: for each row its number, the posterior's mean, and the label if it has one.
 
     Parameters
     ----------
-    source
-        Files, folders or data sets by name, with examples of the run's kind, in raw units.
-    label
-        The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one.
     out
         A .csv file with columns row, z0, z1, …, label; or a .npy file with the vectors alone.
     """
@@ -68,7 +65,7 @@ def decode(
     /,
     *,
     label: str | None = None,
-    out: Out,
+    out: OutExamples,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -80,13 +77,11 @@ def decode(
         A .csv file with columns z0, z1, …, as `enfold encode` writes it, or a .npy file.
     label
         The class to decode them as, where the model was fitted with condition=label.
-    out
-        A .npz file (array x), a .npy file, or for images a .png sheet.
     """
     from enfold.model import decode_means
     from enfold.run import open_run
 
-    check_suffix(out, ".npz", ".npy", ".png")
+    check_suffix(out, *EXAMPLES)
     opened = open_run(run, device)
     place = class_position(opened.spec, label)
     z = _read_vectors(vectors, opened.config.latent_dim)
@@ -104,7 +99,7 @@ def sample(
     temperature: float = 1.0,
     label: str | None = None,
     check: Annotated[bool, Parameter(negative="")] = False,
-    out: Out,
+    out: OutExamples,
     seed: Whole = 0,
     device: Device = "auto",
     json: Json = False,
@@ -124,8 +119,6 @@ def sample(
         The class to make, where the model was fitted with condition=label; without it, all classes in turn.
     check
         Say how many of them are near copies of training rows, for which the data is read again.
-    out
-        For images a .png sheet; or a .npz file (array x) or a .npy file.
     seed
         Another seed gives other examples.
     """
@@ -134,7 +127,7 @@ def sample(
     from enfold.model import decode_means
     from enfold.run import open_run
 
-    check_suffix(out, ".npz", ".npy", ".png")
+    check_suffix(out, *EXAMPLES)
     if n < 1 or not 0 <= seed <= LARGEST_SEED:
         raise InputError(f"Expected at least 1 sample and a seed from 0 to {LARGEST_SEED}, got {n} and {seed}.")
     if not 0 < temperature < float("inf"):
@@ -155,8 +148,8 @@ def sample(
 def reconstruct(
     run: RunFolder,
     /,
-    *source: str,
-    label: str | None = None,
+    *source: Source,
+    label: Label = None,
     n: Annotated[Whole, Parameter(name=["--number", "-n"])] = 16,
     out: Out,
     device: Device = "auto",
@@ -166,10 +159,6 @@ def reconstruct(
 
     Parameters
     ----------
-    source
-        Files, folders or data sets by name, with examples of the run's kind, in raw units.
-    label
-        The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one.
     n
         How many columns a .png sheet has: the first rows of the source, originals above reconstructions.
     out
@@ -239,33 +228,31 @@ def _sampler(run: "Run", kind: str, place: int | None) -> "Distribution":
     classes = conditions(data.labels, run.spec)
     if classes is not None and place is not None:
         data, classes = data[(classes == place).numpy().nonzero()[0]], classes[classes == place]
-    return sampler(run.model, kind, data.x, condition=classes, means=run.config.objective == "autoencoder")
+    return sampler(run.model, kind, data.x, condition=classes, means=run.config.is_plain)
 
 
 def _split_again(run: "Run", what: str, instead: str) -> "tuple[Dataset, Dataset]":
-    """Return the held-out and the training rows.
+    """Return the held-out and the training rows, as evaluations take them.
 
     Raises:
         InputError: They cannot be read again; it says what needs them, and what to do instead.
     """
-    from enfold.fitting import split_again
+    from enfold.fitting import split_as_evaluated
 
     if "array" in run.spec.sources:
         raise InputError(
             f"{what} the training data, and the run's was an array, which cannot be read again. {instead}"
         )
-    return split_again(run)
+    return split_as_evaluated(run)
 
 
 def _copies(run: "Run", x: "np.ndarray", place: int | None) -> "Copies":
     """Return how near new examples are to training rows, beside held-out rows, of one class if it is named."""
-    from enfold.metrics import as_evaluated
     from enfold.metrics.copies import copies
     from enfold.model import conditions
 
     instead = "Leave out --check, or in Python enfold.metrics.copies.copies(x, training, held_out, spec)."
-    split = _split_again(run, "--check compares with", instead)
-    held_out, training = (as_evaluated(each, run.config, run.spec) for each in split)
+    held_out, training = _split_again(run, "--check compares with", instead)
     classes = conditions(held_out.labels, run.spec)
     if classes is not None and place is not None and (classes == place).any():
         held_out = held_out[(classes == place).numpy().nonzero()[0]]

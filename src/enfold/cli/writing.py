@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FRAME, HOLD = 70, 500  # milliseconds that a frame stays, and each end
 LEAST_SIDE = 112  # pixels of an image in an animation
+EXAMPLES = (".png", ".csv", ".npz", ".npy", "")  # a sheet of images, a table, arrays, a folder of images
 SIDE_BY_SIDE = 4  # images in one row, at most; more make the sheet about square
 
 
@@ -69,14 +70,19 @@ def in_raw_type(x: "np.ndarray", spec: "Spec") -> "np.ndarray":
 
 
 def write_examples(path: Path, x: "np.ndarray", spec: "Spec", columns: int | None = None) -> None:
-    """Write raw examples, (n, *shape): as a .png sheet, or as the array x of a .npz or .npy file."""
-    if path.suffix.lower() == ".png":
+    """Write raw examples, (n, *shape), as the name of the file asks, one of `EXAMPLES`."""
+    suffix = path.suffix.lower()
+    if not suffix:
+        _write_images(path, x, spec)
+    elif suffix == ".csv":
+        _write_table(path, x, spec)
+    elif suffix == ".png":
         write_sheet(path, x, spec, columns)
     else:
         write_arrays(path, x=in_raw_type(x, spec))
 
 
-def write_image_folder(path: Path, x: "np.ndarray", spec: "Spec") -> None:
+def _write_images(path: Path, x: "np.ndarray", spec: "Spec") -> None:
     """Write raw images, (n, *shape), into a new folder, as 00000.png and so on."""
     from enfold.files import write_folder
     from enfold.plots.images import pixels
@@ -86,7 +92,7 @@ def write_image_folder(path: Path, x: "np.ndarray", spec: "Spec") -> None:
     write_folder(path, ((f"{i:05}.png", _png(image)) for i, image in enumerate(pixels(x, spec))))
 
 
-def write_table(path: Path, x: "np.ndarray", spec: "Spec") -> None:
+def _write_table(path: Path, x: "np.ndarray", spec: "Spec") -> None:
     """Write a table's rows, (n, columns), as .csv under the names of their columns."""
     import polars as pl
 
@@ -121,15 +127,6 @@ def write_animation(path: Path, x: "np.ndarray", spec: "Spec") -> None:
     buffer = io.BytesIO()
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=stay, loop=0)
     write(path, buffer.getvalue())
-
-
-def write_rows(path: Path, x: "np.ndarray", spec: "Spec") -> None:
-    """Write a table's rows, (n, columns) raw, as .csv under the columns' names."""
-    import polars as pl
-
-    from enfold.files import write
-
-    write(path, pl.DataFrame({column.name: x[:, i] for i, column in enumerate(spec.columns)}).write_csv())
 
 
 def write_arrays(path: Path, **arrays: Any) -> None:

@@ -18,6 +18,7 @@ from enfold.errors import InputError, unknown
 from enfold.files import read_json, write, write_json
 from enfold.metrics.maps import Figure
 from enfold.reductions import FIGURES, METHODS, Job, Method, Result, best
+from enfold.rows import drawn
 from enfold.spec import Spec
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def set_up(data: Dataset, test: Dataset | None, settings: Mapping[str, Any]) -> 
 def _some(rows: np.ndarray, at_most: Any, seed: int) -> np.ndarray:
     if not isinstance(at_most, int) or at_most < 2:
         raise InputError(f"Expected a whole number of rows to fit to, at least 2, got {at_most!r}.")
-    return np.sort(rows[np.random.default_rng(seed).permutation(len(rows))[:at_most]])
+    return rows[drawn(len(rows), at_most, seed)]
 
 
 def write_result(folder: Path, name: str, result: Result, setup: Setup) -> None:

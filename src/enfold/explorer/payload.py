@@ -13,6 +13,7 @@ from enfold.errors import InputError
 from enfold.export import as_onnx
 from enfold.fitting import read_again
 from enfold.latent import GRID_QUANTILES, GRID_SIDE, quantiles, shown_axes
+from enfold.metrics import as_evaluated
 from enfold.metrics.anomaly import SCORES, Anomalies, p_values
 from enfold.metrics.calibration import FILE as CALIBRATION
 from enfold.metrics.calibration import read_calibration
@@ -59,7 +60,7 @@ def prepare(run: Run, *sources: Any, rows: int | None = None) -> Files:
         raise InputError(f"Expected at least 1 row to show, got {rows}.")
     model, (data, held_out) = as_onnx(run), _data(run, sources)
     numbers = _chosen(len(data), held_out, rows or max(1, IN_MEMORY * len(data) // data.x.nbytes))
-    shown = data[numbers].changed(lambda x: build.rows_to_evaluate(run.config, run.spec, x))
+    shown = as_evaluated(data[numbers], run.config, run.spec)
     arrays = {"rowNumbers": numbers, **_encoded(run, shown), **_judged(run, shown), **_labelled(shown)}
     arrays |= {} if held_out is None else {"heldOut": np.isin(numbers, held_out)}
     plane, density = _prior(run, arrays["means"])
@@ -109,7 +110,7 @@ def _encoded(run: Run, rows: Dataset) -> dict[str, np.ndarray]:
         found = in_one(rows.x, (torch.stack([q.mean, q.stddev], 1).cpu().numpy() for q in posteriors))
     means, deviations = np.ascontiguousarray(found[:, 0]), found[:, 1]
     (error,) = reconstruction_measures(model, rows.x, means, [squared_error], classes)
-    has_width = run.config.objective != "autoencoder" and bool(deviations.any())
+    has_width = not run.config.is_plain and bool(deviations.any())
     return {"means": means, "error": error, **({"deviations": deviations} if has_width else {})}
 
 

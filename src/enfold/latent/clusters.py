@@ -16,6 +16,7 @@ from enfold.errors import InputError
 from enfold.latent.mixtures import as_distribution, normal_mixture, responsibilities
 from enfold.latent.samplers import AGGREGATED
 from enfold.metrics.clustering import adjusted_rand_index, counts_of
+from enfold.rows import drawn
 
 MOST_VALUES, FEWEST_ROWS = 160_000, 1_000  # time grows with the square of the dimensions: then fewer rows
 TRIED = (*range(1, 11), 13, 16, 20, 25, 32, 40)  # normals, of which the criterion chooses
@@ -80,7 +81,7 @@ def cluster(
         InputError: There are fewer different rows, or fewer normals in the given mixture, than clusters to be found.
     """
     most = min(AGGREGATED, max(MOST_VALUES // z.shape[1], FEWEST_ROWS))
-    rows = np.sort(np.random.default_rng(seed).permutation(len(z))[:most])
+    rows = drawn(len(z), most, seed)
     some = np.asarray(z, np.float64)[rows]
     least = _least(some, k)
     chosen, criterion = _chosen(some, least, seed) if mixture is None else (mixture, {})

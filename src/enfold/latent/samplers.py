@@ -27,7 +27,7 @@ from enfold.errors import InputError, unknown
 from enfold.latent.mixtures import as_distribution, normal_mixture
 from enfold.model import Autoencoder, evaluating, given_chunks, in_one
 from enfold.priors import Flow
-from enfold.rows import Examples, selected
+from enfold.rows import Examples, drawn, selected
 
 SAMPLERS = ("prior", "mixture", "flow")
 AGGREGATED = 20_000  # rows, at most: more would only sharpen what these say of q(z)
@@ -114,7 +114,7 @@ def aggregate(
         raise InputError(
             f"A sampler is fitted to at least 2 rows, and there are {len(x)}. Give more, or use the prior."
         )
-    rows = np.sort(np.random.default_rng(seed).permutation(len(x))[:AGGREGATED])
+    rows = drawn(len(x), AGGREGATED, seed)
     some = selected(x, rows)
     classes = None if condition is None else condition[torch.from_numpy(rows)]
     with evaluating(model), seeded(seed, model.device):

@@ -14,10 +14,9 @@ from enfold.data.dataset import Dataset
 from enfold.distributions import Code, log_ratio, moved
 from enfold.errors import unknown
 from enfold.metrics.likelihood import shared_noise
-from enfold.metrics.maps import drawn
 from enfold.metrics.reconstruction import reconstruction_measures, squared_error
 from enfold.model import Autoencoder, chunks, conditions, decode_means, encode_means, evaluating, given_chunks, in_one
-from enfold.rows import Examples, selected
+from enfold.rows import Examples, drawn, selected
 from enfold.spec import Spec
 
 DRAWS = 8  # of z, in the likelihood of each example; a power of two, for Sobol's balance
@@ -164,8 +163,7 @@ def reference(model: Autoencoder, config: Config, training: Dataset) -> Referenc
     """
     some = training[drawn(len(training), REFERENCE_ROWS)]
     known = conditions(some.labels, model.spec)
-    is_plain = config.objective == "autoencoder"
-    surprise = math.nan if is_plain else float(surprises(model, some.x, known).mean())
+    surprise = math.nan if config.is_plain else float(surprises(model, some.x, known).mean())
     own = in_one(some.x, (contrast(part, model.spec) for part in chunks(some.x)))
     return Reference(encode_means(model, some.x, known), float(own.mean()), surprise)
 
@@ -197,7 +195,7 @@ def surprises(model: Autoencoder, x: Examples, condition: Tensor | None = None) 
 
 def contrast(x: np.ndarray, spec: Spec) -> np.ndarray:
     """Return the variance of each raw example's values, (n, *shape) → (n,), in squared units of the scale."""
-    return ((x.astype(np.float64) - spec.offset) / spec.scale).reshape(len(x), -1).var(1)
+    return spec.vectors(x, np.float64).var(1)
 
 
 def p_values(scores: np.ndarray, held_out: np.ndarray) -> np.ndarray:

@@ -12,8 +12,8 @@ from enfold.errors import InputError
 from enfold.files import write
 from enfold.metrics.anomaly import Anomalies, Reference, reference
 from enfold.metrics.evaluation import as_evaluated
-from enfold.metrics.maps import drawn
 from enfold.model import Autoencoder, conditions
+from enfold.rows import drawn
 
 FILE = "calibration.safetensors"
 CALIBRATION_ROWS = 5_000  # of the held-out rows, at most: the least p-value is one in as many

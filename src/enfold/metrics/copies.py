@@ -51,7 +51,7 @@ def copies(x: np.ndarray, training: Examples, held_out: Examples, spec: Spec) ->
         held_out: Rows that it has not seen, (m, *shape), raw.
         spec: What they are.
     """
-    asked = np.concatenate([flat(x, spec), *(flat(part, spec) for _, part in pieces(held_out))])
+    asked = np.concatenate([spec.vectors(each) for each in (x, *(part for _, part in pieces(held_out)))])
     distances, nearest = nearest_rows(asked, training, spec)
     return Copies(distances[: len(x)], nearest[: len(x)], distances[len(x) :])
 
@@ -67,17 +67,12 @@ def nearest_rows(points: np.ndarray, x: Examples, spec: Spec) -> tuple[np.ndarra
     asked = torch.from_numpy(points)
     best, number = torch.full((len(asked),), torch.inf), torch.zeros(len(asked), dtype=torch.int64)
     for start, part in pieces(x):
-        rows = torch.from_numpy(flat(part, spec))
+        rows = torch.from_numpy(spec.vectors(part))
         less, place = _squares(asked, rows).min(1)
         number = torch.where(less < best, start + place, number)
         best = torch.minimum(less, best)
-    rows = flat(np.asarray(x[number.numpy()]), spec)
+    rows = spec.vectors(np.asarray(x[number.numpy()]))
     return np.linalg.norm(points - rows, axis=1), number.numpy()  # anew: differences of large squares are not exact
-
-
-def flat(x: np.ndarray, spec: Spec) -> np.ndarray:
-    """Return raw examples as rows in units of the columns' scale, (n, values) float32."""
-    return ((x.astype(np.float32) - spec.offset) / spec.scale).reshape(len(x), -1)
 
 
 def _squares(points: Tensor, rows: Tensor) -> Tensor:

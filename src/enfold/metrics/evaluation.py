@@ -121,7 +121,7 @@ def _reference(rows: Evaluation, known: Dataset) -> Evaluation | None:
 
 def _bound(rows: Evaluation) -> dict[str, Figure]:
     model, x, config = rows.model, rows.data.x, rows.config
-    if config.objective == "autoencoder":  # its posterior has no width that means anything
+    if config.is_plain:  # its posterior has no width that means anything
         distortion = terms_of_rows(model, build.objective(config), x, rows.condition)[1]
         found = {"negative_elbo": NOTHING, "distortion": mean_of(distortion), "rate": NOTHING}
     else:
@@ -141,7 +141,7 @@ def _check_finite(found: dict[str, Figure]) -> None:
 
 
 def _likelihood(rows: Evaluation, samples: int) -> dict[str, Figure]:
-    if rows.config.objective == "autoencoder":
+    if rows.config.is_plain:
         return {"log_likelihood": NOTHING, "bits_per_dim": NOTHING}
     model, x, condition = rows.model, rows.data.x, rows.condition
     bits = None
@@ -158,7 +158,7 @@ def _likelihood(rows: Evaluation, samples: int) -> dict[str, Figure]:
 
 def _information(rows: Evaluation) -> dict[str, Figure]:
     active = Figure(information.active_units(rows.means), information.active_units_error(rows.means))
-    if rows.config.objective == "autoencoder":
+    if rows.config.is_plain:
         return {"active_units": active, "mutual_information": NOTHING, "marginal_kl": NOTHING}
     some = replace(rows, data=rows.data[drawn(len(rows.data), maps.PAIR_ROWS)])
     found = information.information_of_rows(some.model, some.data.x, some.condition)

@@ -50,6 +50,13 @@ def bootstrap_error(statistic: Callable[[np.ndarray], float], counts: np.ndarray
     return float(np.std([statistic(each) for each in drawn], ddof=1))
 
 
+def with_error(value: float, error: float | None, places: int = 3) -> str:
+    """Return a value with ± its standard error, with two digits of that; without one, with so many decimals."""
+    if not error:
+        return f"{value:,.{places}f}"
+    return f"{value:,.{decimals(error)}f} ± {error:,.{decimals(error)}f}"
+
+
 def decimals(error: float) -> int:
     """Return how many decimals show two digits of an error, 0…6."""
     return min(max(1 - math.floor(math.log10(error)), 0), 6) if error > 0 else 0

@@ -3,13 +3,12 @@
 import numpy as np
 
 from enfold.data.dataset import Dataset
-from enfold.metrics.copies import flat, nearest_rows
-from enfold.model import Autoencoder, conditions, decode_means, encode_means
-from enfold.rows import selected
+from enfold.metrics.copies import nearest_rows
+from enfold.model import Autoencoder, conditions, rebuilt_means
+from enfold.rows import drawn, selected
 
 UNLIKE_QUANTILE = 0.95  # of the reconstructions' distances: further than that is unlike data
 TRAINING_ROWS, HELD_OUT_ROWS = 10_000, 500  # at most, to compare with
-SEED = 0  # of the training rows
 
 
 def unlike(model: Autoencoder, x: np.ndarray, held_out: Dataset, training: Dataset) -> np.ndarray:
@@ -25,9 +24,9 @@ def unlike(model: Autoencoder, x: np.ndarray, held_out: Dataset, training: Datas
     """
     spec, some = model.spec, held_out[:HELD_OUT_ROWS]
     classes = conditions(some.labels, spec)
-    rebuilt = decode_means(model, encode_means(model, some.x, classes), classes)
-    asked = np.concatenate([flat(rebuilt, spec), flat(x.reshape(-1, *spec.shape), spec)])
-    drawn = np.sort(np.random.default_rng(SEED).permutation(len(training))[:TRAINING_ROWS])
-    distances, _ = nearest_rows(asked, selected(training.x, drawn), spec)
+    rebuilt = rebuilt_means(model, some.x, classes)
+    asked = np.concatenate([spec.vectors(each) for each in (rebuilt, x.reshape(-1, *spec.shape))])
+    known = selected(training.x, drawn(len(training), TRAINING_ROWS))
+    distances, _ = nearest_rows(asked, known, spec)
     limit = np.quantile(distances[: len(some)], UNLIKE_QUANTILE)
     return (distances[len(some) :] > limit).reshape(x.shape[: x.ndim - len(spec.shape)])

@@ -7,7 +7,7 @@ import numpy as np
 from enfold.data.dataset import Dataset, class_labels
 from enfold.metrics import embedding
 from enfold.metrics.intervals import mean_error, share_error
-from enfold.objectives import EVALUATION_SEED
+from enfold.rows import drawn
 from enfold.spec import Spec
 
 KNN_ROWS = 20_000  # at most, of the labelled training rows
@@ -29,11 +29,6 @@ def mean_of(values: np.ndarray) -> Figure:
     return Figure(float(values.mean()), mean_error(values))
 
 
-def drawn(n: int, at_most: int) -> np.ndarray:
-    """Return the numbers of some of `n` rows, in order, drawn from a fixed seed."""
-    return np.sort(np.random.default_rng(EVALUATION_SEED).permutation(n)[:at_most])
-
-
 def labelled_rows(data: Dataset, at_most: int) -> np.ndarray:
     """Return the numbers of some of the rows that have a label."""
     rows = np.flatnonzero(data.labelled)
@@ -52,11 +47,6 @@ def reference_rows(known: Dataset, rows: Dataset) -> np.ndarray | None:
     return numbers if are_classes and bool(known.spec.classes) == bool(rows.spec.classes) else None
 
 
-def scaled(x: np.ndarray, spec: Spec) -> np.ndarray:
-    """Return raw rows, (n, *shape), in units of each column's scale, (n, values) float32."""
-    return ((x.astype(np.float32) - spec.offset) / spec.scale).reshape(len(x), -1)
-
-
 def trustworthiness(data: Dataset, points: np.ndarray, spec: Spec) -> Figure:
     """Return the trustworthiness of a map, of at most 2,000 of the rows.
 
@@ -66,7 +56,7 @@ def trustworthiness(data: Dataset, points: np.ndarray, spec: Spec) -> Figure:
         spec: The units in which distances of rows are taken.
     """
     some = drawn(len(data), PAIR_ROWS)
-    found = embedding.trustworthiness_of_rows(scaled(np.asarray(data.x[some]), spec), points[some])
+    found = embedding.trustworthiness_of_rows(spec.vectors(np.asarray(data.x[some])), points[some])
     return NOTHING if found is None else mean_of(found)
 
 

@@ -52,7 +52,7 @@ def reconstruction_measures(
 
     def compared(view: Autoencoder, part: np.ndarray, z: np.ndarray) -> np.ndarray:
         rebuilt = decode_means(view, z, view.condition)
-        a, b = ((each.astype(np.float64) - spec.offset) / spec.scale for each in (part, rebuilt))
+        a, b = (spec.scaled(each, np.float64) for each in (part, rebuilt))
         return np.stack([measure(a, b) for measure in measures], 1)
 
     with evaluating(model):

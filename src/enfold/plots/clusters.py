@@ -56,7 +56,7 @@ def _members(axes: Axes, rows: list[tuple[int, np.ndarray]], spec: Spec) -> None
         of_each = max(MOST_ROWS // len(rows), 1)
         names = [str(i) if j == 0 else "" for i, each in rows for j in range(len(each[:of_each]))]
         shown = np.concatenate([each[:of_each] for _, each in rows])
-        bar = colour_rows(axes, (shown - spec.offset) / spec.scale, spec, LIMIT, names)
+        bar = colour_rows(axes, spec.scaled(shown), spec, LIMIT, names)
         bar.set_label("standard deviations from the mean")
         return
     across = max(len(each) for _, each in rows)

@@ -41,7 +41,7 @@ def heat_map(x: np.ndarray, spec: Spec, names: list[str] | None = None) -> Figur
     """
     drawing = figure(10, 1.4 + 0.18 * len(x))
     axes = drawing.subplots()
-    bar = colour_rows(axes, (x - spec.offset) / spec.scale, spec, LIMIT, names)
+    bar = colour_rows(axes, spec.scaled(x), spec, LIMIT, names)
     bar.set_label("standard deviations from the mean")
     return drawing
 

@@ -16,10 +16,9 @@ from enfold import build
 from enfold.config import Config
 from enfold.data.dataset import Dataset
 from enfold.devices import choose_device
-from enfold.metrics.maps import scaled
 from enfold.model import chunks, decode_means, encode_means, in_one
 from enfold.recipes import recipe
-from enfold.rows import IN_MEMORY, Examples
+from enfold.rows import IN_MEMORY, Examples, drawn
 from enfold.spec import Spec
 from enfold.training import Progress, epochs_for, train
 
@@ -126,11 +125,8 @@ def rows_in_memory(job: Job) -> tuple[np.ndarray, np.ndarray]:
 
     The rows are in units of each column's scale, (n, values) float32.
     """
-    n, most = len(job.training), max(IN_MEMORY // (4 * job.spec.size), 1)
-    numbers = np.arange(n)
-    if n > most:
-        numbers = np.sort(np.random.default_rng(job.config.seed).permutation(n)[:most])
-    return numbers, scaled(np.asarray(job.training.x[numbers]), job.spec)
+    numbers = drawn(len(job.training), max(IN_MEMORY // (4 * job.spec.size), 1), job.config.seed)
+    return numbers, job.spec.vectors(np.asarray(job.training.x[numbers]))
 
 
 def _network(job: Job) -> Iterator[Progress | Reduction]:
@@ -152,9 +148,9 @@ def _pca(job: Job) -> Iterator[Reduction]:
     seconds = time.perf_counter() - began
 
     def place(x: Examples) -> np.ndarray:
-        return in_one(x, (pca.transform(scaled(part, job.spec)) for part in chunks(x)))
+        return in_one(x, (pca.transform(job.spec.vectors(part)) for part in chunks(x)))
 
-    yield Reduction(place, lambda z: _raw(pca.inverse_transform(z), job.spec), seconds, numbers)
+    yield Reduction(place, lambda z: job.spec.examples(pca.inverse_transform(z)), seconds, numbers)
 
 
 def _umap(job: Job) -> Iterator[Reduction]:
@@ -168,11 +164,11 @@ def _umap(job: Job) -> Iterator[Reduction]:
 
     def place(x: Examples) -> np.ndarray:
         with quiet():
-            return np.asarray(umap.transform(scaled(np.asarray(x), job.spec)))
+            return np.asarray(umap.transform(job.spec.vectors(np.asarray(x))))
 
     def rebuild(z: np.ndarray) -> np.ndarray:
         with quiet():
-            return _raw(np.asarray(umap.inverse_transform(z)), job.spec)
+            return job.spec.examples(np.asarray(umap.inverse_transform(z)))
 
     back = rebuild if job.config.latent_dim in UMAP_DIMENSIONS else None
     yield Reduction(place, back, seconds, numbers, np.asarray(umap.embedding_), UMAP_REBUILDS)
@@ -189,7 +185,7 @@ def _tsne(job: Job) -> Iterator[Reduction]:
 
     def place(x: Examples) -> np.ndarray:
         with quiet():
-            return np.asarray(tsne.transform(scaled(np.asarray(x), job.spec)))
+            return np.asarray(tsne.transform(job.spec.vectors(np.asarray(x))))
 
     yield Reduction(place, None, seconds, numbers, np.asarray(tsne))
 
@@ -200,11 +196,6 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def _raw(values: np.ndarray, spec: Spec) -> np.ndarray:
-    """Return rows in units of the columns' scales, (n, values), as raw ones, (n, *shape) float32."""
-    return (values.reshape(-1, *spec.shape) * spec.scale + spec.offset).astype(np.float32)
 
 
 def _more_than_values(job: Job) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 
 from enfold.data.dataset import Dataset
 from enfold.metrics import maps
-from enfold.metrics.intervals import decimals
-from enfold.metrics.maps import NOTHING, Figure, scaled
+from enfold.metrics.intervals import with_error
+from enfold.metrics.maps import NOTHING, Figure
 from enfold.metrics.reconstruction import squared_error
 from enfold.model import chunks, in_one
 from enfold.reductions.methods import Job, Reduction
@@ -84,10 +84,9 @@ def shown(name: str, figure: Figure) -> str:
     """Return a figure with ± its standard error, or a dash."""
     if figure.value is None:
         return "–"
-    if not figure.error:
-        return f"{figure.value:.2g}" if figure.value < 1 else f"{figure.value:,.{FIGURES[name].places}f}"
-    places = decimals(figure.error)
-    return f"{figure.value:,.{places}f} ± {figure.error:.{places}f}"
+    if not figure.error and figure.value < 1:
+        return f"{figure.value:.2g}"
+    return with_error(figure.value, figure.error, FIGURES[name].places)
 
 
 def listed(words: Sequence[str]) -> str:
@@ -113,7 +112,7 @@ def _rebuilt(reduction: Reduction, x: Examples, z: np.ndarray, spec: Spec) -> tu
         return np.empty(0), np.empty((0, *spec.shape), np.float32)
     first = slice(reduction.rebuilds)
     z, x = z[first], selected(x, first)
-    pairs = ((scaled(a, spec), scaled(rebuild(b), spec)) for a, b in zip(chunks(x), chunks(z), strict=True))
+    pairs = ((spec.vectors(a), spec.vectors(rebuild(b))) for a, b in zip(chunks(x), chunks(z), strict=True))
     errors = in_one(z, (squared_error(a.astype(np.float64), b) for a, b in pairs))
     return errors, rebuild(z[: SHOWN_IMAGES if spec.is_image else SHOWN_ROWS]).astype(np.float32)
 

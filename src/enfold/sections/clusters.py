@@ -12,7 +12,7 @@ from enfold.data.dataset import Dataset, class_labels, class_name
 from enfold.errors import InputError, unknown
 from enfold.latent import Clustering
 from enfold.metrics import clustering as scores
-from enfold.metrics.intervals import bootstrap_error
+from enfold.metrics.intervals import bootstrap_error, with_error
 from enfold.model import conditions, encode_means
 from enfold.run import Run
 from enfold.sections.section import Section
@@ -147,7 +147,7 @@ def clusters_text(values: dict[str, Any], source: str) -> str:
     if "accuracy" not in values:
         return text
     errors = values["standard_errors"]
-    figures = (f"{name} {values[key]:.3f} ± {errors[key]:.3f}" for key, name in NAMES.items())
+    figures = (f"{name} {with_error(values[key], errors[key])}" for key, name in NAMES.items())
     return f"{text} Beside the labels, which only score: {', '.join(figures)}."
 
 

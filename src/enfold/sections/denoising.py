@@ -5,15 +5,14 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from enfold import build, corruptions, plots
 from enfold.config import Config
 from enfold.data.dataset import Dataset
 from enfold.devices import seeded
 from enfold.metrics.denoising import Measured, Projection, nearness, removed
-from enfold.metrics.intervals import decimals
-from enfold.model import conditions, decode_means, encode_means
+from enfold.metrics.intervals import with_error
+from enfold.model import conditions, rebuilt_means
 from enfold.objectives import EVALUATION_SEED
 from enfold.objectives.terms import Change
 from enfold.run import Run
@@ -53,16 +52,16 @@ def denoising(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
     learned = build.corruption(run.config, spec)
     if learned is None or n < 2 * TUNED_SHARE:
         return None
-    rows, order, some = held_out[_drawn(len(held_out))[:HELD_OUT]], _drawn(n), min(TUNED, n // TUNED_SHARE)
+    rows, order, some = held_out[_shuffled(len(held_out))[:HELD_OUT]], _shuffled(n), min(TUNED, n // TUNED_SHARE)
     fitted = order[some:][: max(2, min(FITTED, MOST_VALUES // spec.size))]
     tuned, clean = (np.asarray(training.x[np.sort(each)]) for each in (order[:some], fitted))
-    projection = Projection.of(_flat(clean, spec))
+    projection = Projection.of(spec.vectors(clean, np.float64))
     found = {
         name: _outcome(run, rows, tuned, projection, change)
         for name, change in _kinds(run.config, spec, learned).items()
     }
     seen = noisy(np.asarray(rows.x), learned)
-    taken = removed(seen, _denoised(run, seen, conditions(rows.labels, spec)), spec)
+    taken = removed(seen, rebuilt_means(run.model, seen, conditions(rows.labels, spec)), spec)
     return _section(found, rows, float(taken.max()))
 
 
@@ -97,24 +96,21 @@ def _kinds(config: Config, spec: Spec, learned: Change) -> dict[str, Change]:
     return {**normal, f"salt and pepper, {SHARE:.0%}": partial(corruptions.salt_and_pepper, spec=spec, level=SHARE)}
 
 
-def _drawn(n: int) -> np.ndarray:
+def _shuffled(n: int) -> np.ndarray:
     """Return the numbers of `n` rows in an order of chance, the same at every call."""
     return np.random.default_rng(EVALUATION_SEED).permutation(n)
 
 
 def _outcome(run: Run, rows: Dataset, tuned: np.ndarray, projection: Projection, change: Change) -> Outcome:
     spec, x = run.model.spec, np.asarray(rows.x)
+    scaled, vectors = (partial(each, dtype=np.float64) for each in (spec.scaled, spec.vectors))
     seen = noisy(x, change)
-    made = _denoised(run, seen, conditions(rows.labels, spec))
-    rank = projection.best_rank(_flat(noisy(tuned, change), spec), _flat(tuned, spec))
-    linear = projection.denoised(_flat(seen, spec), rank).reshape(x.shape)
+    made = rebuilt_means(run.model, seen, conditions(rows.labels, spec))
+    rank = projection.best_rank(vectors(noisy(tuned, change)), vectors(tuned))
+    linear = projection.denoised(vectors(seen), rank).reshape(x.shape)
     linear = linear.clip(0, 1) if spec.kind == "intensity" else linear
-    values = {"noisy": _scaled(seen, spec), "components": linear, "model": _scaled(made, spec)}
-    return Outcome(seen, made, rank, {name: nearness(_scaled(x, spec), each, spec) for name, each in values.items()})
-
-
-def _denoised(run: Run, x: np.ndarray, classes: Tensor | None) -> np.ndarray:
-    return decode_means(run.model, encode_means(run.model, x, classes), classes)
+    values = {"noisy": scaled(seen), "components": linear, "model": scaled(made)}
+    return Outcome(seen, made, rank, {name: nearness(scaled(x), each, spec) for name, each in values.items()})
 
 
 def _section(found: dict[str, Outcome], rows: Dataset, most: float) -> Section:
@@ -149,9 +145,7 @@ def _table(found: dict[str, Outcome]) -> tuple[tuple[str, ...], ...]:
 
 
 def _figure(value: float | None, error: float | None) -> str:
-    if value is None:
-        return "no error"
-    return f"{value:.3f}" if not error else f"{value:.{decimals(error)}f} ± {error:.{decimals(error)}f}"
+    return "no error" if value is None else with_error(value, error)
 
 
 def _values(outcome: Outcome) -> dict[str, object]:
@@ -182,11 +176,3 @@ def _trust() -> str:
         "training rows is made to look like them, or taken away as if it were noise; rows without noise come back "
         "a little changed. So it is no evidence of what a single value was."
     )
-
-
-def _scaled(x: np.ndarray, spec: Spec) -> np.ndarray:
-    return (x.astype(np.float64) - spec.offset) / spec.scale
-
-
-def _flat(x: np.ndarray, spec: Spec) -> np.ndarray:
-    return _scaled(x, spec).reshape(len(x), -1)

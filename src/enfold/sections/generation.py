@@ -25,7 +25,7 @@ COPIES_TRUST = (
 
 def generation(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
     """Return how many draws from the prior are near copies of training rows; None of a plain autoencoder."""
-    if run.config.objective == "autoencoder":
+    if run.config.is_plain:
         return None
     model, spec = run.model, run.model.spec
     z = latent.prior_samples(model, DRAWS)
@@ -61,7 +61,7 @@ def copies_text(found: Copies, source: str) -> str:
     """Return in a sentence how many of the new examples are near copies."""
     n = len(found.distances)
     error = share_error(found.share, n)
-    plus_minus = "" if error is None else f" (± {error:.1%})"
+    plus_minus = f" (± {error:.1%})" if error else ""
     return (
         f"{round(found.share * n):,} of {n:,} draws from {source}, {found.share:.1%}{plus_minus}, lie nearer to a "
         f"training row than {1 - COPY_QUANTILE:.0%} of held-out rows do; of new rows of the data it would be "

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from enfold import plots
 from enfold.data.dataset import Dataset
-from enfold.metrics import maps
 from enfold.metrics.maps import Figure
 from enfold.model import conditions, encode_means
 from enfold.plots import Panel
 from enfold.reductions import FIGURES, METHODS, Job, best, fitted, listed, measured, shown
+from enfold.rows import drawn
 from enfold.run import Run
 from enfold.sections.section import Section
 
@@ -17,7 +17,7 @@ TRAINING = 20_000  # rows, at most, that PCA is fitted to here
 
 def reduction(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
     """Return the model beside PCA on the same held-out rows; None where PCA has not as many dimensions."""
-    spec, seen = run.model.spec, training[maps.drawn(len(training), TRAINING)]
+    spec, seen = run.model.spec, training[drawn(len(training), TRAINING)]
     job, pca = Job(seen, spec, run.config), METHODS["pca"]
     if pca.unsuited(job):
         return None
