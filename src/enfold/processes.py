@@ -1,5 +1,6 @@
 """The processes that train one model together: this one alone, or several on one machine or on many."""
 
+import atexit
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -157,6 +158,7 @@ def launch(device: torch.device, *, devices: int = 1, num_nodes: int = 1, strate
             f"The processes cannot be started: {wanted} were asked for, but {error} Ask for fewer with --devices, "
             "and run a command or a script rather than a notebook."
         ) from error
+    atexit.register(_disconnect)
     return Processes(fabric, num_nodes)
 
 
@@ -179,6 +181,12 @@ def like(value: Tensor, other: Tensor) -> Tensor:
 
         return distribute_tensor(value.to(other.device), other.device_mesh, other.placements)  # pyright: ignore
     return torch.empty_like(other).copy_(value)
+
+
+def _disconnect() -> None:
+    """End the threads of the connection while Python still runs: one that asks for it later aborts the process."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _is_in_parts(tensor: Tensor) -> bool:
