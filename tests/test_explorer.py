@@ -21,6 +21,7 @@ from enfold import InputError
 from enfold.cli import main
 from enfold.explorer import prepare, serving, share
 from enfold.explorer.page import STATIC
+from enfold.latent import cluster
 from enfold.metrics.reconstruction import reconstruction_mse
 from enfold.model import encode_means
 
@@ -66,6 +67,7 @@ def test_the_arrays_are_the_rows_in_order_and_what_the_model_makes_of_them(files
     held_out = array(files, "anomaly")[array(files, "heldOut") == 1]
     ranks = np.arange(len(held_out)) / (len(held_out) + 1)  # no two are as unusual
     np.testing.assert_allclose(np.sort(held_out), ranks, atol=2 / len(held_out))
+    np.testing.assert_array_equal(array(files, "clusters"), cluster(means).memberships(means).argmax(1))
     assert array(files, "error").mean() == pytest.approx(reconstruction_mse(model, digits.x, means), rel=1e-6)
 
 

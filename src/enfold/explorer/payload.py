@@ -12,7 +12,7 @@ from enfold.data.dataset import class_labels, class_name
 from enfold.errors import InputError
 from enfold.export import as_onnx
 from enfold.fitting import read_again
-from enfold.latent import GRID_QUANTILES, GRID_SIDE, quantiles, shown_axes
+from enfold.latent import GRID_QUANTILES, GRID_SIDE, cluster, quantiles, shown_axes
 from enfold.metrics import as_evaluated
 from enfold.metrics.anomaly import SCORES, Anomalies, p_values
 from enfold.metrics.calibration import FILE as CALIBRATION
@@ -35,6 +35,7 @@ FILES = {  # each array's file, and its type there
     "heldOut": ("held-out.u8", "|u1"),
     "error": ("error.f32", "<f4"),
     "anomaly": ("anomaly.f32", "<f4"),
+    "clusters": ("clusters.i16", "<i2"),
     "uint8 examples": ("examples.u8", "|u1"),
     "float32 examples": ("examples.f32", "<f4"),
 }
@@ -62,6 +63,7 @@ def prepare(run: Run, *sources: Any, rows: int | None = None) -> Files:
     numbers = _chosen(len(data), held_out, rows or max(1, IN_MEMORY * len(data) // data.x.nbytes))
     shown = as_evaluated(data[numbers], run.config, run.spec)
     arrays = {"rowNumbers": numbers, **_encoded(run, shown), **_judged(run, shown), **_labelled(shown)}
+    arrays |= _clustered(run, arrays["means"])
     arrays |= {} if held_out is None else {"heldOut": np.isin(numbers, held_out)}
     plane, density = _prior(run, arrays["means"])
     about = {**_about(run, shown, title(data.spec)), **_latent(run, arrays["means"]), "prior": plane}
@@ -121,6 +123,16 @@ def _judged(run: Run, rows: Dataset) -> dict[str, np.ndarray]:
     calibration = read_calibration(run.folder)
     found = Anomalies(run.model, calibration.reference, rows.x, conditions(rows.labels, run.spec))
     return {"anomaly": 1 - p_values(found.scores(), calibration.held_out[SCORES[0]])}
+
+
+def _clustered(run: Run, means: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the cluster of each row, the largest first, unless the rows are codes or too few to have any."""
+    if run.config.posterior in build.CODES:
+        return {}
+    try:
+        return {"clusters": cluster(means).memberships(means).argmax(1)}
+    except InputError:
+        return {}
 
 
 def _labelled(rows: Dataset) -> dict[str, np.ndarray]:
