@@ -32,6 +32,7 @@ FLAGS = [
 ]
 DRIVER = "GL Driver Message"  # about the software that stands for a graphics card; not the page's
 PIXELS = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"  # red, green, blue, opacity
+INK = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.filter((v, i) => i % 4 === 3 && v).length"
 PATIENCE = 60  # seconds, on a machine that does much else
 
 
@@ -224,6 +225,62 @@ def test_a_held_out_digit_on_the_pad_lands_where_python_puts_it(page, digits, di
     np.testing.assert_allclose(state(page, "drawn"), expected, atol=1e-4)
     np.testing.assert_allclose(decoded(page)[0], expected, atol=1e-4)
     assert np.linalg.norm(expected - encode_means(digits_run.model, digits.x[[row]])) < 0.05
+
+
+DROP = """([where, bytes]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([Uint8Array.from(bytes)], 'digit.png', {type: 'image/png'}));
+    const events = ['dragover', 'drop'].map(t => new DragEvent(t, {dataTransfer: data, bubbles: true, cancelable: true}));
+    return events.map(event => document.querySelector(where).dispatchEvent(event));  // false: the page took it
+}"""
+
+
+def test_a_picture_of_ink_on_paper_can_be_dropped_anywhere(page, digits, digits_run):
+    ink = digits.x[digits_run.split[1][3], 0] / 16
+    paper = np.rint(230 * (1 - ink)).astype(np.uint8)  # not quite white
+    Image.fromarray(paper).save(png := io.BytesIO(), "PNG")
+    assert page.evaluate(DROP, ["#stage", list(png.getvalue())]) == [False, False]
+    until(lambda: state(page, "drawn"))
+    assert page.is_visible("#pad")
+    expected = encode_means(digits_run.model, np.float32(16 * ink[None, None]))[0]
+    np.testing.assert_allclose(state(page, "drawn"), expected, atol=0.02)  # rounded pixels
+
+
+def test_a_link_shows_what_was_seen(browser, page, address):
+    page.select_option("#colour", "cluster")
+    page.check("#show-contours")
+    page.click("[data-tool=box]")
+    drag(page, (0.4, 0.4), (0.6, 0.6))
+    until(lambda: state(page, "selected"))
+    page.mouse.wheel(0, -300)
+    selected = state(page, "selected")
+    until(lambda: "selected=" in (link := page.evaluate("location.href")) and "tab=selection" in link)
+    time.sleep(0.5)  # the address follows a quarter of a second after the last change
+    link = page.evaluate("location.href")
+    with opened(browser, link, [], []) as other:
+        assert state(other, "selected") == selected
+        assert other.is_visible("#gallery")
+        assert other.input_value("#colour") == "cluster"
+        assert other.is_checked("#show-contours")
+        assert other.locator("#points").screenshot() == page.locator("#points").screenshot()
+
+
+def test_contours_of_the_prior_are_there_on_all_axes(browser, random_run):
+    run = random_run(Spec((1, 7, 5), (IMAGE,), "uint8"), latent_dim=4)
+    x = np.random.default_rng(0).integers(0, 256, (40, 1, 7, 5), np.uint8)
+    with (
+        serving(prepare(run, enfold.load(x))) as address,
+        opened(browser, address, [], []) as page,
+    ):
+        page.uncheck("#show-points")
+        for choose in (lambda: page.select_option("#axis-x", "3"), lambda: page.check("#axes-pca")):
+            choose()
+            assert page.is_enabled("#show-contours")
+            before = page.locator("#above").evaluate(INK)
+            page.check("#show-contours")
+            until(lambda before=before: page.locator("#above").evaluate(INK) > before + 300)
+            page.uncheck("#show-contours")
+            until(lambda before=before: page.locator("#above").evaluate(INK) == before)
 
 
 def test_what_is_drawn_by_hand_is_encoded(page, digits_run):

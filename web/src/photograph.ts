@@ -26,7 +26,8 @@ export function fillRaster(
   ground: number,
 ): void {
   const area = width * height;
-  const isInverted = channels === 1 && edge(rgba, width, height) > 0.5 !== ground > 0.5;
+  const paper = edge(rgba, width, height);
+  const isInverted = channels === 1 && paper > 0.5 !== ground > 0.5;
   for (let pixel = 0; pixel < area; pixel++) {
     const [r, g, b, opacity] = [0, 1, 2, 3].map((i) => rgba[4 * pixel + i]! / 255) as [
       number,
@@ -37,9 +38,14 @@ export function fillRaster(
     const colours = channels === 3 ? [r, g, b] : [lightness(r, g, b)];
     for (let channel = 0; channel < channels; channel++) {
       const value = colours[channel] ?? ground;
-      values[channel * area + pixel] = ground + opacity * ((isInverted ? 1 - value : value) - ground);
+      values[channel * area + pixel] = ground + opacity * ((isInverted ? inverted(value, paper) : value) - ground);
     }
   }
+}
+
+/** Returns ink on paper as ink on ground; paper is seldom quite white, nor slate quite black. */
+function inverted(value: number, paper: number): number {
+  return paper > 0.5 ? Math.max(1 - value / paper, 0) : Math.min((1 - value) / (1 - paper), 1);
 }
 
 /** Returns how light the opaque pixels at the picture's edge are, their mean. */
