@@ -48,7 +48,7 @@ function inverted(value: number, paper: number): number {
   return paper > 0.5 ? Math.max(1 - value / paper, 0) : Math.min((1 - value) / (1 - paper), 1);
 }
 
-/** Returns how light the opaque pixels at the picture's edge are, their mean. */
+/** Returns how light the opaque pixels at the picture's edge are, their median: ink may reach it. */
 function edge(rgba: ArrayLike<number>, width: number, height: number): number {
   const opaque = (pixel: number) => rgba[4 * pixel + 3]! > 127;
   const isEdge = (pixel: number) => {
@@ -62,11 +62,8 @@ function edge(rgba: ArrayLike<number>, width: number, height: number): number {
     return around.some((each) => each === false || !opaque(each));
   };
   const pixels = Array.from({ length: width * height }, (_, i) => i).filter((each) => opaque(each) && isEdge(each));
-  const sum = pixels.reduce(
-    (total, i) => total + lightness(rgba[4 * i]!, rgba[4 * i + 1]!, rgba[4 * i + 2]!) / 255,
-    0,
-  );
-  return pixels.length ? sum / pixels.length : 1;
+  const lights = pixels.map((i) => lightness(rgba[4 * i]!, rgba[4 * i + 1]!, rgba[4 * i + 2]!) / 255);
+  return lights.sort((x, y) => x - y)[lights.length >> 1] ?? 1;
 }
 
 /** Rec. 601 luma. */
