@@ -64,7 +64,7 @@ export function read(text: string, manifest: Manifest, { rowOf }: RowNumbers): P
     ),
     row: given("row", (value) => rowOf(Number(value))),
     selected: given("selected", (value) => selectionOf(value, rowOf)),
-    tab: given("tab", (value) => TABS.find((each) => each === value) ?? null),
+    tab: given("tab", (value) => TABS.find((each) => each === value && (each !== "draw" || manifest.isImage)) ?? null),
     waypoints: given("path", (value) =>
       value
         .split(";")

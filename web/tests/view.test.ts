@@ -38,7 +38,7 @@ test("a view that is written is the one that is read", () => {
 });
 
 test("what a view says wrongly is left out", () => {
-  const view = read("#colour=pink&axes=0,2&view=1,2&z=1&class=7&layers=points", MANIFEST, NUMBERS);
+  const view = read("#colour=pink&axes=0,2&view=1,2&z=1&class=7&selected=-,&tab=draw&layers=points", MANIFEST, NUMBERS);
   expect(view).toEqual({ points: true, manifold: false, contours: false, shade: false });
 });
 

@@ -190,7 +190,8 @@ def _principal(means: np.ndarray) -> dict[str, object]:
 def _prior(run: Run, means: np.ndarray, pca: dict[str, Any] | None) -> tuple[list[dict[str, object]], Files]:
     """Return the planes on which the prior's log density is given, and its values on each, (SIDE, SIDE) float32.
 
-    A plane reaches as far as the rows and the prior do; what lies across it is at the prior's medians.
+    A plane reaches as far as the rows and the prior do. Two dimensions leave the others at the prior's medians; the
+    principal plane goes through the rows' mean.
     """
     if means.shape[1] < 2 or not run.has_prior or run.config.posterior in build.CODES:
         return [], {}
@@ -200,7 +201,7 @@ def _prior(run: Run, means: np.ndarray, pca: dict[str, Any] | None) -> tuple[lis
         drawn, middle = draws(prior, DRAWS, device=device), quantiles(prior, 2, device)[0]
         for axes, origin, directions in _planes(means, middle, pca):
             rows, ends = (means - origin) @ directions.T, np.quantile((drawn - origin) @ directions.T, REACH, axis=0)
-            low, high = np.minimum(rows.min(0), ends[0]), np.maximum(rows.max(0), ends[1])
+            low, high = np.fmin(rows.min(0), ends[0]), np.fmax(rows.max(0), ends[1])
             room = np.maximum(MARGIN * (high - low), np.finfo(np.float32).eps)
             extent = np.stack([low - room, high + room], 1)
             x, y = np.linspace(extent[:, 0], extent[:, 1], SIDE).T
