@@ -32,6 +32,7 @@ FLAGS = [
 ]
 DRIVER = "GL Driver Message"  # about the software that stands for a graphics card; not the page's
 PIXELS = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"  # red, green, blue, opacity
+INK = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.filter((v, i) => i % 4 === 3 && v).length"
 PATIENCE = 60  # seconds, on a machine that does much else
 
 
@@ -93,6 +94,11 @@ def until(true):
     while not true():
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.02)
+
+
+def frames(page):
+    """Wait until the page has drawn what it had to."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def place(page, x, y):
@@ -224,6 +230,70 @@ def test_a_held_out_digit_on_the_pad_lands_where_python_puts_it(page, digits, di
     np.testing.assert_allclose(state(page, "drawn"), expected, atol=1e-4)
     np.testing.assert_allclose(decoded(page)[0], expected, atol=1e-4)
     assert np.linalg.norm(expected - encode_means(digits_run.model, digits.x[[row]])) < 0.05
+
+
+DROP = """([where, bytes]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([Uint8Array.from(bytes)], 'digit.png', {type: 'image/png'}));
+    const settings = {dataTransfer: data, bubbles: true, cancelable: true};
+    const dispatch = type => document.querySelector(where).dispatchEvent(new DragEvent(type, settings));
+    return [dispatch('dragover'), dispatch('drop')];  // false: the page took it
+}"""
+
+
+def test_a_picture_of_ink_on_paper_can_be_dropped_anywhere(page, digits, digits_run):
+    ink = digits.x[digits_run.split[1][3], 0] / 16
+    paper = np.rint(230 * (1 - ink)).astype(np.uint8)  # not quite white
+    Image.fromarray(paper).save(png := io.BytesIO(), "PNG")
+    assert page.evaluate(DROP, ["#stage", list(png.getvalue())]) == [False, False]
+    until(lambda: state(page, "drawn"))
+    assert page.is_visible("#pad")
+    expected = encode_means(digits_run.model, np.float32(16 * ink[None, None]))[0]
+    np.testing.assert_allclose(state(page, "drawn"), expected, atol=0.02)  # rounded pixels
+
+
+def test_a_link_shows_what_was_seen(browser, page, address):
+    page.select_option("#colour", "cluster")
+    page.check("#show-contours")
+    page.click("[data-tool=box]")
+    drag(page, (0.4, 0.4), (0.6, 0.6))
+    until(lambda: state(page, "selected"))
+    page.mouse.wheel(0, -300)
+    selected = state(page, "selected")
+    until(lambda: "selected=" in (link := page.evaluate("location.href")) and "tab=selection" in link)
+    time.sleep(0.5)  # the address follows a quarter of a second after the last change
+    link = page.evaluate("location.href")
+    with opened(browser, link, [], []) as other:
+        assert state(other, "selected") == selected
+        assert other.is_visible("#gallery")
+        assert other.input_value("#colour") == "cluster"
+        assert other.is_checked("#show-contours")
+        seen = []
+        for each in (page, other):
+            each.mouse.move(0, 0)  # or the row beneath would be marked
+            frames(each)
+            shown = Image.open(io.BytesIO(each.locator("#stage").screenshot()))
+            seen.append(np.asarray(shown.convert("RGB"), float))
+        assert np.abs(seen[0] - seen[1]).mean() < 1  # of 255: the address rounds what it keeps to six digits
+
+
+def test_contours_of_the_prior_are_there_on_all_axes(browser, random_run):
+    run = random_run(Spec((1, 7, 5), (IMAGE,), "uint8"), latent_dim=4)
+    x = np.random.default_rng(0).integers(0, 256, (40, 1, 7, 5), np.uint8)
+    with (
+        serving(prepare(run, enfold.load(x))) as address,
+        opened(browser, address, [], []) as page,
+    ):
+        page.uncheck("#show-points")
+        for choose in (lambda: page.select_option("#axis-x", "3"), lambda: page.check("#axes-pca")):
+            choose()
+            for _ in range(10):
+                page.click("#zoom-out")  # a model that is not fitted has all rows in the middle of its prior
+            frames(page)
+            before = page.locator("#above").evaluate(INK)
+            page.check("#show-contours")
+            until(lambda before=before: page.locator("#above").evaluate(INK) > before + 300)
+            page.uncheck("#show-contours")
 
 
 def test_what_is_drawn_by_hand_is_encoded(page, digits_run):

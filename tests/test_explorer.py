@@ -42,14 +42,14 @@ def array(files, name):
 
 def test_the_manifest_says_what_the_run_is(files):
     manifest = json.loads(files["manifest.json"])
-    assert manifest["format"] == 1
+    assert manifest["format"] == 2
     assert manifest["title"] == "Digits"
     assert manifest["rows"] == 1797
     assert manifest["shape"] == [1, 8, 8]
     assert manifest["isImage"]
     assert manifest["columns"] == [{"name": "pixel", "offset": 0, "scale": 16}]
     assert manifest["classes"] == [str(i) for i in range(10)]
-    named = {entry["file"] for entry in manifest["arrays"].values()} | {manifest["prior"]["file"]}
+    named = {entry["file"] for entry in [*manifest["arrays"].values(), *manifest["prior"]]}
     assert named | {"manifest.json", "encoder.onnx", "decoder.onnx"} == set(files)
 
 
@@ -73,11 +73,12 @@ def test_the_arrays_are_the_rows_in_order_and_what_the_model_makes_of_them(files
 
 def test_the_prior_and_its_quantiles_are_the_models(files):
     manifest = json.loads(files["manifest.json"])
-    plane, side = manifest["prior"], manifest["prior"]["side"]
+    (plane,) = manifest["prior"]
     (left, right), (low, high) = plane["extent"]
-    log_density = np.frombuffer(files["prior.f32"], "<f4").reshape(side, side)
-    x, y = np.linspace(left, right, side)[10], np.linspace(low, high, side)[100]
-    assert log_density[100, 10] == pytest.approx(-np.log(2 * np.pi) - (x**2 + y**2) / 2, rel=1e-5)
+    log_density, x, y = on_grid(files, plane)
+    np.testing.assert_allclose(log_density, -np.log(2 * np.pi) - (x**2 + y[:, None] ** 2) / 2, rtol=1e-5)
+    mass = np.exp(log_density).sum() * (x[1] - x[0]) * (y[1] - y[0])
+    assert mass == pytest.approx(1, abs=0.01)  # the grid holds the prior's quantiles 0.1 % to 99.9 %
     means = array(files, "means")
     assert (means.min(0) > [left, low]).all()
     assert (means.max(0) < [right, high]).all()
@@ -86,6 +87,31 @@ def test_the_prior_and_its_quantiles_are_the_models(files):
     np.testing.assert_allclose(torch.special.ndtr(torch.tensor(values)), [levels] * 2, atol=1e-6)
     np.testing.assert_allclose(manifest["activity"], means.var(0), rtol=1e-4)
     assert manifest["pca"] is None
+
+
+def on_grid(files, plane):
+    """The prior's log density on a plane's grid, (side, side), and the grid's coordinates."""
+    side = plane["side"]
+    return np.frombuffer(files[plane["file"]], "<f4").reshape(side, side), *np.linspace(
+        *np.transpose(plane["extent"]), side
+    ).T
+
+
+def test_the_prior_is_given_on_every_pair_of_the_most_active_dimensions_and_on_the_principal_plane(random_run):
+    spec = enfold.Spec((6,), tuple(enfold.Column(f"column {i}", "real") for i in range(6)))
+    run, x = random_run(spec, latent_dim=8), np.random.default_rng(0).normal(size=(50, 6))
+    files = prepare(run, x)
+    manifest, means = json.loads(files["manifest.json"]), array(files, "means")
+    active = sorted(np.argsort(-means.var(0))[:6].tolist())
+    *pairs, last = manifest["prior"]
+    assert [each["axes"] for each in pairs] == [[a, b] for a in active for b in active if a < b]
+    assert last["axes"] == "pca"
+    centre, components = (np.array(manifest["pca"][name]) for name in ("mean", "components"))
+    log_density, x, y = on_grid(files, last)
+    z = centre + x[20] * components[0] + y[90] * components[1]
+    assert log_density[90, 20] == pytest.approx(-4 * np.log(2 * np.pi) - z @ z / 2, rel=1e-5)
+    log_density, x, y = on_grid(files, pairs[7])
+    assert log_density[90, 20] == pytest.approx(-4 * np.log(2 * np.pi) - (x[20] ** 2 + y[90] ** 2) / 2, rel=1e-5)
 
 
 def test_fewer_rows_are_held_out_ones_first_and_the_same_every_time(digits_run, monkeypatch):
@@ -117,7 +143,7 @@ def test_a_plain_autoencoders_table_has_no_prior_no_widths_and_a_plane_of_its_ow
         prepare(run)
     files = prepare(run, data)
     manifest, means = json.loads(files["manifest.json"]), array(files, "means")
-    assert manifest["prior"] is None
+    assert manifest["prior"] == []
     assert not {"deviations", "labels", "heldOut"} & set(manifest["arrays"])
     np.testing.assert_array_equal(array(files, "values"), data.labels.astype(np.float32))
     np.testing.assert_array_equal(array(files, "examples"), data.x)

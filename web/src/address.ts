@@ -7,6 +7,8 @@ import type { Manifest, Rows } from "./data";
 import type { State } from "./state";
 import { read, type RowNumbers, written } from "./view";
 
+/** What an address that does not speak of it means. */
+const NOTHING = { off: new Set<number>(), row: -1, posterior: null, selected: null, waypoints: [] };
 const QUIET_FOR = 250; // milliseconds after which the address follows
 
 /** Returns what the address says of the state. */
@@ -27,6 +29,8 @@ export function keepAddress({ store, rows, manifest }: Page): void {
       "z",
       "condition",
       "row",
+      "selected",
+      "tab",
       "waypoints",
       "points",
       "manifold",
@@ -38,7 +42,7 @@ export function keepAddress({ store, rows, manifest }: Page): void {
       timer = window.setTimeout(() => history.replaceState(null, "", address()), QUIET_FOR);
     },
   );
-  addEventListener("hashchange", () => store.set(viewInAddress(manifest, rows)));
+  addEventListener("hashchange", () => store.set({ ...NOTHING, ...viewInAddress(manifest, rows) }));
   element("copy-link").addEventListener("click", () => {
     void copy(location.href.replace(/#.*|$/, address()), "Link");
   });

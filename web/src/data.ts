@@ -1,5 +1,7 @@
 /** The run that the page shows: its manifest and its arrays, from the server or from the page itself. */
 
+import type { Axes } from "./state";
+
 export type Vector = Float32Array;
 
 export interface Column {
@@ -14,10 +16,11 @@ export interface ArrayEntry {
   readonly shape: readonly number[];
 }
 
+/** A plane on which the logarithm of the prior's density is given. */
 export interface Prior {
+  readonly axes: Axes;
   readonly extent: readonly [readonly [number, number], readonly [number, number]];
   readonly side: number;
-  readonly axes: readonly [number, number];
   readonly file: string;
 }
 
@@ -37,7 +40,7 @@ export interface Manifest {
   readonly arrays: Readonly<Record<string, ArrayEntry>>;
   readonly activity: readonly number[];
   readonly quantiles: { readonly levels: readonly number[]; readonly values: readonly (readonly number[])[] };
-  readonly prior: Prior | null;
+  readonly prior: readonly Prior[];
   readonly pca: { readonly mean: readonly number[]; readonly components: readonly (readonly number[])[] } | null;
 }
 
@@ -56,7 +59,7 @@ export interface Rows {
 
 export type Examples = Uint8Array | Float32Array;
 
-const FORMAT = 1;
+const FORMAT = 2;
 const MANIFEST = "manifest.json";
 
 /** Returns the bytes of a file of the run. */
@@ -69,8 +72,8 @@ export async function load(name: string): Promise<Uint8Array<ArrayBuffer>> {
 
 export async function loadManifest(): Promise<Manifest> {
   const manifest = JSON.parse(new TextDecoder().decode(await load(MANIFEST))) as Manifest;
-  if (manifest.format > FORMAT) {
-    throw new Error(`The data has format ${manifest.format}; this page reads up to ${FORMAT}. Upgrade enfold.`);
+  if (manifest.format !== FORMAT) {
+    throw new Error(`The data has format ${manifest.format}; this page reads ${FORMAT}. Make both anew.`);
   }
   return manifest;
 }
@@ -97,7 +100,7 @@ export async function loadExamples(manifest: Manifest): Promise<Examples | null>
   return (await loadArray(manifest, "examples")) as Examples | null;
 }
 
-/** Returns the logarithm of the prior's density on the manifest's grid. */
+/** Returns the logarithm of the prior's density on the plane's grid. */
 export async function loadPrior({ file }: Prior): Promise<Float32Array> {
   return new Float32Array((await load(file)).buffer);
 }

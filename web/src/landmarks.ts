@@ -12,7 +12,7 @@ export interface Landmark {
 const MOST = 20;
 const LONGEST = 16; // letters of a name
 const LOOKED_AT = 2000; // rows of each class
-const APART = 0.045; // of the extent of the rows
+const APART = 0.06; // of the extent of the rows
 
 /** Returns a place for each class's name: the row nearest to the class's median that is not too near to another name. */
 export function landmarksOf(colouring: Colouring, palette: readonly Rgb[], plane: Float32Array): Landmark[] {

@@ -21,7 +21,7 @@ export async function loadModels(manifest: Manifest): Promise<Models> {
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "error";
   const inTurn = queue();
-  const decoding = await ort.InferenceSession.create(decoder);
+  const decoding = await ort.InferenceSession.create(decoder).catch(unable);
   const encoding = inTurn(async () => ort.InferenceSession.create(await load("encoder.onnx")));
   const { latentDim, conditions, shape } = manifest;
   const size = exampleSize(manifest);
@@ -44,6 +44,14 @@ export async function loadModels(manifest: Manifest): Promise<Models> {
       });
     },
   };
+}
+
+function unable(error: unknown): never {
+  const reason = error instanceof Error ? error.message : String(error);
+  throw new Error(
+    "The models cannot run in this browser, so that nothing is decoded or encoded; the map works without them. " +
+      `Try a current Firefox, Chrome, Edge or Safari. (${reason})`,
+  );
 }
 
 /** Whether the images are light on a dark ground, by what is decoded of some rows. */

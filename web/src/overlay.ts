@@ -84,10 +84,7 @@ function drawContour(pen: Pen, pieces: Pieces): void {
     context.moveTo(...at([pieces[i]!, pieces[i + 1]!]));
     context.lineTo(...at([pieces[i + 2]!, pieces[i + 3]!]));
   }
-  context.setLineDash([]);
-  context.strokeStyle = css(theme.ink, 0.55);
-  context.lineWidth = 1;
-  context.stroke();
+  stroke(pen, css(theme.ink, 0.8), 1.25);
 }
 
 function drawLandmark({ context, theme, at }: Pen, { name, place, colour }: Landmark): void {

@@ -71,6 +71,7 @@ export async function showPad(page: Page, show: (row: number) => void): Promise<
 
   async function open(file: Blob | undefined): Promise<void> {
     if (!file) return;
+    store.set({ tab: "draw" });
     try {
       await readPicture(file, raster, ground);
       drawn();
@@ -115,13 +116,13 @@ function listen(pad: HTMLElement, stroke: (event: PointerEvent) => void, end: ()
   for (const type of ["pointerup", "pointercancel"]) pad.addEventListener(type, end);
 }
 
+/** Takes pictures that are chosen, dropped anywhere on the page, or pasted. */
 function listenToFiles(open: (file: Blob | undefined) => void): void {
   const input = element<HTMLInputElement>("picture");
   input.addEventListener("change", () => open(input.files?.[0]));
-  const target = element("panel-draw");
-  target.addEventListener("dragover", (event) => event.preventDefault());
-  target.addEventListener("drop", (event) => {
-    event.preventDefault();
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault(); // or the browser would leave the page for the picture
     open(event.dataTransfer?.files[0]);
   });
   document.addEventListener("paste", (event) =>

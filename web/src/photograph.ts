@@ -26,7 +26,8 @@ export function fillRaster(
   ground: number,
 ): void {
   const area = width * height;
-  const isInverted = channels === 1 && edge(rgba, width, height) > 0.5 !== ground > 0.5;
+  const paper = edge(rgba, width, height);
+  const isInverted = channels === 1 && paper > 0.5 !== ground > 0.5;
   for (let pixel = 0; pixel < area; pixel++) {
     const [r, g, b, opacity] = [0, 1, 2, 3].map((i) => rgba[4 * pixel + i]! / 255) as [
       number,
@@ -37,12 +38,17 @@ export function fillRaster(
     const colours = channels === 3 ? [r, g, b] : [lightness(r, g, b)];
     for (let channel = 0; channel < channels; channel++) {
       const value = colours[channel] ?? ground;
-      values[channel * area + pixel] = ground + opacity * ((isInverted ? 1 - value : value) - ground);
+      values[channel * area + pixel] = ground + opacity * ((isInverted ? inverted(value, paper) : value) - ground);
     }
   }
 }
 
-/** Returns how light the opaque pixels at the picture's edge are, their mean. */
+/** Returns ink on paper as ink on ground; paper is seldom quite white, nor slate quite black. */
+function inverted(value: number, paper: number): number {
+  return paper > 0.5 ? Math.max(1 - value / paper, 0) : Math.min((1 - value) / (1 - paper), 1);
+}
+
+/** Returns how light the opaque pixels at the picture's edge are, their median: ink may reach it. */
 function edge(rgba: ArrayLike<number>, width: number, height: number): number {
   const opaque = (pixel: number) => rgba[4 * pixel + 3]! > 127;
   const isEdge = (pixel: number) => {
@@ -56,11 +62,8 @@ function edge(rgba: ArrayLike<number>, width: number, height: number): number {
     return around.some((each) => each === false || !opaque(each));
   };
   const pixels = Array.from({ length: width * height }, (_, i) => i).filter((each) => opaque(each) && isEdge(each));
-  const sum = pixels.reduce(
-    (total, i) => total + lightness(rgba[4 * i]!, rgba[4 * i + 1]!, rgba[4 * i + 2]!) / 255,
-    0,
-  );
-  return pixels.length ? sum / pixels.length : 1;
+  const lights = pixels.map((i) => lightness(rgba[4 * i]!, rgba[4 * i + 1]!, rgba[4 * i + 2]!) / 255);
+  return lights.sort((x, y) => x - y)[lights.length >> 1] ?? 1;
 }
 
 /** Rec. 601 luma. */

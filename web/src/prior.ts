@@ -1,22 +1,30 @@
 /** The prior's contours, for the plane that is shown. */
 
 import { contour, levelsHolding, type Pieces } from "./contours";
-import { loadPrior, type Manifest } from "./data";
+import { loadPrior, type Manifest, type Prior } from "./data";
 import type { Axes } from "./state";
 
 const SHARES = [0.5, 0.8, 0.95]; // of the prior's mass inside the contours
 
 /** Whether the run says how dense its prior is on that plane. */
-export function hasPrior({ prior }: Manifest, axes: Axes): boolean {
-  return prior !== null && axes !== "pca" && [...prior.axes].sort().join() === [...axes].sort().join();
+export function hasPrior(manifest: Manifest, axes: Axes): boolean {
+  return priorOn(manifest, axes) !== undefined;
 }
 
 /** Returns the contours; none where the run does not say. */
 export async function contoursOf(manifest: Manifest, axes: Axes): Promise<readonly Pieces[]> {
-  const { prior } = manifest;
-  if (!prior || axes === "pca" || !hasPrior(manifest, axes)) return [];
+  const prior = priorOn(manifest, axes);
+  if (!prior) return [];
   const logDensity = await loadPrior(prior);
   const pieces = levelsHolding(logDensity, SHARES).map((level) => contour(logDensity, prior, level));
   const isTurned = axes[0] !== prior.axes[0];
   return isTurned ? pieces.map((each) => each.map((_, i) => each[i ^ 1]!)) : pieces;
+}
+
+function priorOn({ prior }: Manifest, axes: Axes): Prior | undefined {
+  return prior.find((each) => unordered(each.axes) === unordered(axes));
+}
+
+function unordered(axes: Axes): string {
+  return [...axes].sort().join();
 }

@@ -35,9 +35,12 @@ function showLayers({ store, manifest }: Page): void {
     show();
   }
   element("manifold-layer").hidden = !manifest.isImage;
-  element("contours-layer").hidden = !manifest.prior;
+  element("contours-layer").hidden = !manifest.prior.length;
   const contours = element<HTMLInputElement>("show-contours");
-  const allow = () => (contours.disabled = !hasPrior(manifest, store.state.axes));
+  const allow = () => {
+    contours.disabled = !hasPrior(manifest, store.state.axes);
+    contours.title = contours.disabled ? "Known for the most active dimensions only" : "";
+  };
   store.on(["axes"], allow);
   allow();
   element("shade-layer").hidden = manifest.latentDim < 2;

@@ -1,13 +1,16 @@
 /** What one sees, as the part of the address after "#": a link shows it again. */
 
 import type { Manifest, Vector } from "./data";
-import type { Axes, Camera, ColourName, State } from "./state";
+import type { Axes, Camera, ColourName, State, Tab } from "./state";
 
 type Layer = "points" | "manifold" | "contours" | "shade";
 
 const LAYERS: readonly Layer[] = ["points", "manifold", "contours", "shade"];
 const COLOURS: readonly ColourName[] = ["label", "cluster", "anomaly", "error", "part", "none"];
+const TABS: readonly Tab[] = ["point", "selection", "draw", "path"];
 const DIGITS = 6;
+const BASE = 36;
+const LONGEST = 8000; // letters of a selection; a longer one is left out, since not every program takes a longer link
 
 /** Where a view has the number of a row, its state has the row's position. */
 export interface RowNumbers {
@@ -27,6 +30,8 @@ export function written(state: State, manifest: Manifest, { numberOf }: RowNumbe
     ["z", vector(state.z)],
     ["class", manifest.conditions.length > 0 && String(condition)],
     ["row", row >= 0 && String(numberOf(row))],
+    ["selected", state.selected !== null && gaps(Array.from(state.selected, numberOf))],
+    ["tab", state.tab],
     ["path", waypoints.length > 0 && waypoints.map(vector).join(";")],
   ];
   return parts
@@ -58,6 +63,8 @@ export function read(text: string, manifest: Manifest, { rowOf }: RowNumbers): P
       [-1, ...manifest.conditions.keys()].includes(Number(value)) ? Number(value) : null,
     ),
     row: given("row", (value) => rowOf(Number(value))),
+    selected: given("selected", (value) => selectionOf(value, rowOf)),
+    tab: given("tab", (value) => TABS.find((each) => each === value && (each !== "draw" || manifest.isImage)) ?? null),
     waypoints: given("path", (value) =>
       value
         .split(";")
@@ -84,6 +91,20 @@ function cameraOf(value: string): Camera | null {
 function vectorOf(value: string, { latentDim }: Manifest): Vector | null {
   const z = numbers(value);
   return z.length === latentDim && z.every(Number.isFinite) ? Float32Array.from(z) : null;
+}
+
+/** Returns row numbers, in order, each as what has to be added to the one before; false where that is too long. */
+function gaps(rows: number[]): string | false {
+  const sorted = rows.sort((a, b) => a - b);
+  const text = sorted.map((row, i) => (row - (sorted[i - 1] ?? 0)).toString(BASE)).join(".");
+  return text.length <= LONGEST && text;
+}
+
+function selectionOf(value: string, rowOf: (number: number) => number): Uint32Array | null {
+  let number = 0;
+  const rows = value.split(".").map((gap) => rowOf((number += Number.parseInt(gap, BASE))));
+  const known = rows.filter((row) => row >= 0);
+  return known.length ? Uint32Array.from(known) : null;
 }
 
 function numbers(value: string): number[] {

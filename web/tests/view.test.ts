@@ -17,26 +17,36 @@ const ROWS = {
 } as unknown as Rows;
 const NUMBERS = { numberOf: (row: number) => (row + 1) * 10, rowOf: (number: number) => number / 10 - 1 };
 
+const VIEW = {
+  colour: "error",
+  off: new Set([3, 5]),
+  axes: [1, 0],
+  camera: { x: 0.25, y: -1.5, span: 6 },
+  z: Float32Array.of(0.5, -0.125),
+  row: 2,
+  selected: Uint32Array.of(0, 2),
+  tab: "path",
+  waypoints: [Float32Array.of(0, 1), Float32Array.of(2, 3)],
+  points: true,
+  manifold: false,
+  contours: true,
+  shade: false,
+} as unknown as State;
+
 test("a view that is written is the one that is read", () => {
-  const view = {
-    colour: "error",
-    off: new Set([3, 5]),
-    axes: [1, 0],
-    camera: { x: 0.25, y: -1.5, span: 6 },
-    z: Float32Array.of(0.5, -0.125),
-    row: 2,
-    waypoints: [Float32Array.of(0, 1), Float32Array.of(2, 3)],
-    points: true,
-    manifold: false,
-    contours: true,
-    shade: false,
-  } as unknown as State;
-  expect(read(`#${written(view, MANIFEST, NUMBERS)}`, MANIFEST, NUMBERS)).toEqual(view);
+  expect(read(`#${written(VIEW, MANIFEST, NUMBERS)}`, MANIFEST, NUMBERS)).toEqual(VIEW);
 });
 
 test("what a view says wrongly is left out", () => {
-  const view = read("#colour=pink&axes=0,2&view=1,2&z=1&class=7&layers=points", MANIFEST, NUMBERS);
+  const view = read("#colour=pink&axes=0,2&view=1,2&z=1&class=7&selected=-,&tab=draw&layers=points", MANIFEST, NUMBERS);
   expect(view).toEqual({ points: true, manifold: false, contours: false, shade: false });
+});
+
+test("a selection too long for a link is left out", () => {
+  const selected = Uint32Array.from({ length: 5000 }, (_, row) => row);
+  const text = written({ ...VIEW, selected }, MANIFEST, NUMBERS);
+  expect(text.includes("selected")).toBe(false);
+  expect(written(VIEW, MANIFEST, NUMBERS)).toContain("selected=a.k&");
 });
 
 test("CSV has its quotes doubled, and numbers that come back as the same float32", () => {
@@ -89,4 +99,12 @@ test("dark on light becomes light on dark where the data is so", () => {
   fillRaster(raster, rgba, 1);
   expect(raster.values[12]).toBeCloseTo(0, 6);
   expect(raster.values[0]).toBeCloseTo(1, 6);
+});
+
+test("paper that is not quite white becomes ground", () => {
+  const rgba = Array.from({ length: 25 }, (_, i) => (i === 12 ? [0, 0, 0, 255] : [204, 204, 204, 255])).flat();
+  const raster: Raster = { channels: 1, height: 5, width: 5, values: new Float32Array(25) };
+  fillRaster(raster, rgba, 0);
+  expect(raster.values[12]).toBeCloseTo(1, 6);
+  expect(raster.values[0]).toBeCloseTo(0, 6);
 });

@@ -1,6 +1,8 @@
 """A run and rows → the files that the explorer's page reads: a manifest, arrays, and the model as ONNX."""
 
 import json
+from collections.abc import Iterator
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from enfold.data.dataset import class_labels, class_name
 from enfold.errors import InputError
 from enfold.export import as_onnx
 from enfold.fitting import read_again
-from enfold.latent import GRID_QUANTILES, GRID_SIDE, cluster, quantiles, shown_axes
+from enfold.latent import GRID_QUANTILES, GRID_SIDE, cluster, draws, quantiles
 from enfold.metrics import as_evaluated
 from enfold.metrics.anomaly import SCORES, Anomalies, p_values
 from enfold.metrics.calibration import FILE as CALIBRATION
@@ -23,9 +25,12 @@ from enfold.report import title
 from enfold.rows import IN_MEMORY
 from enfold.run import Run
 
-FORMAT = 1  # of the manifest
+FORMAT = 2  # of the manifest
 SIDE = 128  # of the grid on which the prior's density is given
-MARGIN = 0.05  # around the rows on the map, of its sides
+MARGIN = 0.05  # around what lies on that grid, of its sides
+REACH = (0.001, 0.999)  # the quantiles of the prior that the grid holds
+DRAWS = 20_000  # to find them
+MOST_ACTIVE = 6  # latent dimensions, on each pair of which the density is given
 FILES = {  # each array's file, and its type there
     "means": ("means.f32", "<f4"),
     "deviations": ("deviations.f32", "<f4"),
@@ -65,11 +70,11 @@ def prepare(run: Run, *sources: Any, rows: int | None = None) -> Files:
     arrays = {"rowNumbers": numbers, **_encoded(run, shown), **_judged(run, shown), **_labelled(shown)}
     arrays |= _clustered(run, arrays["means"])
     arrays |= {} if held_out is None else {"heldOut": np.isin(numbers, held_out)}
-    plane, density = _prior(run, arrays["means"])
-    about = {**_about(run, shown, title(data.spec)), **_latent(run, arrays["means"]), "prior": plane}
+    latent = _latent(run, arrays["means"])
+    planes, densities = _prior(run, arrays["means"], latent["pca"])
+    about = {**_about(run, shown, title(data.spec)), **latent, "prior": planes}
     files = _files(about, {**arrays, "examples": np.asarray(shown.x).reshape(len(shown), -1)})
-    files |= {} if density is None else {"prior.f32": density.tobytes()}
-    return {**files, "encoder.onnx": model.encoder, "decoder.onnx": model.decoder}
+    return {**files, **densities, "encoder.onnx": model.encoder, "decoder.onnx": model.decoder}
 
 
 def _files(about: dict[str, object], arrays: dict[str, np.ndarray]) -> Files:
@@ -161,7 +166,7 @@ def _about(run: Run, rows: Dataset, name: str) -> dict[str, object]:
     }
 
 
-def _latent(run: Run, means: np.ndarray) -> dict[str, object]:
+def _latent(run: Run, means: np.ndarray) -> dict[str, Any]:
     """Return how the latent dimensions vary: over the rows, by the prior, and together."""
     levels = np.linspace(*GRID_QUANTILES, GRID_SIDE)
     with evaluating(run.model):
@@ -182,19 +187,38 @@ def _principal(means: np.ndarray) -> dict[str, object]:
     return {"mean": centre.tolist(), "components": two.tolist()}
 
 
-def _prior(run: Run, means: np.ndarray) -> tuple[dict[str, object] | None, np.ndarray | None]:
-    """Return where the prior's log density is given, and its values, (SIDE, SIDE) float32, if there is one."""
-    model, axes = run.model, shown_axes(means)
-    if len(axes) < 2 or not run.has_prior or run.config.posterior in build.CODES:
-        return None, None
-    low, high = means[:, axes].min(0), means[:, axes].max(0)
-    room = np.maximum(MARGIN * (high - low), np.finfo(np.float32).eps)
-    extent = np.stack([low - room, high + room], 1).astype(np.float64)
-    with evaluating(model):
-        prior = model.prior()
-        z = np.tile(quantiles(prior, 2, model.device)[0], (SIDE * SIDE, 1))
-        x, y = np.linspace(extent[:, 0], extent[:, 1], SIDE).T
-        z[:, axes[0]], z[:, axes[1]] = np.tile(x, SIDE), np.repeat(y, SIDE)
-        density = prior.log_prob(torch.from_numpy(z).to(model.device)).cpu().numpy().astype("<f4")
-    plane = {"extent": extent.tolist(), "side": SIDE, "axes": axes, "file": "prior.f32"}
-    return plane, density.reshape(SIDE, SIDE)
+def _prior(run: Run, means: np.ndarray, pca: dict[str, Any] | None) -> tuple[list[dict[str, object]], Files]:
+    """Return the planes on which the prior's log density is given, and its values on each, (SIDE, SIDE) float32.
+
+    A plane reaches as far as the rows and the prior do. Two dimensions leave the others at the prior's medians; the
+    principal plane goes through the rows' mean.
+    """
+    if means.shape[1] < 2 or not run.has_prior or run.config.posterior in build.CODES:
+        return [], {}
+    planes, files = [], {}
+    with evaluating(run.model):
+        prior, device = run.model.prior(), run.model.device
+        drawn, middle = draws(prior, DRAWS, device=device), quantiles(prior, 2, device)[0]
+        for axes, origin, directions in _planes(means, middle, pca):
+            rows, ends = (means - origin) @ directions.T, np.quantile((drawn - origin) @ directions.T, REACH, axis=0)
+            low, high = np.fmin(rows.min(0), ends[0]), np.fmax(rows.max(0), ends[1])
+            room = np.maximum(MARGIN * (high - low), np.finfo(np.float32).eps)
+            extent = np.stack([low - room, high + room], 1)
+            x, y = np.linspace(extent[:, 0], extent[:, 1], SIDE).T
+            z = origin + np.stack([np.tile(x, SIDE), np.repeat(y, SIDE)], 1) @ directions
+            file = f"prior{len(planes)}.f32"
+            planes.append({"axes": axes, "extent": extent.tolist(), "side": SIDE, "file": file})
+            files[file] = prior.log_prob(torch.from_numpy(z).float().to(device)).cpu().numpy().astype("<f4").tobytes()
+    return planes, files
+
+
+def _planes(
+    means: np.ndarray, middle: np.ndarray, pca: dict[str, Any] | None
+) -> Iterator[tuple[tuple[int, ...] | str, np.ndarray, np.ndarray]]:
+    """Yield the planes that the page shows: their axes, where they begin, and their directions, (2, latent_dim)."""
+    latent_dim = len(middle)
+    for axes in combinations(sorted(np.argsort(-means.var(0), kind="stable")[:MOST_ACTIVE].tolist()), 2):
+        directions = np.eye(latent_dim)[list(axes)]
+        yield axes, np.where(directions.any(0), 0, middle), directions
+    if pca is not None:
+        yield "pca", np.array(pca["mean"]), np.array(pca["components"])
