@@ -323,10 +323,15 @@ class VAE(_Estimator):
             X: New examples, (n, …), as `sample` returns them.
             training: The rows that the model was fitted to, (N, …).
             held_out: Rows that it was not fitted to, (m, …).
+
+        Raises:
+            InputError: The new examples have another number of values.
         """
         known, unseen = self._examples(training), self._examples(held_out)
-        x = np.asarray(X, np.float32).reshape(-1, *self.model_.spec.shape)
-        return copies(x, known, unseen, self.model_.spec)
+        made, spec = np.asarray(X, np.float32), self.model_.spec
+        if made.ndim < 2 or made[0].size != spec.size:
+            raise InputError(f"Expected new examples of {spec.size} values each, got shape {made.shape}.")
+        return copies(made.reshape(-1, *spec.shape), known, unseen, spec)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return the evidence lower bound of each example, (n,): at most log p(x), in nats; higher is likelier.

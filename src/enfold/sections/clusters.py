@@ -157,12 +157,7 @@ def _counted(n: int, what: str) -> str:
 
 def _trust(values: dict[str, Any]) -> str:
     tried, agreement = values["criterion"], values["agreement"]
-    words = [
-        f"The Bayesian information criterion chose so many of {_range(tried)} normals, and those that "
-        "share rows were merged; a group that is no normal takes several."
-        if tried
-        else "The normals are the prior's own; those that share rows were merged."
-    ]
+    words = [f"{_choice([*map(int, tried)])} Those that share rows were merged."]
     if agreement is not None:
         words.append(
             f"Found anew in each half of the rows, the clusters agree with an adjusted Rand index of {agreement:.2f} "
@@ -178,9 +173,16 @@ def _trust(values: dict[str, Any]) -> str:
     return " ".join(words)
 
 
-def _range(criterion: dict[str, float]) -> str:
-    least, most = min(map(int, criterion)), max(map(int, criterion))
-    return f"{least} to {most}" if most > least else f"{least}"
+def _choice(tried: list[int]) -> str:
+    """Return why there are so many normals, by the numbers of them of which there is a criterion."""
+    if not tried:
+        return "The normals are the prior's own."
+    if len(tried) == 1:
+        return "No other number of normals was tried: for more, there are too few rows in so many dimensions."
+    return (
+        f"The Bayesian information criterion chose so many of {tried[0]} to {tried[-1]} normals; a group that is no "
+        "normal takes several."
+    )
 
 
 def _nearest_members(z: np.ndarray, nearest: np.ndarray, centres: np.ndarray) -> list[np.ndarray]:

@@ -73,12 +73,13 @@ def _found(shown: int, rows: int, is_image: bool) -> str:
 
 
 def _trust(rows: int) -> str:
-    level = max(LEVELS[-1], least_p_value(rows))
+    least = least_p_value(rows)
+    level = max(LEVELS[-1], least)
     error = math.sqrt(level * (1 - level) / (rows + 2))  # of a beta distribution (Bates et al. 2023)
     return (
-        f"Of ordinary new rows, {level:.0%} have p ≤ {level:.2g} (by this many held-out rows, ± {error:.1%}), so among "
-        f"many rows some low ones are no news; none is below {least_p_value(rows):.2g}. Those of the rows shown are as "
-        "they must be: others are compared with these. A p-value says how rare a score is, not why, and nothing of "
+        f"Of ordinary new rows, {level:.0%} have p ≤ {level:.2g} (by this many held-out rows, ± {error:.1%}), so "
+        f"among many rows some low ones are no news; none is below {least:.2g}. Those of the rows shown are as they "
+        "must be: others are compared with these. A p-value says how rare a score is, not why, and nothing of "
         "what the score does not see: a model may rebuild what it was never shown, and simple examples of another "
         "kind can be likelier to it than its own (Nalisnick et al. 2019). It holds for rows drawn as the held-out "
         "ones were: not for training rows, which seem more ordinary than they are, nor after the data has drifted."
