@@ -33,6 +33,8 @@ def test_an_estimators_copies_are_those_of_its_samples(digits):
     np.testing.assert_array_equal(found.distances, expected.distances)
     assert (found.share, found.threshold) == (expected.share, expected.threshold)
     assert vae.copies(digits.x[:50], digits.x[:1000], digits.x[1000:1400]).share == 1  # of the training rows all
+    with pytest.raises(enfold.InputError, match="NaN"):
+        vae.copies(made * np.nan, digits.x[:1000], digits.x[1000:1400])
     with pytest.raises(enfold.InputError, match="64 values"):
         vae.copies(made[:, :, :4], digits.x[:1000], digits.x[1000:1400])
 

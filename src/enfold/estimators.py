@@ -325,12 +325,14 @@ class VAE(_Estimator):
             held_out: Rows that it was not fitted to, (m, …).
 
         Raises:
-            InputError: The new examples have another number of values.
+            InputError: The new examples have another number of values, or NaN or infinity.
         """
         known, unseen = self._examples(training), self._examples(held_out)
         made, spec = np.asarray(X, np.float32), self.model_.spec
         if made.ndim < 2 or made[0].size != spec.size:
             raise InputError(f"Expected new examples of {spec.size} values each, got shape {made.shape}.")
+        if not np.isfinite(made).all():
+            raise InputError("The new examples have NaN or infinity. Drop such rows.")
         return copies(made.reshape(-1, *spec.shape), known, unseen, spec)
 
     def score_samples(self, X: Any) -> np.ndarray:
