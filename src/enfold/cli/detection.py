@@ -50,7 +50,7 @@ def score(
         How many rows the maps have.
     out
         A .csv file with columns row, score, p_value, label. The higher the score, the more unusual the row; of
-        ordinary rows, one in a hundred has a p-value of at most 0.01.
+        ordinary rows, at most one in a hundred has a p-value of at most 0.01.
     """
     import numpy as np
 
