@@ -139,11 +139,12 @@ def label_scores(found: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 def clusters_text(values: dict[str, Any], source: str) -> str:
     """Return in words what was found."""
-    text = (
-        f"{_counted(values['clusters'], 'cluster')}, of {_counted(values['normals'], 'normal')} on {source}. "
-        f"{values['unclear']:.1%} of {values['rows']:,} rows have less than {CLEAR:.0%} of their membership in any; "
-        "they are grey in the picture."
-    )
+    text = f"{_counted(values['clusters'], 'cluster')}, of {_counted(values['normals'], 'normal')} on {source}."
+    if values["unclear"]:
+        text += (
+            f" {values['unclear']:.1%} of {values['rows']:,} rows have less than {CLEAR:.0%} of their membership in "
+            "any; they are grey in the picture."
+        )
     if "accuracy" not in values:
         return text
     errors = values["standard_errors"]
