@@ -20,7 +20,7 @@ from torch.distributions import Independent, Normal
 import enfold
 from enfold import AE, VAE, Autoencoder, Column, InputError, Spec
 from enfold.cli import main
-from enfold.metrics.anomaly import SCORES, Anomalies, Reference, p_values, surprises
+from enfold.metrics.anomaly import SCORES, Anomalies, Reference, least_p_value, limit, p_values, surprises
 from enfold.metrics.calibration import read_calibration
 from enfold.priors import StandardNormal
 from enfold.sections import read_sections
@@ -263,6 +263,28 @@ def test_what_the_command_refuses(digits_run, tmp_path, monkeypatch, capsys, arg
     assert main(["score", str(digits_run.folder), *arguments]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("rows", [1, 18, 99, 100, 5000])
+@pytest.mark.parametrize("level", [0.5, 0.07, 0.05, 0.01])
+def test_above_its_limit_and_no_lower_a_score_has_the_p_value(rows, level):
+    held_out = np.random.default_rng(0).normal(size=rows)
+    if level < least_p_value(rows):
+        assert p_values(np.array([np.inf]), held_out)[0] > level
+        return
+    at = limit(held_out, level)
+    assert p_values(np.array([np.nextafter(at, np.inf)]), held_out)[0] <= level + 1e-9 < p_values([at], held_out)[0]
+
+
+def test_few_held_out_rows_promise_no_lower_p_value_than_they_can_give(tmp_path, capsys):
+    x = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    run = enfold.fit(x, out=tmp_path / "run", epochs=1, width=8, holdout=30, device="cpu")
+    [section] = [each for each in read_sections(run.folder) if each.name == "detection"]
+    assert section.table[0] == ("score", "median", "p = 0.05", "what it is")
+    assert "3% have p ≤ 0.032" in section.paragraphs[1]
+    np.save(tmp_path / "x.npy", x)
+    assert main(["score", str(run.folder), str(tmp_path / "x.npy"), "-o", str(tmp_path / "s.csv")]) == 0
+    assert "p ≤ 0.032, the least that 30 held-out rows can give; of ordinary rows 3% would" in capsys.readouterr().out
 
 
 def test_a_damaged_calibration_is_named(digits_run, tmp_path):

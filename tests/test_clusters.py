@@ -14,7 +14,7 @@ from enfold.latent import Clustering
 from enfold.latent.mixtures import as_distribution, responsibilities
 from enfold.metrics.clustering import adjusted_rand_index, counts_of
 from enfold.sections import read_sections
-from enfold.sections.clusters import label_scores
+from enfold.sections.clusters import Found, clusters_section, label_scores
 from enfold.spec import Column, Spec
 
 PLACES = np.array([[-4.0, 0.0], [0.0, 4.0], [4.0, 0.0], [0.0, -4.0]])
@@ -180,6 +180,27 @@ def test_without_a_source_the_report_is_written_anew(small_runs, tmp_path):
     assert (section.values["clusters"], section.values["normals"]) == (3, 6)
     assert section.paragraphs[0] in (run.folder / "report.html").read_text("utf-8")
     assert [int(row["row"]) for row in csv.DictReader(out.read_text().splitlines())] == run.split[1].tolist()
+
+
+def test_a_fits_clusters_of_a_table_are_drawn_as_those_that_are_found_later(tmp_path):
+    """In deviations from the mean, though what is read from a file has none yet."""
+    rows = 1000 + 5 * np.random.default_rng(0).normal(size=(60, 3))
+    np.savetxt(tmp_path / "x.csv", rows, delimiter=",", header="a,b,c", comments="")
+    run = enfold.fit(str(tmp_path / "x.csv"), out=tmp_path / "run", epochs=1, width=8, device="cpu")
+    picture = tmp_path / "run" / "figures" / "clusters.png"
+    first = picture.read_bytes()
+    assert main(["cluster", str(run.folder), "--device", "cpu"]) == 0
+    assert picture.read_bytes() == first
+
+
+def test_where_too_few_rows_allow_one_normal_no_choice_is_claimed():
+    z = np.random.default_rng(0).normal(size=(100, 20))
+    found = latent.cluster(z)
+    assert (found.k, [*found.criterion], latent.agreement(z, found)) == (1, [1], None)
+    rows = enfold.Dataset(z.astype(np.float32), np.full(100, np.nan), Spec((20,), (Column("c", "real"),) * 20))
+    text = " ".join(clusters_section(Found(found, "rows", None), rows, z).paragraphs)
+    assert "No other number of normals was tried" in text
+    assert "criterion chose" not in text
 
 
 def test_where_the_training_data_is_gone_the_clusters_are_the_sources(small_runs, digits, tmp_path):

@@ -118,7 +118,7 @@ def test_it_says_where_enfold_loses(compared):
     }
     found = replace(compared, results=timed)
     sentences = dict(zip(FIGURES, verdicts(found), strict=True))
-    assert sentences["seconds"] == "Seconds: PCA with 1.0. enfold loses here: enfold, default has 3.0."
+    assert sentences["seconds"] == "Seconds: PCA with 1.0. enfold loses here: enfold's default has 3.0."
     for name, methods in found.best.items():
         assert ("enfold loses" in sentences[name]) == ("default" not in methods)
 

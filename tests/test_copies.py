@@ -25,6 +25,20 @@ def test_copies_are_found_and_new_rows_are_not(digits):
     assert found.share == pytest.approx(50 / 200 + 150 / 200 * 0.01, abs=0.03)  # 1 % of new ones, three deviations
 
 
+def test_an_estimators_copies_are_those_of_its_samples(digits):
+    vae = enfold.VAE(epochs=2, random_state=0, device="cpu").fit(digits.x[:1000])
+    made = vae.sample(50)
+    found = vae.copies(made, digits.x[:1000], digits.x[1000:1400])
+    expected = copies(made, digits.x[:1000], digits.x[1000:1400], vae.model_.spec)
+    np.testing.assert_array_equal(found.distances, expected.distances)
+    assert (found.share, found.threshold) == (expected.share, expected.threshold)
+    assert vae.copies(digits.x[:50], digits.x[:1000], digits.x[1000:1400]).share == 1  # of the training rows all
+    with pytest.raises(enfold.InputError, match="NaN"):
+        vae.copies(made * np.nan, digits.x[:1000], digits.x[1000:1400])
+    with pytest.raises(enfold.InputError, match="64 values"):
+        vae.copies(made[:, :, :4], digits.x[:1000], digits.x[1000:1400])
+
+
 def test_a_report_says_how_much_is_copied(digits_run):
     [section] = [each for each in read_sections(digits_run.folder) if each.name == "generation"]
     assert section.picture.startswith(b"\x89PNG")

@@ -97,6 +97,14 @@ def test_a_tempered_normal_is_a_power_of_its_density():
     np.testing.assert_allclose(difference, difference[0].expand(20), atol=1e-4)
 
 
+@pytest.mark.parametrize("temperature", [0, -1, math.nan, math.inf])
+def test_what_is_no_temperature_and_no_number_of_draws_is_refused(temperature):
+    with pytest.raises(InputError, match="above 0"):
+        latent.tempered(StandardNormal(3)(), temperature)
+    with pytest.raises(InputError, match="at least 1"):
+        latent.draws(StandardNormal(3)(), 0)
+
+
 def test_a_tempered_mixture_keeps_its_places_and_weights_and_a_flow_its_map():
     mixture = Mixture(2, 5)()
     cool = latent.tempered(mixture, 0.5)

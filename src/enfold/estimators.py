@@ -13,6 +13,7 @@ from enfold.data.arrays import from_array
 from enfold.devices import choose_device
 from enfold.errors import InputError
 from enfold.metrics.anomaly import Anomalies, p_values, reference
+from enfold.metrics.copies import Copies, copies
 from enfold.metrics.likelihood import log_likelihood_bounds
 from enfold.metrics.reconstruction import reconstruction_mse
 from enfold.model import decode_means, encode_means
@@ -310,6 +311,29 @@ class VAE(_Estimator):
         x = None if X is None else self._examples(X)
         p = latent.tempered(latent.sampler(self.model_, sampler, x, seed=seed), temperature)
         return self.inverse_transform(latent.draws(p, n_samples, seed, self.model_.device))
+
+    def copies(self, X: Any, training: Any, held_out: Any) -> Copies:
+        """Return how near new examples are to the rows that the model was fitted to, beside unseen rows.
+
+        Its `share` is of those nearer to a training row than 99 % of the unseen rows are; of new rows of the data it
+        would be 0.01. A large one says that the model repeats rows, or makes only the most ordinary ones, also as new
+        examples lack the noise of data; a small one does not prove that they are good.
+
+        Args:
+            X: New examples, (n, …), as `sample` returns them.
+            training: The rows that the model was fitted to, (N, …).
+            held_out: Rows that it was not fitted to, (m, …).
+
+        Raises:
+            InputError: The new examples have another number of values, or NaN or infinity.
+        """
+        known, unseen = self._examples(training), self._examples(held_out)
+        made, spec = np.asarray(X, np.float32), self.model_.spec
+        if made.ndim < 2 or made[0].size != spec.size:
+            raise InputError(f"Expected new examples of {spec.size} values each, got shape {made.shape}.")
+        if not np.isfinite(made).all():
+            raise InputError("The new examples have NaN or infinity. Drop such rows.")
+        return copies(made.reshape(-1, *spec.shape), known, unseen, spec)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return the evidence lower bound of each example, (n,): at most log p(x), in nats; higher is likelier.

@@ -83,8 +83,10 @@ def fit(
     else:
         held_out = last_rows(len(data), len(unseen))
         config = config.with_settings({"holdout": len(unseen)})
+    seen = data[training_rows(len(data), held_out)]
+    spec = _conditioned(data.spec.standardised(seen.x), seen.labels, config)
+    data = replace(data, spec=spec)  # as it is when it is read again
     parts = _parts(data, held_out)
-    spec = _conditioned(data.spec.standardised(parts[0].x), parts[0].labels, config)
     folder = Path(out) if out else _new_folder(spec.sources[0], recipe)
     run, processes = _launched(Run(folder, config, spec, device, own))
     state = State(run.untrained(), config, processes, own.objective)

@@ -7,16 +7,16 @@ from cyclopts import Parameter
 
 from enfold.cli import app
 from enfold.cli.output import Device, Json, Label, Out, RunFolder, Whole, say
-from enfold.cli.writing import check_suffix, in_raw_type, label_texts, required, write_arrays
+from enfold.cli.writing import check_suffix, in_raw_type, label_texts, required, write_arrays, write_columns
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from enfold.data import Dataset
     from enfold.metrics.anomaly import Anomalies
 
 MOST_IN_A_PICTURE = 120  # rows
+RARE = 0.01  # p-values up to which are counted
 
 
 @app.command(help_format="markdown")
@@ -50,13 +50,13 @@ def score(
         How many rows the maps have.
     out
         A .csv file with columns row, score, p_value, label. The higher the score, the more unusual the row; of
-        ordinary rows, one in a hundred has a p-value of at most 0.01.
+        ordinary rows, at most one in a hundred has a p-value of at most 0.01.
     """
     import numpy as np
 
     from enfold.data import load_like
     from enfold.metrics import as_evaluated
-    from enfold.metrics.anomaly import Anomalies, p_values
+    from enfold.metrics.anomaly import Anomalies, least_p_value, p_values
     from enfold.metrics.calibration import read_calibration
     from enfold.model import conditions
     from enfold.run import open_run
@@ -77,25 +77,21 @@ def score(
     found = Anomalies(opened.model, calibration.reference, data.x, conditions(data.labels, opened.spec))
     scores = found.scores(score)
     p = p_values(scores, calibration.held_out[score])
-    _write_scores(out, scores, p, data)
+    write_columns(out, {"row": range(len(p)), "score": scores, "p_value": p}, label_texts(data))
     if maps is not None:
         first = np.argsort(-scores, kind="stable")[:n]
         _write_maps(maps, found.of(first), first, p[first])
-    rare = int((p <= 0.01).sum())
-    values = {"out": str(out), "rows": len(p), "score": score, "p_at_most_0.01": rare}
+    least = least_p_value(len(calibration.held_out[score]))
+    values = {"out": str(out), "rows": len(p), "score": score, "p_at_most_0.01": int((p <= RARE).sum())}
     where = f"{out}" if maps is None else f"{out}, {maps}"
-    text = f"{len(p):,} scores: {where}\n{rare:,} have p ≤ 0.01; of ordinary rows {len(p) / 100:,.0f} would."
-    say(json, values, text)
+    say(json, {**values, "least_p": least}, f"{len(p):,} scores: {where}\n{_count(p, least)}")
 
 
-def _write_scores(path: Path, scores: "np.ndarray", p: "np.ndarray", data: "Dataset") -> None:
-    import polars as pl
-
-    from enfold.files import write
-
-    labels = label_texts(data)
-    frame = pl.DataFrame({"row": range(len(p)), "score": scores, "p_value": p})
-    write(path, (frame if labels is None else frame.with_columns(label=pl.Series(labels))).write_csv())
+def _count(p: "np.ndarray", least: float) -> str:
+    """Return how many p-values are low, of those that the held-out rows can give."""
+    level = max(RARE, least)
+    why = "" if least <= RARE else f", the least that {round(1 / least) - 1} held-out rows can give"
+    return f"{(p <= level).sum():,} have p ≤ {level:.2g}{why}; of ordinary rows {level:.0%} would."
 
 
 def _write_maps(path: Path, unusual: "Anomalies", rows: "np.ndarray", p: "np.ndarray") -> None:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from enfold.spec import Spec
 
 AXIS = re.compile(r"z\d+")
-COMPARED = 1000  # held-out rows, at most, beside which new ones are compared
 
 
 @app.command(help_format="markdown")
@@ -130,8 +129,6 @@ def sample(
     check_suffix(out, *EXAMPLES)
     if n < 1 or not 0 <= seed <= LARGEST_SEED:
         raise InputError(f"Expected at least 1 sample and a seed from 0 to {LARGEST_SEED}, got {n} and {seed}.")
-    if not 0 < temperature < float("inf"):
-        raise InputError(f"Expected a temperature above 0, such as 0.7, got {temperature}.")
     opened = open_run(run, device)
     spec, place = opened.spec, class_position(opened.spec, label)
     p = tempered(_sampler(opened, sampler, place), temperature)
@@ -250,13 +247,14 @@ def _copies(run: "Run", x: "np.ndarray", place: int | None) -> "Copies":
     """Return how near new examples are to training rows, beside held-out rows, of one class if it is named."""
     from enfold.metrics.copies import copies
     from enfold.model import conditions
+    from enfold.sections.generation import HELD_OUT
 
     instead = "Leave out --check, or in Python enfold.metrics.copies.copies(x, training, held_out, spec)."
     held_out, training = _split_again(run, "--check compares with", instead)
     classes = conditions(held_out.labels, run.spec)
     if classes is not None and place is not None and (classes == place).any():
         held_out = held_out[(classes == place).numpy().nonzero()[0]]
-    return copies(x, training.x, held_out[:COMPARED].x, run.spec)
+    return copies(x, training.x, held_out[:HELD_OUT].x, run.spec)
 
 
 def _checked(found: "Copies | None", source: str) -> "tuple[dict[str, Any], str]":

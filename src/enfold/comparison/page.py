@@ -70,7 +70,8 @@ def trust(comparison: Comparison) -> list[str]:
     ]
     if "umap" in results:
         rebuilt = results["umap"].rebuilt_rows
-        of_some = f" Its reconstruction error is of the first {rebuilt:,} held-out rows." if rebuilt else ""
+        some = 0 < rebuilt < len(comparison.setup.held_out)
+        of_some = f" Its reconstruction error is of the first {rebuilt:,} held-out rows." if some else ""
         texts.append(f"UMAP's seconds contain those that compile it, at its first call in a process.{of_some}")
     if "tsne" in results:
         texts.append(

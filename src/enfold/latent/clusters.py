@@ -95,7 +95,7 @@ def agreement(z: np.ndarray, found: Clustering, seed: int = 0) -> float | None:
     """Return how far clusters of the one half of the rows are those of the other: the adjusted Rand index, at most 1.
 
     Each half is given a mixture of as many normals, merged into as many clusters, which then sort all rows. None
-    where a half has fewer rows than that.
+    where a half has fewer rows than that, and of one cluster, which could not be another.
 
     Args:
         z: Latent vectors, (n, latent_dim).
@@ -103,7 +103,7 @@ def agreement(z: np.ndarray, found: Clustering, seed: int = 0) -> float | None:
         seed: Of the halves and of the fits.
     """
     rows, components, sorted_by = np.asarray(z, np.float64), len(found.groups), []
-    if len(rows) // 2 < components:
+    if found.k == 1 or len(rows) // 2 < components:
         return None
     order = np.random.default_rng(seed).permutation(len(rows))
     for half in np.array_split(order, 2):

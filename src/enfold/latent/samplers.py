@@ -5,6 +5,7 @@ into places that the decoder has never seen. A density fitted to q(z) afterwards
 Black & Schölkopf 2020, "From variational to deterministic autoencoders", section 4).
 """
 
+import math
 from functools import singledispatch
 
 import numpy as np
@@ -137,12 +138,16 @@ def draws(p: Distribution, n: int, seed: int = 0, device: torch.device | None = 
         n: How many.
         seed: Of the draws.
         device: Where the distribution is, if not on the processor.
+
+    Raises:
+        InputError: There are to be fewer than 1.
     """
+    if n < 1:
+        raise InputError(f"Expected at least 1 draw, got {n}.")
     with seeded(seed, device), torch.inference_mode():
         return p.sample((n,)).cpu().numpy()
 
 
-@singledispatch
 def tempered(p: Distribution, temperature: float) -> Distribution:
     """Return the distribution with its normals' deviations multiplied by a temperature.
 
@@ -155,45 +160,51 @@ def tempered(p: Distribution, temperature: float) -> Distribution:
         temperature: Above 0; 1 changes nothing.
 
     Raises:
-        InputError: The distribution has no deviations, as one of equally likely codes, or is of a kind of your own.
+        InputError: The temperature is not above 0, or the distribution has no deviations, as one of equally likely
+            codes, or is of a kind of your own.
     """
-    if temperature == 1:
-        return p
+    if not 0 < temperature < math.inf:
+        raise InputError(f"Expected a temperature above 0, such as 0.7, got {temperature}.")
+    return p if temperature == 1 else _tempered(p, temperature)
+
+
+@singledispatch
+def _tempered(p: Distribution, temperature: float) -> Distribution:
     raise InputError(
         f"A {type(p).__name__} has no spread that is known here; equally likely codes have "
         "none. Leave the temperature at 1, or choose another sampler."
     )
 
 
-@tempered.register
+@_tempered.register
 def _(p: Normal, temperature: float) -> Distribution:
     return Normal(p.loc, p.scale * temperature, validate_args=False)
 
 
-@tempered.register
+@_tempered.register
 def _(p: MultivariateNormal, temperature: float) -> Distribution:
     return MultivariateNormal(p.loc, scale_tril=p.scale_tril * temperature, validate_args=False)
 
 
-@tempered.register
+@_tempered.register
 def _(p: Independent, temperature: float) -> Distribution:
-    return Independent(tempered(p.base_dist, temperature), p.reinterpreted_batch_ndims, validate_args=False)
+    return Independent(_tempered(p.base_dist, temperature), p.reinterpreted_batch_ndims, validate_args=False)
 
 
-@tempered.register
+@_tempered.register
 def _(p: MixtureSameFamily, temperature: float) -> Distribution:
-    parts = tempered(p.component_distribution, temperature)
+    parts = _tempered(p.component_distribution, temperature)
     return MixtureSameFamily(p.mixture_distribution, parts, validate_args=False)
 
 
-@tempered.register
+@_tempered.register
 def _(p: NormalizingFlow, temperature: float) -> Distribution:
-    return NormalizingFlow(p.transform, tempered(p.base, temperature))
+    return NormalizingFlow(p.transform, _tempered(p.base, temperature))
 
 
-@tempered.register
+@_tempered.register
 def _(p: NearestCode, temperature: float) -> Distribution:
-    return NearestCode(tempered(p.density, temperature), p.codes)
+    return NearestCode(_tempered(p.density, temperature), p.codes)
 
 
 def _mixture(z: Tensor, seed: int, device: torch.device) -> MixtureSameFamily:

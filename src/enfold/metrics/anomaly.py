@@ -213,3 +213,19 @@ def p_values(scores: np.ndarray, held_out: np.ndarray) -> np.ndarray:
     """  # noqa: D400, D415 - the sentence ends in its formula
     lower = np.searchsorted(np.sort(held_out), scores, "left")
     return (1 + len(held_out) - lower) / (1 + len(held_out))
+
+
+def least_p_value(rows: int) -> float:
+    """Return the least p-value that so many held-out rows can give."""
+    return 1 / (1 + rows)
+
+
+def limit(held_out: np.ndarray, level: float) -> float:
+    """Return the score above which the p-value is at most `level`.
+
+    Args:
+        held_out: The scores of held-out rows, (m,).
+        level: At least the least p-value that they can give.
+    """
+    higher = math.floor(level / least_p_value(len(held_out)) + 1e-9)  # 0.07 × 100 is a little above 7
+    return float(np.sort(held_out)[-higher])

@@ -22,19 +22,21 @@ CAPTION = 0.32  # inches
 
 @styled()
 def samples(x: np.ndarray, labels: np.ndarray, spec: Spec) -> Figure:
-    """Return examples with their labels: four 2 × 2, more in eight columns; a table's rows as a heat map.
+    """Return examples with their labels, if any has one: four 2 × 2, more in eight columns; a table as a heat map.
 
     Args:
         x: Raw examples, (n, *shape).
         labels: (n,), NaN where missing.
         spec: What they are.
     """
-    names = ["unlabelled" if np.isnan(label) else short(class_name(label, spec), 14) for label in labels]
+    missing = "" if np.isnan(labels).all() else "unlabelled"
+    names = [missing if np.isnan(label) else short(class_name(label, spec), 14) for label in labels]
     if not spec.is_image:
         return heat_map(x[:MOST_ROWS], spec, names[:MOST_ROWS])
     side, columns = (5, 2) if len(x) <= 4 else (8, COLUMNS)
     tile = side / (columns * PITCH)
-    height, caption = spec.shape[1] / spec.shape[2], CAPTION / tile  # in tiles' widths
+    height = spec.shape[1] / spec.shape[2]  # in tiles' widths, as what is below it
+    caption = CAPTION / tile if any(names) else PITCH - 1
     down = math.ceil(len(x) / columns) * (height + caption)
     drawing = figure(side, down * tile)
     axes = drawing.subplots()

@@ -238,14 +238,14 @@ METHODS = {  # from cheap to expensive
         "autoencoder",
     ),
     "default": Method(
-        "enfold, default",
+        "enfold's default",
         "a variational autoencoder, enfold's recipe default",
         "yes",
         "yes, generates too",
         _network,
     ),
     "neighbours": Method(
-        "enfold, neighbours",
+        "enfold's neighbours",
         "the same, whose map keeps neighbours as UMAP's does, enfold's recipe neighbours",
         "yes",
         "yes, generates too",

@@ -35,8 +35,8 @@ class Found:
     Attributes:
         clustering: The clusters.
         source: What they were found in, in words.
-        agreement: The adjusted Rand index of those of two halves of it; None where there are too few rows, or the
-            mixture was there before.
+        agreement: The adjusted Rand index of those of two halves of it; None where there are too few rows or one
+            cluster, or the mixture was there before.
     """
 
     clustering: Clustering
@@ -139,11 +139,12 @@ def label_scores(found: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 def clusters_text(values: dict[str, Any], source: str) -> str:
     """Return in words what was found."""
-    text = (
-        f"{_counted(values['clusters'], 'cluster')}, of {_counted(values['normals'], 'normal')} on {source}. "
-        f"{values['unclear']:.1%} of {values['rows']:,} rows have less than {CLEAR:.0%} of their membership in any; "
-        "they are grey."
-    )
+    text = f"{_counted(values['clusters'], 'cluster')}, of {_counted(values['normals'], 'normal')} on {source}."
+    if values["unclear"]:
+        text += (
+            f" {values['unclear']:.1%} of {values['rows']:,} rows have less than {CLEAR:.0%} of their membership in "
+            "any; they are grey in the picture."
+        )
     if "accuracy" not in values:
         return text
     errors = values["standard_errors"]
@@ -157,23 +158,32 @@ def _counted(n: int, what: str) -> str:
 
 def _trust(values: dict[str, Any]) -> str:
     tried, agreement = values["criterion"], values["agreement"]
-    words = [
-        f"The Bayesian information criterion chose so many of 1 to {max(map(int, tried))} normals, and those that "
-        "share rows were merged; a group that is no normal takes several."
-        if tried
-        else "The normals are the prior's own; those that share rows were merged."
-    ]
+    words = [f"{_choice([*map(int, tried)])} Those that share rows were merged."]
     if agreement is not None:
         words.append(
             f"Found anew in each half of the rows, the clusters agree with an adjusted Rand index of {agreement:.2f} "
             "(1: the same, 0: as by chance)."
         )
+    if values["clusters"] == 1:
+        words.append("That there is one cluster does not say that the data has no groups.")
     words.append(
         "None of this tells of another training, whose map may join or part them. Where the map has no gaps, "
         "clusters are cuts through one whole, and their number is the method's, not the data's: look at the members, "
         "and name a number if you know it."
     )
     return " ".join(words)
+
+
+def _choice(tried: list[int]) -> str:
+    """Return why there are so many normals, by the numbers of them of which there is a criterion."""
+    if not tried:
+        return "The normals are the prior's own."
+    if len(tried) == 1:
+        return "No other number of normals was tried: for more, there are too few rows in so many dimensions."
+    return (
+        f"The Bayesian information criterion chose so many of {tried[0]} to {tried[-1]} normals; a group that is no "
+        "normal takes several."
+    )
 
 
 def _nearest_members(z: np.ndarray, nearest: np.ndarray, centres: np.ndarray) -> list[np.ndarray]:

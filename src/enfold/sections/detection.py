@@ -6,14 +6,14 @@ import numpy as np
 
 from enfold import plots
 from enfold.data.dataset import Dataset
-from enfold.metrics.anomaly import SCORES, Anomalies, p_values
+from enfold.metrics.anomaly import SCORES, Anomalies, least_p_value, limit, p_values
 from enfold.metrics.calibration import calibrating_rows, read_calibration
 from enfold.model import conditions
 from enfold.run import Run
 from enfold.sections.section import Section
 
 SHOWN = 12  # rows
-LEVELS = (0.5, 0.05, 0.01)  # p-values whose scores are told
+LEVELS = (0.05, 0.01)  # p-values whose scores are told
 
 
 def detection(run: Run, held_out: Dataset, training: Dataset) -> Section:
@@ -27,7 +27,7 @@ def detection(run: Run, held_out: Dataset, training: Dataset) -> Section:
     _, numbers = run.split
     names = [f"row {numbers[row]}\np {each:.1g}" for row, each in zip(rows[first], p, strict=True)]
     unusual = plots.Unusual(np.asarray(some.x), found.rebuilt, found.contributions, names, spec)
-    marks = {f"p = {level:g}": float(np.quantile(scores, 1 - level)) for level in LEVELS[1:]}
+    marks = {f"p = {level:g}": limit(scores, level) for level in _reachable(len(scores))}
     return Section(
         "detection",
         "Which rows are unusual?",
@@ -39,14 +39,18 @@ def detection(run: Run, held_out: Dataset, training: Dataset) -> Section:
     )
 
 
+def _reachable(rows: int) -> list[float]:
+    return [level for level in LEVELS if level >= least_p_value(rows)]
+
+
 def _table(held_out: dict[str, np.ndarray]) -> tuple[tuple[str, ...], ...]:
-    """Return above which scores rows have which p-values."""
-    head = ("score", *("median" if level == 0.5 else f"p = {level:g}" for level in LEVELS), "what it is")
+    """Return above which scores rows have which p-values, of those that so many held-out rows can give."""
+    levels = _reachable(len(held_out[SCORES[0]]))
     rows = (
-        (name, *(f"{np.quantile(each, 1 - level):.4g}" for level in LEVELS), MEANINGS[name])
+        (name, f"{np.median(each):.4g}", *(f"{limit(each, level):.4g}" for level in levels), MEANINGS[name])
         for name, each in held_out.items()
     )
-    return head, *rows
+    return ("score", "median", *(f"p = {level:g}" for level in levels), "what it is"), *rows
 
 
 MEANINGS = {
@@ -69,12 +73,13 @@ def _found(shown: int, rows: int, is_image: bool) -> str:
 
 
 def _trust(rows: int) -> str:
-    level = LEVELS[-1]
+    least = least_p_value(rows)
+    level = max(LEVELS[-1], least)
     error = math.sqrt(level * (1 - level) / (rows + 2))  # of a beta distribution (Bates et al. 2023)
     return (
-        f"Of ordinary new rows, {level:.0%} have p ≤ {level:g} (by this many held-out rows, ± {error:.1%}), so among "
-        f"many rows some low ones are no news; none is below {1 / (rows + 1):.1g}. Those of the rows shown are as "
-        "they must be: others are compared with these. A p-value says how rare a score is, not why, and nothing of "
+        f"Of ordinary new rows, {level:.0%} have p ≤ {level:.2g} (by this many held-out rows, ± {error:.1%}), so "
+        f"among many rows some low ones are no news; none is below {least:.2g}. Those of the rows shown are as they "
+        "must be: others are compared with these. A p-value says how rare a score is, not why, and nothing of "
         "what the score does not see: a model may rebuild what it was never shown, and simple examples of another "
         "kind can be likelier to it than its own (Nalisnick et al. 2019). It holds for rows drawn as the held-out "
         "ones were: not for training rows, which seem more ordinary than they are, nor after the data has drifted."
