@@ -131,7 +131,7 @@ def _judged(run: Run, rows: Dataset) -> dict[str, np.ndarray]:
 
 
 def _clustered(run: Run, means: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the cluster of each row, the largest first, unless the rows are codes or too few to have any."""
+    """Return the cluster of each row, unless the rows are codes or too few to have any."""
     if run.config.posterior in build.CODES:
         return {}
     try:
