@@ -268,7 +268,12 @@ def test_the_shared_file_has_everything_and_loads_nothing(files, digits_run, tmp
 
 
 def test_the_command_ends_cleanly_when_it_is_interrupted(digits_run):
-    command = [sys.executable, "-c", "import sys; from enfold.cli import main; sys.exit(main(sys.argv[1:]))"]
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # also where a shell ignores it
+    command = [
+        sys.executable,
+        "-c",
+        f"{heard}; import sys; from enfold.cli import main; sys.exit(main(sys.argv[1:]))",
+    ]
     command += ["explore", digits_run.folder, "--rows", "20", "--no-browser", "--json"]
     buffered = {**os.environ, "PYTHONUNBUFFERED": ""}  # as a pipe is, where nobody asks otherwise
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=buffered)
