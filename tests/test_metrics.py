@@ -1,6 +1,9 @@
 """Each figure against a closed form, another library's answer or an invariance; each error against its coverage."""
 
 import math
+import platform
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -96,6 +99,26 @@ def test_the_likelihood_decodes_few_vectors_at_once_however_small_the_examples_a
     hook.remove()
     assert sum(seen) == 128 * 100
     assert max(seen) <= 2**12
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library keeps freed memory as it likes")
+def test_the_likelihood_takes_the_memory_of_the_draws_before():
+    """Else the system gives every step of some draws its pages anew: thousands of them."""
+    code = """
+import resource, numpy as np, torch, enfold
+from enfold import build
+from enfold.metrics import log_likelihood
+torch.set_num_threads(1)
+x = np.zeros((128, 1, 28, 28), np.uint8)
+spec = enfold.Spec((1, 28, 28), (enfold.Column("pixel", "intensity", scale=255.0),), "uint8")
+model = build.autoencoder(enfold.Config(width=32, depth=1), spec)
+for _ in range(2):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    log_likelihood(model, x, 100, at_once=10)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // 10)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert int(done.stdout) < 500, done.stderr
 
 
 @pytest.mark.parametrize("posterior", ["fsq", "vq"])

@@ -89,8 +89,7 @@ def train(
     """
     state = state or State(model, config)
     state.processes.lead(lambda: _check_shares(config, state.processes.count))
-    if model.device.type == "cpu":
-        keep_freed_memory()
+    keep_freed_memory(model.device)
     seen = Source.of(data, model.spec, config).changed(partial(build.rows_to_learn, config, model.spec))
     unseen = None if held_out is None else Source.of(held_out, model.spec)
     unseen = unseen and unseen.changed(partial(build.rows_to_evaluate, config, model.spec))

@@ -47,8 +47,9 @@ def fit(
     Parameters
     ----------
     source
-        Files (.csv, .parquet, .npy, .npz, IDX), folders of them, or data sets by name (mnist, mnist-train,
-        mnist-test, digits), joined in order. Without any, mnist.
+        Files (.csv, .parquet, .npy, .npz, IDX, pictures), folders of them, or data sets by name (mnist,
+        mnist-train, mnist-test, digits), joined in order. In a folder of pictures, the names of its folders are
+        their labels. Without any, mnist.
     recipe
         The settings to start from; `enfold recipes` shows them.
     latent_dim
@@ -78,7 +79,8 @@ def fit(
     label
         The label column of a CSV or Parquet file, where it is not called label, class, target or y.
     image_shape
-        Height x width of flattened images that are not square, as in 28x20, or channels x height x width.
+        Height x width of flattened images that are not square, as in 28x20, or channels x height x width; and
+        what pictures are cut and resized to.
     out
         The folder to make; without it, a new one in runs/.
     set
@@ -197,7 +199,8 @@ def data(*source: str, label: str | None = None, image_shape: str | None = None,
     label
         The label column of a CSV or Parquet file, where it is not called label, class, target or y.
     image_shape
-        Height x width of flattened images that are not square, as in 28x20, or channels x height x width.
+        Height x width of flattened images that are not square, as in 28x20, or channels x height x width; and
+        what pictures are cut and resized to.
     """
     import numpy as np
 

@@ -63,7 +63,8 @@ def compare(
     label
         The label column of a CSV or Parquet file, where it is not called label, class, target or y.
     image_shape
-        Height x width of flattened images that are not square, as in 28x20, or channels x height x width.
+        Height x width of flattened images that are not square, as in 28x20, or channels x height x width; and
+        what pictures are cut and resized to.
     out
         The folder for comparison.html, comparison.json, maps.png and reconstructions.png; without it, one in runs/.
     """

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ from enfold.data.arrays import LABELS_SUFFIX, from_array, read_array
 from enfold.data.bundled import BUNDLED
 from enfold.data.dataset import Dataset, gathered, join, renumbered
 from enfold.data.idx import read_idx
+from enfold.data.images import SUFFIXES, image_files, is_image_file, read_images
 from enfold.data.tables import read_csv
 from enfold.errors import InputError
 from enfold.rows import Examples, mapped
 from enfold.spec import Spec
 
-FORMATS = ".csv, .csv.gz, .parquet, .npy, .npz, and IDX files (…-ubyte, .idx, with or without .gz)"
+FORMATS = (
+    ".csv, .csv.gz, .parquet, .npy, .npz, IDX files (…-ubyte, .idx, with or without .gz), and pictures "
+    f"({', '.join(SUFFIXES)})"
+)
 
 
 def load(
@@ -25,10 +30,11 @@ def load(
 ) -> Dataset:
     """Return the data set in the sources, joined in order.
 
-    A source is a file (CSV with a header, Parquet, IDX or IDX.gz, .npy, .npz), a folder of such files, a name
-    ("mnist", "mnist-train", "mnist-test", "digits"), an array, or a `Dataset`. More than 256 MB of rows in `.npy`
-    files, memory-mapped arrays or Parquet are not read at once: `x` is then no array but `Rows`, which are read when
-    they are indexed.
+    A source is a file (CSV with a header, Parquet, IDX or IDX.gz, .npy, .npz, a picture), a folder of such files, a
+    name ("mnist", "mnist-train", "mnist-test", "digits"), an array, or a `Dataset`. A folder without data files may
+    hold pictures, or folders of them whose names are then their labels. More than 256 MB of rows in `.npy` files,
+    memory-mapped arrays, Parquet or pictures are not read at once: `x` is then no array but `Rows`, which are read
+    when they are indexed.
 
     Args:
         *sources: What to read; without any, "mnist".
@@ -36,7 +42,7 @@ def load(
             file without such a column is unlabelled.
         labels: The labels of a single array, (n,): numbers, NaN where missing, or names.
         image_shape: (height, width) or (channels, height, width), where rows are flattened images that are not
-            square.
+            square; and what pictures are cut and resized to.
 
     Returns:
         The raw values, uint8 for images, with labels and a spec.
@@ -53,7 +59,7 @@ def load(
         if len(sources) != 1 or isinstance(sources[0], str | Path | Dataset):
             raise InputError("Labels can be given for a single array. Files have theirs in a column or beside them.")
         return from_array(sources[0], labels=labels, image_shape=image_shape)
-    parts = [part for source in sources or ("mnist",) for part in _read(source, label, image_shape)]
+    parts = _read_all(sources or ("mnist",), label, image_shape)
     _check_label(parts, label)
     return gathered(join(parts))
 
@@ -72,7 +78,7 @@ def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
         InputError: A source cannot be read, its examples do not fit the spec, or there is no such column.
     """
     shape = spec.shape if spec.is_image else None
-    parts = [part for source in sources for part in _read(source, label or spec.label or None, shape)]
+    parts = _read_all(sources, label or spec.label or None, shape)
     _check_label(parts, label)
     data = gathered(join([_fitting(part, spec) for part in parts]))
     new = [name for name in data.spec.classes if name not in spec.classes]
@@ -81,25 +87,45 @@ def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
     return Dataset(data.x, renumbered(data, classes), fitting)
 
 
-def _read(source: Any, label: str | None, image_shape: Sequence[int] | None) -> list[Dataset]:
+def _read_all(sources: Sequence[Any], label: str | None, image_shape: Sequence[int] | None) -> list[Dataset]:
+    """Return the data in the sources, where pictures that follow each other are of one kind."""
+    parts = []
+    for are_pictures, some in groupby(sources, _is_picture):
+        if are_pictures:
+            parts.append(read_images([Path(source) for source in some], image_shape=image_shape))
+        else:
+            parts += [_read(source, label, image_shape) for source in some]
+    return parts
+
+
+def _is_picture(source: Any) -> bool:
+    return isinstance(source, str | Path) and is_image_file(Path(source))
+
+
+def _read(source: Any, label: str | None, image_shape: Sequence[int] | None) -> Dataset:
     if isinstance(source, Dataset):
-        return [source]
+        return source
     if not isinstance(source, str | Path):
-        return [from_array(source, image_shape=image_shape)]
+        return from_array(source, image_shape=image_shape)
     if not str(source).strip():
         raise InputError("A source is empty. Name a file, a folder, or a data set such as mnist.")
     path = Path(source)
     if path.is_symlink() and not path.exists():
         raise InputError(f"{path} is a link to {path.readlink()}, which does not exist. Mend the link.")
     if not path.exists():
-        return [_named(str(source))]
-    if path.is_dir():
-        files = [file for file in sorted(path.iterdir()) if file.is_file() and _is_examples(file)]
-        if not files:
-            raise InputError(f"The folder {path} holds no data files. Known are {FORMATS}.")
+        return _named(str(source))
+    return (_read_folder if path.is_dir() else _read_file)(path, label, image_shape)
+
+
+def _read_folder(path: Path, label: str | None, image_shape: Sequence[int] | None) -> Dataset:
+    files = [file for file in sorted(path.iterdir()) if file.is_file() and _is_examples(file)]
+    if files:
         data = join([_read_file(file, label, image_shape) for file in files])
-        return [replace(data, spec=replace(data.spec, sources=(str(path),)))]
-    return [_read_file(path, label, image_shape)]
+        return replace(data, spec=replace(data.spec, sources=(str(path),)))
+    pictures = image_files(path)
+    if pictures:
+        return read_images(pictures, image_shape=image_shape, folder=path)
+    raise InputError(f"The folder {path} holds no data files. Known are {FORMATS}.")
 
 
 def _check_label(parts: Sequence[Dataset], label: str | None) -> None:

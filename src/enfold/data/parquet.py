@@ -1,14 +1,9 @@
 """Parquet files: tables like CSV's, or a column of lists of numbers.
 
-Parquet has no access to single rows. So its values are unpacked, some rows at once, into a temporary file that has no
-name and goes when nobody reads it any more.
+Parquet has no access to single rows, so its values are unpacked, some rows at once.
 """
 
-import logging
-import tempfile
-import weakref
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import starmap
@@ -20,8 +15,8 @@ import polars as pl
 from enfold.data.arrays import encode_labels, from_array
 from enfold.data.dataset import Dataset
 from enfold.data.tables import layout_of
+from enfold.data.unpacked import unpacked
 from enfold.errors import InputError
-from enfold.rows import IN_MEMORY, File, Rows, stored
 
 AT_ONCE = 2**26  # bytes; smaller pieces are slow, as each begins with the file's directory
 
@@ -49,13 +44,18 @@ def read_parquet(path: Path, *, label: str | None = None, image_shape: Sequence[
         first = frame.head(1).collect()
         if first.is_empty():
             raise InputError(f"{path} has no rows. Give at least one.")
-        parts = _parts(frame.select(layout.features), int(first.estimated_size()), path)
+        read = (
+            partial(_lists, length=np.size(first[layout.features[0]][0]), path=path)
+            if are_lists
+            else partial(_numbers, are_pixels=layout.image is not None, path=path)
+        )
+        n, row_bytes = frame.select(pl.len()).collect().item(), int(first.estimated_size())
+        parts = _parts(frame.select(layout.features), n, max(1, AT_ONCE // max(row_bytes, 1)))
+        x = unpacked(starmap(read, parts), n * row_bytes, path)
         labels, classes = _labels(frame, layout.label, path)
         if not are_lists:
-            read = partial(_numbers, are_pixels=layout.image is not None, path=path)
-            return layout.dataset(_unpacked(starmap(read, parts), path), labels, classes, path)
-        read = partial(_lists, length=np.size(first[layout.features[0]][0]), path=path)
-        data = from_array(_unpacked(starmap(read, parts), path), image_shape=image_shape, source=str(path))
+            return layout.dataset(x, labels, classes, path)
+        data = from_array(x, image_shape=image_shape, source=str(path))
         return Dataset(data.x, labels, replace(data.spec, classes=classes, label=layout.label or ""))
     except pl.exceptions.PolarsError as error:
         raise InputError(f"{path} cannot be read as a Parquet file ({error}). Check the file.") from error
@@ -80,12 +80,8 @@ def _labels(frame: pl.LazyFrame, label: str | None, path: Path) -> tuple[np.ndar
     return encode_labels(values, len(column), str(path))
 
 
-def _parts(frame: pl.LazyFrame, row_bytes: int, path: Path) -> Iterator[tuple[int, pl.DataFrame]]:
-    """Yield the rows in order, some at once, each time with the first one's number."""
-    n, step = frame.select(pl.len()).collect().item(), max(1, AT_ONCE // max(row_bytes, 1))
-    if n * row_bytes > IN_MEMORY:
-        size = f"{n * row_bytes / 2**30:.1f} GB"
-        logging.getLogger("enfold").warning("%s: unpacking %s into %s", path, size, tempfile.gettempdir())
+def _parts(frame: pl.LazyFrame, n: int, step: int) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Yield the `n` rows in order, `step` at once, each time with the first one's number."""
     for start in range(0, n, step):
         yield start, frame.slice(start, step).collect()
 
@@ -128,23 +124,3 @@ def _lists(start: int, part: pl.DataFrame, length: int, path: Path) -> np.ndarra
             f"{path} has missing numbers, NaN or infinity, first in row {row}. Fill in or drop such rows."
         )
     return values
-
-
-def _unpacked(parts: Iterable[np.ndarray], path: Path) -> Rows:
-    """Return the parts' rows, from a temporary file."""
-    n, part = 0, np.empty((0, 0))
-    with ExitStack() as stack:
-        try:
-            handle = stack.enter_context(tempfile.TemporaryFile(prefix="enfold-"))
-            for part in parts:
-                handle.write(np.ascontiguousarray(part).data)
-                n += len(part)
-            handle.flush()
-        except OSError as error:
-            raise InputError(
-                f"{path} cannot be unpacked into {tempfile.gettempdir()} ({error.strerror}). Free some space there, "
-                "or name another folder in the environment variable TMPDIR."
-            ) from error
-        file = File(handle, 0, n)
-        weakref.finalize(file, stack.pop_all().close)
-    return stored(file, part.dtype, part.shape[1:])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from enfold.devices import seeded
+from enfold.devices import keep_freed_memory, seeded
 from enfold.distributions import Code, IntensityBernoulli, LogisticMixture, log_ratio, moved, rate
 from enfold.model import Autoencoder, chunks, evaluating, given_chunks, in_one
 from enfold.objectives import EVALUATION_SEED, Terms, elbo, terms_of_rows
@@ -102,6 +102,7 @@ def log_likelihood(
             total = torch.logaddexp(total, log_w.logsumexp(0))
         return (total - math.log(count)).numpy()
 
+    keep_freed_memory(model.device)
     with evaluating(model), seeded(EVALUATION_SEED, model.device):
         return in_one(x, (weighed(view, part) for view, part in given_chunks(model, x, condition)))
 

@@ -1,0 +1,152 @@
+"""Pictures are read as Pillow shows them, a folder's name is a label, and what differs in size asks for a shape."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import enfold
+from enfold.cli import main
+
+RNG = np.random.default_rng(0)
+GREY, COLOUR = (RNG.integers(0, 256, shape, np.uint8) for shape in ((4, 6), (4, 6, 3)))
+ON_ITS_SIDE = 6  # EXIF's word for a camera that was held a quarter turn to the left
+
+
+def saved(path, pixels, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "gif", "tif", "TIFF"])
+def test_grey_pictures_are_one_channel(suffix, tmp_path):
+    data = enfold.load(saved(tmp_path / f"a.{suffix}", GREY))
+    np.testing.assert_array_equal(data.x, GREY[None, None])
+    assert data.x.dtype == np.uint8
+    assert data.spec.scale == 255
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "webp", "jpg", "jpeg"])
+def test_colour_pictures_are_three_channels(suffix, tmp_path):
+    options = {"lossless": True} if suffix == "webp" else {"quality": 100, "subsampling": 0} if "j" in suffix else {}
+    data = enfold.load(saved(tmp_path / f"a.{suffix}", COLOUR, **options))
+    off = np.abs(data.x[0].transpose(1, 2, 0).astype(int) - COLOUR)
+    assert off.max() <= (3 if "j" in suffix else 0)  # a JPEG of the best quality rounds
+
+
+def test_grey_among_colour_becomes_colour(tmp_path):
+    data = enfold.load(saved(tmp_path / "a.png", GREY), saved(tmp_path / "b.png", COLOUR))
+    np.testing.assert_array_equal(data.x[0], np.broadcast_to(GREY, (3, 4, 6)))
+    np.testing.assert_array_equal(data.x[1], COLOUR.transpose(2, 0, 1))
+
+
+def test_dark_pictures_keep_their_scale(tmp_path):
+    """Zeros and ones are a binary picture in an array, but not in a file whose white is 255."""
+    data = enfold.load(saved(tmp_path / "a.png", GREY % 2))
+    assert data.spec.scale == 255
+
+
+def test_folders_are_classes(tmp_path):
+    for i, name in enumerate(("cats/a.png", "cats/old/b.png", "dogs/a.png", "c.png", ".trash/d.png", "dogs/._a.png")):
+        saved(tmp_path / name, np.full((4, 4), i, np.uint8))
+    data = enfold.load(tmp_path)
+    assert data.spec.classes == ("cats", "dogs")
+    assert data.spec.sources == (str(tmp_path),)
+    assert {int(x.mean()): label for x, label in zip(data.x, data.labels, strict=True) if label == label} == {
+        0: 0.0,
+        1: 0.0,
+        2: 1.0,
+    }
+    assert data.x[~data.labelled].mean() == 3
+
+
+def test_folders_with_numbers_for_names_are_numbers(tmp_path):
+    for digit in "3", "10":
+        saved(tmp_path / digit / "a.png", GREY)
+    data = enfold.load(tmp_path)
+    assert data.labels.tolist() == [10, 3]
+    assert not data.spec.classes
+
+
+def test_opacity_is_laid_on_white(tmp_path):
+    opacity = np.zeros((4, 6, 1), np.uint8)
+    opacity[:2] = 255
+    data = enfold.load(saved(tmp_path / "a.png", np.concatenate([COLOUR, opacity], 2)))
+    np.testing.assert_array_equal(data.x[0, :, :2], COLOUR[:2].transpose(2, 0, 1))
+    assert (data.x[0, :, 2:] == 255).all()
+
+
+def test_sixteen_bits_become_eight(tmp_path):
+    data = enfold.load(saved(tmp_path / "a.png", GREY.astype(np.uint16) * 256 + 7))
+    np.testing.assert_array_equal(data.x, GREY[None, None])
+
+
+def test_photographs_stand_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = ON_ITS_SIDE
+    data = enfold.load(saved(tmp_path / "a.png", GREY, exif=exif))
+    np.testing.assert_array_equal(data.x[0, 0], np.rot90(GREY, -1))
+
+
+def test_a_shape_cuts_around_the_middle_and_resizes(tmp_path):
+    wide = np.zeros((20, 60), np.uint8)
+    wide[:, 20:40] = 200
+    files = [saved(tmp_path / "a.png", wide), saved(tmp_path / "b.png", wide.T.copy())]
+    data = enfold.load(*files, image_shape=(10, 10))
+    assert data.x.shape == (2, 1, 10, 10)
+    assert np.abs(data.x - 200.0).max() < 15  # the filter sees a little of the black beyond the cut
+    assert enfold.load(*files, image_shape=(3, 10, 10)).spec.shape == (3, 10, 10)
+
+
+def test_pictures_of_several_sizes_ask_for_a_shape(tmp_path, capsys):
+    for name, shape in {"a.png": (4, 6), "b.png": (5, 6)}.items():
+        saved(tmp_path / name, np.zeros(shape, np.uint8))
+    assert main(["data", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert "4 × 6" in err
+    assert f"{tmp_path / 'b.png'} 5 × 6 pixels" in err
+    assert "--image-shape 64x64" in err
+
+
+@pytest.mark.parametrize("kept", [10, 60])
+def test_a_damaged_picture_is_named(kept, tmp_path, capsys):
+    whole = saved(tmp_path / "a.png", GREY).read_bytes()
+    (tmp_path / "b.png").write_bytes(whole[:kept])
+    assert main(["data", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert "b.png cannot be read as a picture" in err
+    assert "Replace or remove it" in err
+
+
+def test_large_pictures_ask_for_a_shape(tmp_path, capsys):
+    saved(tmp_path / "a.png", np.zeros((300, 400), np.uint8))
+    assert main(["fit", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert "--image-shape 64x64" in err
+    assert "300 × 400" in err
+    assert main(["data", str(tmp_path), "--image-shape", "300x400"]) == 0
+    assert main(["data", str(tmp_path), "--image-shape", "2x30x40"]) == 2
+
+
+def test_many_pictures_are_read_in_order(tmp_path, monkeypatch):
+    """Also where they are decoded some at once, and stay in a file."""
+    monkeypatch.setattr("enfold.data.images.AT_ONCE", 3)
+    monkeypatch.setattr("enfold.data.dataset.IN_MEMORY", 10)
+    for i in range(10):
+        saved(tmp_path / f"{i}.png", np.full((2, 2), i, np.uint8))
+    data = enfold.load(tmp_path)
+    assert not isinstance(data.x, np.ndarray)
+    assert data.x[:][:, 0, 0, 0].tolist() == list(range(10))
+
+
+def test_from_pictures_to_a_model_and_back(tmp_path, capsys):
+    """A fit of pictures in folders; then another picture, of another size, goes through the model."""
+    digits = enfold.load("digits")
+    for i in range(120):
+        saved(tmp_path / f"digits/{int(digits.labels[i])}/{i}.png", digits.x[i, 0] * 15)
+    run, pairs = str(tmp_path / "run"), tmp_path / "pairs.png"
+    assert main(["fit", str(tmp_path / "digits"), "--epochs", "1", "--out", run, "--set", "width=32"]) == 0
+    assert enfold.open(run).spec.shape == (1, 8, 8)
+    other = saved(tmp_path / "other.jpg", np.zeros((30, 40, 3), np.uint8))
+    assert main(["reconstruct", run, str(other), "-o", str(pairs)]) == 0
+    assert pairs.exists()
