@@ -2,7 +2,7 @@
 # make test   sets everything up and runs the tests
 # make check  format, lint, types, architecture; with Node also the explorer's page: its tests, and that web/ builds it
 # make web    builds the explorer's page from web/, with Node, into the Python package
-# make quality  measures the models on held-out digits, about three hours → benchmarks/QUALITY.md
+# make quality  measures the models on held-out digits, about five hours → benchmarks/QUALITY.md
 # make bench  times enfold beside its rivals, in environments of their own, about an hour → benchmarks/RESULTS.md
 PYTHON ?= python3
 BIN := .venv/bin

@@ -1,6 +1,10 @@
 """Pictures are read as Pillow shows them, a folder's name is a label, and what differs in size asks for a shape."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 
@@ -139,14 +143,46 @@ def test_many_pictures_are_read_in_order(tmp_path, monkeypatch):
     assert data.x[:][:, 0, 0, 0].tolist() == list(range(10))
 
 
-def test_from_pictures_to_a_model_and_back(tmp_path, capsys):
-    """A fit of pictures in folders; then another picture, of another size, goes through the model."""
-    digits = enfold.load("digits")
+def test_many_sources_are_named_in_short():
+    spec = replace(enfold.load("digits").spec, sources=tuple(f"{i}.png" for i in range(1000)))
+    assert spec.sources_in_short == ("0.png", "1.png", "2.png", "3.png", "4.png", "995 more")
+
+
+@pytest.fixture(scope="module")
+def digits_in_folders(tmp_path_factory):
+    """Some digits as pictures, in a folder for each class."""
+    folder, digits = tmp_path_factory.mktemp("pictures") / "digits", enfold.load("digits")
     for i in range(120):
-        saved(tmp_path / f"digits/{int(digits.labels[i])}/{i}.png", digits.x[i, 0] * 15)
-    run, pairs = str(tmp_path / "run"), tmp_path / "pairs.png"
-    assert main(["fit", str(tmp_path / "digits"), "--epochs", "1", "--out", run, "--set", "width=32"]) == 0
-    assert enfold.open(run).spec.shape == (1, 8, 8)
-    other = saved(tmp_path / "other.jpg", np.zeros((30, 40, 3), np.uint8))
-    assert main(["reconstruct", run, str(other), "-o", str(pairs)]) == 0
+        saved(folder / f"{int(digits.labels[i])}/{i:03}.png", digits.x[i, 0] * 15)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(digits_in_folders):
+    return enfold.fit(digits_in_folders, out=digits_in_folders.parent / "run", epochs=1, width=32)
+
+
+def test_another_picture_goes_through_a_model_of_pictures(run, tmp_path):
+    """Of another size, in colour."""
+    assert run.spec.shape == (1, 8, 8)
+    other, pairs = saved(tmp_path / "other.jpg", np.zeros((30, 40, 3), np.uint8)), tmp_path / "pairs.png"
+    assert main(["reconstruct", str(run.folder), str(other), "-o", str(pairs)]) == 0
     assert pairs.exists()
+
+
+@pytest.mark.parametrize("command", ["encode", "score", "cluster"])
+def test_tables_of_pictures_name_their_files(command, run, digits_in_folders, tmp_path):
+    """Each with its own label."""
+    out = tmp_path / "out.csv"
+    assert main([command, str(run.folder), str(digits_in_folders), "-o", str(out)]) == 0
+    table = pl.read_csv(out)
+    assert table["file"].to_list() == sorted(map(str, digits_in_folders.glob("*/*.png")))
+    assert [int(Path(file).parent.name) for file in table["file"]] == table["label"].to_list()
+
+
+def test_files_stay_with_their_rows(digits_in_folders):
+    data = enfold.load(digits_in_folders, enfold.load("digits").x[:2])
+    assert len(data) == 122
+    picked = data[[121, 5, 0]]
+    assert picked.files.tolist() == ["", *data.files[[5, 0]]]
+    assert data[:3].files.tolist() == data.files[:3].tolist()

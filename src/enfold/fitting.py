@@ -188,8 +188,9 @@ def read_again(run: Run, data: Any = None, test: Any = None) -> Dataset:
     found = load_like(run.spec, *given)
     rows, _ = run.split
     if len(found) != rows:
+        sources = " and ".join(run.spec.sources_in_short)
         raise InputError(
-            f"{' and '.join(run.spec.sources)} had {rows:,} rows when the run was fitted, and now {len(found):,}. "
+            f"{sources} had {rows:,} rows when the run was fitted, and now {len(found):,}. "
             "Restore the data, or name other data to evaluate on."
         )
     return found

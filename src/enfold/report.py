@@ -171,7 +171,7 @@ def write_report(run: Run) -> Path:
 
 def title(spec: Spec) -> str:
     """Return what to call the data."""
-    return " + ".join(TITLES.get(source, Path(source).name) for source in spec.sources)
+    return " + ".join(TITLES.get(source, Path(source).name) for source in spec.sources_in_short)
 
 
 def _summary(config: Config) -> str:
@@ -196,13 +196,19 @@ def command_line(run: Run) -> str:
     sources = run.spec.sources[: len(run.spec.sources) - len(tested)]
     words = ["enfold", "fit", *sources, *(word for each in tested for word in ("--test", each))]
     words += ["--recipe", base.recipe]
-    words += ["--label", run.spec.label] if run.spec.label else []
-    if run.spec.is_image and not set(run.spec.sources) <= set(BUNDLED):
-        channels, height, width = run.spec.shape
-        words += ["--image-shape", f"{height}x{width}" if channels == 1 else f"{channels}x{height}x{width}"]
+    words += reading_options(run.spec)
     for name, value in changes.items():
         words += ["--set", f"{name}={_text(value)}"]
     return shlex.join(words)
+
+
+def reading_options(spec: Spec) -> list[str]:
+    """Return the options with which a command reads the sources as the data set was read from them."""
+    words = ["--label", spec.label] if spec.label else []
+    if spec.is_image and not set(spec.sources) <= set(BUNDLED):
+        channels, height, width = spec.shape
+        words += ["--image-shape", f"{height}x{width}" if channels == 1 else f"{channels}x{height}x{width}"]
+    return words
 
 
 def layers(model: Autoencoder) -> list[dict[str, Any]]:
@@ -271,7 +277,7 @@ def _settings(config: Config) -> list[dict[str, Any]]:
 def _facts(run: Run, metrics: Mapping[str, Any], epochs: int) -> dict[str, str]:
     spec, environment = run.spec, run.environment
     column = spec.columns[0]
-    facts = {"sources": ", ".join(spec.sources), "examples": str(spec), "type": spec.dtype}
+    facts = {"sources": ", ".join(spec.sources_in_short), "examples": str(spec), "type": spec.dtype}
     if spec.kind == "intensity":
         facts["values"] = f"0 to {column.scale:g}"
     if not spec.is_image:

@@ -14,6 +14,7 @@ from enfold.errors import InputError
 from enfold.rows import Examples, mapped, pieces
 
 Kind = Literal["intensity", "real"]
+MOST_SOURCES = 5  # that are named where people read
 SMALLEST_VARIATION = 1e-6  # relative to the mean; below it a float32 column only varies by rounding
 
 
@@ -62,6 +63,12 @@ class Spec:
     def is_image(self) -> bool:
         """Whether an example is an image rather than a table's row."""
         return len(self.shape) == 3
+
+    @property
+    def sources_in_short(self) -> tuple[str, ...]:
+        """The sources; of many the first ones, and how many more there are."""
+        more = len(self.sources) - MOST_SOURCES
+        return (*self.sources[:MOST_SOURCES], f"{more:,} more") if more > 1 else self.sources
 
     @property
     def size(self) -> int:

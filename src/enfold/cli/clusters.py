@@ -10,11 +10,13 @@ from enfold.cli import app
 from enfold.cli.commands import unseen_and_known
 from enfold.cli.figures import WIDTH
 from enfold.cli.output import Device, Json, Label, RunFolder, say, table
-from enfold.cli.writing import check_suffix, label_texts, write_columns
+from enfold.cli.writing import check_suffix, write_columns
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from enfold.data import Dataset
 
 DIGITS = 6  # of memberships in a table
 
@@ -47,8 +49,8 @@ def cluster(
         posterior: a mixture of normals fitted to latent means; prior: the model's own, if it has a mixture or vamp
         prior.
     out
-        A .csv file with columns row, cluster, p0, p1, … (how likely the row is of each) and label; or a .png picture
-        of the map and the members nearest to each centre.
+        A .csv file with columns row, cluster, p0, p1, … (how likely the row is of each), label, and file for
+        pictures; or a .png picture of the map and the members nearest to each centre.
     """
     import numpy as np
 
@@ -77,7 +79,7 @@ def cluster(
         write(out, section.picture)
     elif out is not None:
         numbers = np.arange(len(rows)) if source else opened.split[1]
-        _write_memberships(out, numbers, found.clustering.memberships(z), label_texts(rows))
+        _write_memberships(out, numbers, found.clustering.memberships(z), rows)
     where = out if source or out is not None else opened.folder / "report.html"
     paragraphs = [*section.paragraphs, *([f"Clusters: {where}"] if where else [])]
     text = "\n\n".join([table(section.table[0], section.table[1:]), *(fill(each, WIDTH) for each in paragraphs)])
@@ -90,7 +92,7 @@ def _number(k: str) -> int | Literal["auto"]:
     raise InputError(f"Expected a number of clusters, such as -k 10, or -k auto, got '{k}'.")
 
 
-def _write_memberships(path: Path, rows: "np.ndarray", memberships: "np.ndarray", labels: list[str] | None) -> None:
-    columns = {"row": rows, "cluster": memberships.argmax(1)}
+def _write_memberships(path: Path, numbers: "np.ndarray", memberships: "np.ndarray", rows: "Dataset") -> None:
+    columns = {"row": numbers, "cluster": memberships.argmax(1)}
     shares = {f"p{i}": each for i, each in enumerate(memberships.round(DIGITS).T)}
-    write_columns(path, {**columns, **shares}, labels)
+    write_columns(path, {**columns, **shares}, rows)

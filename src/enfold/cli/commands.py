@@ -272,8 +272,8 @@ def _values(run: "Run") -> dict[str, Any]:
 def _overview(run: "Run") -> str:
     from enfold.cli.figures import SHORT, figures
 
-    metrics = run.metrics
-    title = f"{' + '.join(run.spec.sources)} · {run.config.recipe} · {run.folder} · {metrics['rows']:,} rows held out"
+    metrics, sources = run.metrics, " + ".join(run.spec.sources_in_short)
+    title = f"{sources} · {run.config.recipe} · {run.folder} · {metrics['rows']:,} rows held out"
     wrong = [f"- {each}" for each in metrics["mistakes"]]
     return "\n".join(
         [

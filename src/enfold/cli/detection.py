@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from enfold.cli import app
 from enfold.cli.output import Device, Json, Label, Out, RunFolder, Whole, say
-from enfold.cli.writing import check_suffix, in_raw_type, label_texts, required, write_arrays, write_columns
+from enfold.cli.writing import check_suffix, in_raw_type, required, write_arrays, write_columns
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def score(
     n
         How many rows the maps have.
     out
-        A .csv file with columns row, score, p_value, label. The higher the score, the more unusual the row; of
-        ordinary rows, at most one in a hundred has a p-value of at most 0.01.
+        A .csv file with columns row, score, p_value, label, and file for pictures. The higher the score, the more
+        unusual the row; of ordinary rows, at most one in a hundred has a p-value of at most 0.01.
     """
     import numpy as np
 
@@ -77,7 +77,7 @@ def score(
     found = Anomalies(opened.model, calibration.reference, data.x, conditions(data.labels, opened.spec))
     scores = found.scores(score)
     p = p_values(scores, calibration.held_out[score])
-    write_columns(out, {"row": range(len(p)), "score": scores, "p_value": p}, label_texts(data))
+    write_columns(out, {"row": range(len(p)), "score": scores, "p_value": p}, data)
     if maps is not None:
         first = np.argsort(-scores, kind="stable")[:n]
         _write_maps(maps, found.of(first), first, p[first])

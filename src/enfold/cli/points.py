@@ -12,7 +12,6 @@ from enfold.cli.writing import (
     EXAMPLES,
     check_suffix,
     in_raw_type,
-    label_texts,
     required,
     write_arrays,
     write_examples,
@@ -43,7 +42,8 @@ def encode(
     Parameters
     ----------
     out
-        A .csv file with columns row, z0, z1, …, label; or a .npy file with the vectors alone.
+        A .csv file with columns row, z0, z1, …, label, and file for pictures; or a .npy file with the vectors
+        alone.
     """
     from enfold.data import load_like
     from enfold.model import conditions, encode_means
@@ -53,7 +53,7 @@ def encode(
     opened = open_run(run, device)
     data = load_like(opened.spec, *required(source), label=label)
     z = encode_means(opened.model, data.x, conditions(data.labels, opened.spec))
-    write_vectors(out, z, label_texts(data))
+    write_vectors(out, z, data)
     say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} latent vectors: {out}")
 
 

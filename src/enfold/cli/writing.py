@@ -10,6 +10,7 @@ from enfold.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
+    from enfold.data import Dataset
     from enfold.spec import Spec
 
 FRAME, HOLD = 70, 500  # milliseconds that a frame stays, and each end
@@ -36,30 +37,27 @@ def check_suffix(path: Path, *known: str) -> None:
         raise InputError(f"Cannot tell what to write into '{path}'. Let its name end in {endings}.")
 
 
-def label_texts(data: Any) -> list[str] | None:
-    """Return the name of each row's class, empty where there is none; None where no row has one."""
-    from enfold.data.dataset import class_name
-
-    if not data.labelled.any():
-        return None
-    return [class_name(label, data.spec) if label == label else "" for label in data.labels]
-
-
-def write_vectors(path: Path, z: "np.ndarray", labels: list[str] | None) -> None:
-    """Write latent vectors, (n, d): as .npy alone, as .csv with row numbers, and labels if there are some."""
+def write_vectors(path: Path, z: "np.ndarray", data: "Dataset") -> None:
+    """Write the latent vectors of data, (n, d): as .npy alone, as .csv with what is known of each row."""
     if path.suffix.lower() == ".npy":
         write_arrays(path, x=z)
     else:
-        write_columns(path, {"row": range(len(z)), **{f"z{i}": each for i, each in enumerate(z.T)}}, labels)
+        write_columns(path, {"row": range(len(z)), **{f"z{i}": each for i, each in enumerate(z.T)}}, data)
 
 
-def write_columns(path: Path, columns: dict[str, Any], labels: list[str] | None) -> None:
-    """Write columns of numbers as .csv, and labels after them if there are some."""
+def write_columns(path: Path, columns: dict[str, Any], data: "Dataset") -> None:
+    """Write columns of numbers as .csv, and after them the labels and the files of the rows, if they have some."""
     import polars as pl
 
+    from enfold.data.dataset import class_name
     from enfold.files import write
 
-    write(path, pl.DataFrame(columns if labels is None else {**columns, "label": labels}).write_csv())
+    known = {}
+    if data.labelled.any():
+        known["label"] = [class_name(label, data.spec) if label == label else "" for label in data.labels]
+    if data.files is not None:
+        known["file"] = data.files.tolist()
+    write(path, pl.DataFrame({**columns, **known}).write_csv())
 
 
 def in_raw_type(x: "np.ndarray", spec: "Spec") -> "np.ndarray":

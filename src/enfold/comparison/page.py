@@ -9,7 +9,7 @@ from enfold.comparison.results import Comparison
 from enfold.files import write, write_json
 from enfold.plots import Panel
 from enfold.reductions import FIGURES, METHODS, Result, listed, shown
-from enfold.report import data_uri, template, title
+from enfold.report import data_uri, reading_options, template, title
 
 OURS = ("default", "neighbours")  # what enfold is judged by
 NOTES = {"reconstruction_mse": "MSE", "knn_accuracy": "5-nn", "trustworthiness": "trust"}  # beneath a small picture
@@ -93,8 +93,7 @@ def command_line(comparison: Comparison) -> str:
     words = ["enfold", "compare", *spec.sources[: len(spec.sources) - len(tested)]]
     words += [*(word for each in tested for word in ("--test", each)), "--methods", ",".join(names)]
     words += [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-    words += ["--label", spec.label] if spec.label else []
-    return shlex.join(words)
+    return shlex.join([*words, *reading_options(spec)])
 
 
 def _pictures(comparison: Comparison) -> dict[str, bytes]:

@@ -84,7 +84,7 @@ def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
     new = [name for name in data.spec.classes if name not in spec.classes]
     classes = (*spec.classes, *new) if data.spec.classes else ()
     fitting = replace(spec, classes=classes, sources=data.spec.sources)
-    return Dataset(data.x, renumbered(data, classes), fitting)
+    return replace(data, labels=renumbered(data, classes), spec=fitting)
 
 
 def _read_all(sources: Sequence[Any], label: str | None, image_shape: Sequence[int] | None) -> list[Dataset]:
@@ -136,7 +136,7 @@ def _check_label(parts: Sequence[Dataset], label: str | None) -> None:
 def _fitting(part: Dataset, spec: Spec) -> Dataset:
     """Return examples as `spec` describes them, with their own labels; tables may have columns in any order."""
     x = spec.conform(part.x if spec.is_image or part.spec.is_image else _in_order(part, spec))
-    return Dataset(x, part.labels, replace(spec, classes=part.spec.classes, sources=part.spec.sources))
+    return replace(part, x=x, spec=replace(spec, classes=part.spec.classes, sources=part.spec.sources))
 
 
 def _in_order(table: Dataset, spec: Spec) -> Examples:

@@ -20,18 +20,21 @@ class Dataset:
         labels: (n,) float64; NaN where a label is missing. Where `spec.classes` has names, a label is the
             position of its name there.
         spec: What an example is.
+        files: The file of each row, (n,) str, where rows have files of their own; "" for a row that has none.
     """
 
     x: Examples
     labels: np.ndarray
     spec: Spec
+    files: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
     def __getitem__(self, rows: np.ndarray | slice) -> "Dataset":
         """Return some of the rows; they can no longer be read again from the sources alone."""
-        return Dataset(selected(self.x, rows), self.labels[rows], replace(self.spec, sources=("array",)))
+        files = None if self.files is None else self.files[rows]
+        return Dataset(selected(self.x, rows), self.labels[rows], replace(self.spec, sources=("array",)), files)
 
     def changed(self, f: Callable[[Examples], Examples]) -> "Dataset":
         """Return the data set with its examples taken through a function that keeps their shape and type."""
@@ -63,7 +66,14 @@ def join(parts: Sequence[Dataset]) -> Dataset:
     sources = tuple(name for part in parts for name in part.spec.sources)
     label = next((part.spec.label for part in parts if part.spec.label), "")
     spec = replace(first, classes=classes, sources=sources, label=label)
-    return Dataset(joined([part.x for part in parts]), np.concatenate(labels), spec)
+    files = [np.full(len(part), "") if part.files is None else part.files for part in parts]
+    have_files = any(part.files is not None for part in parts)
+    return Dataset(
+        joined([part.x for part in parts]),
+        np.concatenate(labels),
+        spec,
+        np.concatenate(files) if have_files else None,
+    )
 
 
 def gathered(data: Dataset) -> Dataset:

@@ -72,8 +72,10 @@ def read_images(
         x = unpacked(_decoded_parts(files, shape, pool), len(files) * int(np.prod(shape)), source)
     names = [file.relative_to(folder).parts[:-1] if folder else () for file in files]
     labels, classes = encode_labels([name[0] if name else None for name in names], len(files), str(source))
-    sources = (str(folder),) if folder else tuple(map(str, files))
-    return Dataset(x, labels, Spec(shape, (Column("pixel", "intensity", scale=255.0),), "uint8", classes, sources))
+    paths = [*map(str, files)]
+    sources = (str(folder),) if folder else tuple(paths)
+    spec = Spec(shape, (Column("pixel", "intensity", scale=255.0),), "uint8", classes, sources)
+    return Dataset(x, labels, spec, np.array(paths))
 
 
 def _shape(given: Sequence[int] | None, files: Sequence[Path], found: Sequence[Header]) -> tuple[int, int, int]:
