@@ -1,7 +1,7 @@
 """enfold's side of the benchmarks: one job a process. Prints one JSON object.
 
 python ours.py train    IMAGES BATCH WARM_UP TIMED    # images a second, in the recipe `notebook`
-python ours.py quality  SEED EPOCHS LEARNING_RATE     # seconds, in the recipe `default`, and the held-out figures
+python ours.py quality  SEED SETTING=VALUE …          # seconds, in the recipe `default`, and the held-out figures
 python ours.py rows     IMAGES WHERE TIMED            # images a second, in the recipe `default`; WHERE: file, memory
 python ours.py encode   IMAGES WARM_UP TIMED          # seconds
 python ours.py manifold SIDE                          # seconds
@@ -18,6 +18,7 @@ import numpy as np
 
 import enfold
 from enfold import build
+from enfold.config import parse_settings
 from enfold.data.split import held_out_rows, training_rows
 from enfold.latent import manifold as decoded_grid
 from enfold.metrics import evaluate
@@ -63,11 +64,11 @@ def train(images, batch, warm_up, timed):
     return {"value": timed / seconds(lambda: last(enfold.train(model, rows, config)))}
 
 
-def quality(seed, epochs, learning_rate):
+def quality(seed, *changes):
     data = enfold.load("mnist")
     held_out = held_out_rows(len(data), HELD_OUT, SPLIT_SEED)
     seen, unseen = data[training_rows(len(data), held_out)], data[held_out]
-    config = settings("default", seed=int(seed), epochs=int(epochs), learning_rate=float(learning_rate))
+    config = settings("default", seed=int(seed), **parse_settings(changes))
     model = build.autoencoder(config, data.spec)
     taken = seconds(lambda: last(enfold.train(model, seen.x, config)))
     return {"value": taken, **evaluate(model, config, unseen, seen)}
