@@ -1,5 +1,6 @@
 """Pictures are read as Pillow shows them, a folder's name is a label, and what differs in size asks for a shape."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,6 +73,57 @@ def test_folders_with_numbers_for_names_are_numbers(tmp_path):
     assert not data.spec.classes
 
 
+def test_folders_of_runs_are_no_data(tmp_path):
+    """A run that was written beside its pictures does not become one of them."""
+    saved(tmp_path / "a.png", GREY)
+    saved(tmp_path / "runs" / "first" / "figures" / "latent.png", GREY)
+    (tmp_path / "runs" / "first" / "config.toml").touch()
+    assert len(enfold.load(tmp_path)) == 1
+
+
+def test_linked_folders_are_followed_once(tmp_path):
+    saved(tmp_path / "elsewhere" / "a.png", GREY)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "cats").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "round").symlink_to(folder)
+    data = enfold.load(folder)
+    assert data.spec.classes == ("cats",)
+    assert len(data) == 1
+
+
+def test_names_that_are_no_text_are_refused(tmp_path):
+    saved(Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9")) / "a.png", GREY)
+    with pytest.raises(enfold.InputError, match="Rename"):
+        enfold.load(tmp_path)
+
+
+def test_what_only_calls_itself_a_picture_is_refused(tmp_path):
+    """PostScript is a program, and Pillow would have another program run it."""
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    with pytest.raises(enfold.InputError, match="cannot be read as a picture"):
+        enfold.load(tmp_path)
+
+
+def test_data_files_come_before_pictures(tmp_path, caplog):
+    saved(tmp_path / "a.png", GREY)
+    np.save(tmp_path / "b.npy", GREY[None])
+    assert len(enfold.load(tmp_path)) == 1
+    assert "not its pictures" in caplog.text
+
+
+def test_other_kinds_of_colours(tmp_path):
+    """Ink, a palette, and the opacity that a model was made for."""
+    ink = saved(tmp_path / "a.jpg", np.zeros((4, 6, 3), np.uint8))
+    Image.open(ink).convert("CMYK").save(ink)
+    assert enfold.load(ink).x.max() < 5
+    palette = saved(tmp_path / "b.png", COLOUR)
+    Image.fromarray(COLOUR).convert("P", palette=Image.Palette.ADAPTIVE).save(palette)
+    np.testing.assert_array_equal(enfold.load(palette).x[0].transpose(1, 2, 0), COLOUR)
+    opaque = enfold.load(palette, image_shape=(4, 4, 6))
+    assert (opaque.x[:, 3] == 255).all()
+
+
 def test_opacity_is_laid_on_white(tmp_path):
     opacity = np.zeros((4, 6, 1), np.uint8)
     opacity[:2] = 255
@@ -85,11 +137,13 @@ def test_sixteen_bits_become_eight(tmp_path):
     np.testing.assert_array_equal(data.x, GREY[None, None])
 
 
-def test_photographs_stand_upright(tmp_path):
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
+def test_photographs_stand_upright(suffix, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = ON_ITS_SIDE
-    data = enfold.load(saved(tmp_path / "a.png", GREY, exif=exif))
-    np.testing.assert_array_equal(data.x[0, 0], np.rot90(GREY, -1))
+    options = {"lossless": True} if suffix == "webp" else {}
+    data = enfold.load(saved(tmp_path / f"a.{suffix}", COLOUR, exif=exif, **options))
+    np.testing.assert_array_equal(data.x[0].transpose(1, 2, 0), np.rot90(COLOUR, -1))
 
 
 def test_a_shape_cuts_around_the_middle_and_resizes(tmp_path):
@@ -108,7 +162,7 @@ def test_pictures_of_several_sizes_ask_for_a_shape(tmp_path, capsys):
     assert main(["data", str(tmp_path)]) == 2
     err = capsys.readouterr().err
     assert "4 × 6" in err
-    assert f"{tmp_path / 'b.png'} 5 × 6 pixels" in err
+    assert f"{tmp_path / 'b.png'} 5 × 6. Give" in err
     assert "--image-shape 64x64" in err
 
 

@@ -206,8 +206,7 @@ def reading_options(spec: Spec) -> list[str]:
     """Return the options with which a command reads the sources as the data set was read from them."""
     words = ["--label", spec.label] if spec.label else []
     if spec.is_image and not set(spec.sources) <= set(BUNDLED):
-        channels, height, width = spec.shape
-        words += ["--image-shape", f"{height}x{width}" if channels == 1 else f"{channels}x{height}x{width}"]
+        words += ["--image-shape", "x".join(map(str, spec.shape))]
     return words
 
 

@@ -177,7 +177,7 @@ def evaluate(
     rows, known = unseen_and_known(opened, source, label)
     metrics = evaluate_model(opened.model, config, rows, known, samples=samples)
     if source:
-        metrics["protocol"]["rows"] = f"{metrics['rows']:,} rows of {', '.join(source)}."
+        metrics["protocol"]["rows"] = f"{metrics['rows']:,} rows of {', '.join(rows.spec.sources_in_short)}."
     missing = (
         ""
         if known

@@ -1,5 +1,6 @@
 """From sources to examples: `load` takes files, folders, names and arrays."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -118,8 +119,11 @@ def _read(source: Any, label: str | None, image_shape: Sequence[int] | None) -> 
 
 
 def _read_folder(path: Path, label: str | None, image_shape: Sequence[int] | None) -> Dataset:
-    files = [file for file in sorted(path.iterdir()) if file.is_file() and _is_examples(file)]
+    beside = sorted(path.iterdir())
+    files = [file for file in beside if file.is_file() and _is_examples(file)]
     if files:
+        if any(is_image_file(file) for file in beside):
+            logging.getLogger("enfold").warning("%s: reading its data files, not its pictures", path)
         data = join([_read_file(file, label, image_shape) for file in files])
         return replace(data, spec=replace(data.spec, sources=(str(path),)))
     pictures = image_files(path)

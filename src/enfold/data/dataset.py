@@ -66,7 +66,7 @@ def join(parts: Sequence[Dataset]) -> Dataset:
     sources = tuple(name for part in parts for name in part.spec.sources)
     label = next((part.spec.label for part in parts if part.spec.label), "")
     spec = replace(first, classes=classes, sources=sources, label=label)
-    files = [np.full(len(part), "") if part.files is None else part.files for part in parts]
+    files = [np.full(len(part), "", object) if part.files is None else part.files for part in parts]
     have_files = any(part.files is not None for part in parts)
     return Dataset(
         joined([part.x for part in parts]),

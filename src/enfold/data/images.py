@@ -18,27 +18,19 @@ from enfold.errors import InputError
 from enfold.spec import Column, Spec
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # Pillow's names; it has others, some of which run programs
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names, by the number of channels
-GREY = ("1", "L", "LA", "I;16", "I;16B")
-LARGEST = 256 * 256  # pixels of an image that is taken as it is; a photograph's millions ask for as wide a network
-AT_ONCE = 256  # pictures in memory at their full size, at most
-ORIENTATION, ON_ITS_SIDE = (
-    0x0112,
-    5,
-)  # a camera's note of how it was held (EXIF 2.3, 4.6.4), from 5 on by a quarter turn
-
-
-def is_image_file(path: Path) -> bool:
-    """Return whether the file is a picture, by its name; hidden files are none."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-
-
-def image_files(folder: Path) -> list[Path]:
-    """Return the pictures in a folder and in the folders within it, in order; hidden folders are left out."""
-    found = [path for path in sorted(folder.rglob("*")) if is_image_file(path)]
-    return [
-        path for path in found if not any(part.startswith((".", "__")) for part in path.relative_to(folder).parts)
-    ]
+GREY = ("1", "L", "LA", "I;16", "I;16B", "I;16L")
+SIXTEEN_BITS = "I;16"  # with which such modes begin
+LARGEST = 256 * 256  # pixels of a picture that is taken as it is; a photograph's millions ask for as wide a network
+AT_ONCE = 2**26  # bytes of examples
+ORIENTATION = 0x0112  # a camera's note of how it was held (EXIF 2.3, section 4.6.4)
+ON_ITS_SIDE = range(5, 9)
+ADVICE = (
+    "Give the size that all are to be cut and resized to: --image-shape 64x64 (height x width), image_shape=(64, 64) "
+    "in Python."
+)
+OF_ENFOLD = ("config.toml", "comparison.json")  # in folders that enfold made, whose pictures are no data
 
 
 class Header(NamedTuple):
@@ -49,14 +41,39 @@ class Header(NamedTuple):
     is_grey: bool
 
 
+def is_image_file(path: Path) -> bool:
+    """Return whether a file is a picture, by its name."""
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return the pictures in a folder and in the folders within it, in order.
+
+    What is hidden is left out, and so are folders of runs and comparisons. Links are followed.
+
+    Raises:
+        InputError: A folder cannot be read.
+    """
+    found, seen = [], set()
+    for where, folders, names in os.walk(folder, followlinks=True, onerror=_refuse):
+        real = os.path.realpath(where)
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
+        if real in seen or any(name in names for name in OF_ENFOLD):
+            folders.clear()
+            continue
+        seen.add(real)
+        found += [Path(where, name) for name in names if not name.startswith(".")]
+    return sorted(path for path in found if is_image_file(path))
+
+
 def read_images(
     files: Sequence[Path], *, image_shape: Sequence[int] | None = None, folder: Path | None = None
 ) -> Dataset:
     """Return the data set in pictures, each a file of its own.
 
-    They are grey if all of them are, otherwise in colour. Opacity is laid on white, photographs stand upright, and
-    16 bits become 8. With a shape given, pictures of another are cut to its proportions around their middle, and
-    resized.
+    They are grey if all of them are stored so, otherwise in colour. Opacity is laid on white, photographs stand
+    upright, of 16 bits the upper 8 are taken, and of several pages or frames the first. With a shape given, pictures
+    of another are cut to its proportions around their middle, and resized.
 
     Args:
         files: The pictures, at least one.
@@ -66,51 +83,63 @@ def read_images(
     Raises:
         InputError: A picture is damaged, or they are large or of several sizes and no shape is given.
     """
-    source = folder or files[0]
+    source, paths = folder or files[0], [_name(file) for file in files]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        shape = _shape(image_shape, files, list(pool.map(_header, files)))
+        shape = _shape(image_shape, files, pool)
         x = unpacked(_decoded_parts(files, shape, pool), len(files) * int(np.prod(shape)), source)
-    names = [file.relative_to(folder).parts[:-1] if folder else () for file in files]
-    labels, classes = encode_labels([name[0] if name else None for name in names], len(files), str(source))
-    paths = [*map(str, files)]
+    within = [file.relative_to(folder).parts[:-1] if folder else () for file in files]
+    labels, classes = encode_labels([names[0] if names else None for names in within], len(files), str(source))
     sources = (str(folder),) if folder else tuple(paths)
     spec = Spec(shape, (Column("pixel", "intensity", scale=255.0),), "uint8", classes, sources)
-    return Dataset(x, labels, spec, np.array(paths))
+    return Dataset(x, labels, spec, np.array(paths, object))
 
 
-def _shape(given: Sequence[int] | None, files: Sequence[Path], found: Sequence[Header]) -> tuple[int, int, int]:
+def _name(file: Path) -> str:
+    try:
+        str(file).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{str(file)!r} has a name that is no UTF-8 text. Rename the file or its folder.") from error
+    return str(file)
+
+
+def _refuse(error: OSError) -> None:
+    raise InputError(f"{error.filename} cannot be read: {error.strerror}.") from error
+
+
+def _shape(given: Sequence[int] | None, files: Sequence[Path], pool: Executor) -> tuple[int, int, int]:
     """Return (channels, height, width) of the examples."""
-    channels = 1 if all(each.is_grey for each in found) else 3
     if given is not None:
-        shape = (channels, *given) if len(given) == 2 else tuple(given)
-        if len(shape) != 3 or shape[0] not in MODES or min(shape) < 1:
+        *channels, height, width = given if len(given) > 1 else (0, *given)
+        if len(given) > 3 or min(height, width) < 1 or (channels and channels[0] not in MODES):
             raise InputError(
                 f"Pictures have no shape {tuple(given)}. Give height x width, as in --image-shape 64x64."
             )
-        return shape[0], shape[1], shape[2]
+        if channels:
+            return channels[0], height, width
+    found = list(pool.map(_header, files))
+    height, width = given or _common_size(files, found)
+    return 1 if all(each.is_grey for each in found) else 3, height, width
+
+
+def _common_size(files: Sequence[Path], found: Sequence[Header]) -> tuple[int, int]:
     height, width, _ = found[0]
+    first = f"{files[0]} has {height} × {width} pixels"
     for file, each in zip(files, found, strict=True):
-        if (each.height, each.width) != (height, width) or height * width > LARGEST:
-            larger = f"{each.height} × {each.width} pixels"
-            fault = "are large" if file is files[0] else f"differ in size: {files[0]} has {height} × {width}"
-            raise InputError(
-                f"The pictures {fault}, {file} {'has ' if file is files[0] else ''}{larger}. Give the size that all "
-                "are to be cut and resized to: --image-shape 64x64 (height x width), image_shape=(64, 64) in Python."
-            )
-    return channels, height, width
-
-
-def _decoded_parts(files: Sequence[Path], shape: tuple[int, int, int], pool: Executor) -> Iterator[np.ndarray]:
-    """Yield the pictures in order, (some, *shape) uint8 each time."""
-    for start in range(0, len(files), AT_ONCE):
-        yield np.stack(list(pool.map(partial(_decoded, shape=shape), files[start : start + AT_ONCE])))
+        if each[:2] != (height, width):
+            raise InputError(f"The pictures differ in size: {first}, {file} {each.height} × {each.width}. {ADVICE}")
+    if height * width > LARGEST:
+        raise InputError(f"The pictures are large: {first}. {ADVICE}")
+    return height, width
 
 
 def _header(file: Path) -> Header:
     with _opened(file) as image:
         width, height = image.size
-        lies = image.getexif().get(ORIENTATION, 1) >= ON_ITS_SIDE
-        return Header(*((width, height) if lies else (height, width)), _is_grey(image))
+        # a TIFF file's size is already that of the upright picture
+        is_on_its_side = (
+            image.format != "TIFF" and "exif" in image.info and image.getexif().get(ORIENTATION) in ON_ITS_SIDE
+        )
+        return Header(*((width, height) if is_on_its_side else (height, width)), _is_grey(image))
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -120,12 +149,19 @@ def _is_grey(image: Image.Image) -> bool:
     return image.mode in GREY
 
 
+def _decoded_parts(files: Sequence[Path], shape: tuple[int, int, int], pool: Executor) -> Iterator[np.ndarray]:
+    """Yield the pictures in order, (some, *shape) uint8 each time."""
+    step = max(1, AT_ONCE // int(np.prod(shape)))
+    for start in range(0, len(files), step):
+        yield np.stack(list(pool.map(partial(_decoded, shape=shape), files[start : start + step])))
+
+
 def _decoded(file: Path, shape: tuple[int, int, int]) -> np.ndarray:
     """Return a picture as an example, `shape` uint8."""
     channels, height, width = shape
     with _opened(file) as image:
         upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I;16"):
+        if upright.mode.startswith(SIXTEEN_BITS):
             upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
         if upright.has_transparency_data and channels != 4:
             opaque = upright.convert("RGBA")
@@ -133,7 +169,8 @@ def _decoded(file: Path, shape: tuple[int, int, int]) -> np.ndarray:
         pixels = upright.convert(MODES[channels])
         if pixels.size != (width, height):
             pixels = ImageOps.fit(pixels, (width, height), Image.Resampling.LANCZOS)
-        return np.moveaxis(np.asarray(pixels).reshape(height, width, channels), -1, 0)
+        values = np.asarray(pixels).reshape(height, width, channels)
+        return np.ascontiguousarray(np.moveaxis(values, -1, 0))
 
 
 @contextmanager
@@ -144,9 +181,13 @@ def _opened(file: Path) -> Iterator[Image.Image]:
         InputError: It cannot be read, here or within.
     """
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=FORMATS) as image:
             if image.mode in ("I", "F"):
                 raise ValueError("its values have 32 bits")
             yield image
+    except MemoryError:
+        raise
     except Exception as error:  # Pillow raises errors of many kinds for damaged files
+        if isinstance(error, OSError) and error.errno:
+            raise InputError(f"{file} cannot be read: {error.strerror}.") from error
         raise InputError(f"{file} cannot be read as a picture ({error}). Replace or remove it.") from error
