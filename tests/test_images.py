@@ -188,7 +188,7 @@ def test_large_pictures_ask_for_a_shape(tmp_path, capsys):
 
 def test_many_pictures_are_read_in_order(tmp_path, monkeypatch):
     """Also where they are decoded some at once, and stay in a file."""
-    monkeypatch.setattr("enfold.data.images.AT_ONCE", 3)
+    monkeypatch.setattr("enfold.data.images.AT_ONCE", 12)  # bytes of three pictures
     monkeypatch.setattr("enfold.data.dataset.IN_MEMORY", 10)
     for i in range(10):
         saved(tmp_path / f"{i}.png", np.full((2, 2), i, np.uint8))

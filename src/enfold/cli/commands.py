@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from enfold.cli import app
-from enfold.cli.output import Device, Json, Label, RunFolder, Whole, image_size, say, table
+from enfold.cli.output import Device, ImageShape, Json, Label, LabelColumn, RunFolder, Whole, image_size, say, table
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def fit(
     holdout: float | None = None,
     binarize: str | None = None,
     seed: Whole | None = None,
-    label: str | None = None,
-    image_shape: str | None = None,
+    label: LabelColumn = None,
+    image_shape: ImageShape = None,
     out: Path | None = None,
     set: Settings = None,
     device: Device = "auto",
@@ -76,11 +76,6 @@ def fit(
         they are seen, though not in the figures; none. Without it, the recipe's.
     seed
         Seed of the split, the weights and the training; without it, the recipe's.
-    label
-        The label column of a CSV or Parquet file, where it is not called label, class, target or y.
-    image_shape
-        Height x width of flattened images that are not square, as in 28x20, or channels x height x width; and
-        what pictures are cut and resized to.
     out
         The folder to make; without it, a new one in runs/.
     set
@@ -189,18 +184,13 @@ def evaluate(
 
 
 @app.command(help_format="markdown")
-def data(*source: str, label: str | None = None, image_shape: str | None = None, json: Json = False) -> None:
+def data(*source: str, label: LabelColumn = None, image_shape: ImageShape = None, json: Json = False) -> None:
     """Show what enfold reads in a source: how many examples of which kind, their range and their labels.
 
     Parameters
     ----------
     source
         Files, folders or data sets by name, joined in order.
-    label
-        The label column of a CSV or Parquet file, where it is not called label, class, target or y.
-    image_shape
-        Height x width of flattened images that are not square, as in 28x20, or channels x height x width; and
-        what pictures are cut and resized to.
     """
     import numpy as np
 

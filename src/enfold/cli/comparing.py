@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from enfold.cli import app
-from enfold.cli.output import Device, Json, Whole, image_size, say, table
+from enfold.cli.output import Device, ImageShape, Json, LabelColumn, Whole, image_size, say, table
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def compare(
     test: Annotated[list[str] | None, Parameter(negative="")] = None,
     holdout: float | None = None,
     seed: Whole = 0,
-    label: str | None = None,
-    image_shape: str | None = None,
+    label: LabelColumn = None,
+    image_shape: ImageShape = None,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     device: Device = "auto",
     json: Json = False,
@@ -60,11 +60,6 @@ def compare(
         Rows to compare on: a share, or a count such as 5000; without it, a tenth. At most 10,000 of them are used.
     seed
         Seed of the split and of every method.
-    label
-        The label column of a CSV or Parquet file, where it is not called label, class, target or y.
-    image_shape
-        Height x width of flattened images that are not square, as in 28x20, or channels x height x width; and
-        what pictures are cut and resized to.
     out
         The folder for comparison.html, comparison.json, maps.png and reconstructions.png; without it, one in runs/.
     """

@@ -30,6 +30,17 @@ Label = Annotated[
     str | None,
     Parameter(help="The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one."),
 ]
+LabelColumn = Annotated[
+    str | None,
+    Parameter(help="The label column of a CSV or Parquet file, where it is not called label, class, target or y."),
+]
+ImageShape = Annotated[
+    str | None,
+    Parameter(
+        help="Height x width of flattened images that are not square, as in 28x20, or channels x height x width; and "
+        "what pictures are cut and resized to."
+    ),
+]
 OutExamples = Annotated[
     Path,
     Parameter(
