@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 GIGABYTE = 1e9
+VECTORS = {"amx_tile": "AMX", "avx512_bf16": "AVX-512 and bfloat16", "avx512f": "AVX-512", "avx2": "AVX2"}
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,11 @@ def machine() -> str:
 
 
 def processor() -> str:
-    """Return the processor's name and how many cores it has."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
+    """Return the processor's name, its widest vector instructions, and how many cores it has."""
+    known = dict(re.findall(r"^(model name|flags)\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE))
+    flags = known.get("flags", "").split()
+    widest = next((f" with {words}" for flag, words in VECTORS.items() if flag in flags), "")
+    return f"{known.get('model name', platform.machine())}{widest}, {os.cpu_count()} cores"
 
 
 def tail(text: str, count: int = 8) -> str:
