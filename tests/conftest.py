@@ -1,6 +1,7 @@
 import os
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # before SciPy is imported; scikit-learn checks array inputs only then
+os.environ["OMP_NUM_THREADS"] = "1"  # the tests run side by side, and threads of several processes hinder each other
 
 import gzip
 import struct
@@ -12,8 +13,6 @@ import torch
 
 import enfold
 from enfold.run import create_run, open_run, save_weights
-
-torch.set_num_threads(1)  # the tests run side by side, and threads of several processes only hinder each other
 
 
 def after_an_epoch(folder, process):

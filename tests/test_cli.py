@@ -158,6 +158,16 @@ def test_evaluate_finds_the_figures_again_and_takes_other_data(json_of, run, dig
     other = json_of("evaluate", run, tmp_path / "other.npz")
     assert other["rows"] == 100
     assert other["knn_accuracy"] > 0.3
+    assert "fitted to some" not in other["protocol"]["rows"]
+
+
+def test_evaluate_says_when_rows_were_seen_in_training(json_of, digits, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", digits.x[:200])
+    np.save("b.npy", digits.x[200:300])
+    json_of("fit", "a.npy", "--test", "b.npy", "--epochs", "1", "--set", "width=16", "--out", "run")
+    assert "fitted to some" in json_of("evaluate", "run", tmp_path / "a.npy")["protocol"]["rows"]
+    assert "fitted to some" not in json_of("evaluate", "run", "b.npy")["protocol"]["rows"]
 
 
 def test_evaluate_prints_each_figure_with_its_error_and_how_it_was_got(enfold, json_of, run):

@@ -205,6 +205,15 @@ def test_any_class_name_can_be_drawn():
         assert seen(figure).size
 
 
+def test_distances_have_their_legend_beside_the_histograms():
+    """Looking for the best place inside takes Matplotlib long, of which it warns where that is more than a second."""
+    rows = np.linspace(1, 9, 100)
+    drawing = plots.nearness(rows, rows + 1, 2.0, None, GREY)
+    (legend,), (axes,) = drawing.legends, drawing.axes
+    assert [text.get_text() for text in legend.get_texts()] == ["held-out rows", "draws", "nearer: a near copy"]
+    assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+
+
 def test_curves_hold_the_history_and_leave_out_what_is_absent():
     full = {
         "epoch": 1,

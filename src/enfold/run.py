@@ -59,10 +59,11 @@ class Run:
         """The trained model.
 
         Raises:
-            InputError: The weights are missing, damaged, or another model's, or a part of the user's own is missing.
+            InputError: The fit is not finished, the weights are missing, damaged, or another model's, or a part of
+                the user's own is missing.
         """
         model = self.untrained()
-        _load_weights(model, self.folder / "model.safetensors")
+        _load_weights(model, self._of_finished("model.safetensors"))
         return model.eval()
 
     def untrained(self) -> Autoencoder:
@@ -74,6 +75,17 @@ class Run:
         """The command that goes on with the fit; with a part of the user's own, the call in Python."""
         own = "".join(f", {name}={name}" for name in self.config.own)
         return f'enfold.resume("{self.folder}"{own})' if own else f"enfold resume {self.folder}"
+
+    def _of_finished(self, name: str) -> Path:
+        """Return the path of a file that is there when the fit is finished.
+
+        Raises:
+            InputError: It is not.
+        """
+        path = self.folder / name
+        if not path.exists() and not self.is_finished:
+            raise InputError(f"The fit in {self.folder} is not finished. Go on with: {self.resumption}")
+        return path
 
     @property
     def has_prior(self) -> bool:
@@ -88,7 +100,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """The figures on the held-out rows, with their standard errors."""
-        path = self.folder / "metrics.json"
+        path = self._of_finished("metrics.json")
         found = read_json(path)
         wrong = [name for name in FIGURES if not isinstance(found.get(name, ""), int | float | None)]
         wrong += [name for name in LATER_FIGURES if not isinstance(found.get(name), int | float | None)]
@@ -245,7 +257,7 @@ def _load_weights(model: Autoencoder, path: Path) -> None:
     try:
         weights = safetensors.torch.load(path.read_bytes())
     except FileNotFoundError as error:
-        raise InputError(f"{path} is missing: the fit was not finished, or the file was lost. Fit again.") from error
+        raise InputError(f"{path} is missing. Restore it or fit again.") from error
     except Exception as error:  # safetensors raises its own type for damage, and KeyError for unknown types
         raise InputError(f"{path} is damaged or no safetensors file ({error}). Restore it or fit again.") from error
     if not all(bool(torch.isfinite(value).all()) for value in weights.values() if value.is_floating_point()):

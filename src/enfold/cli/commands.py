@@ -3,6 +3,7 @@
 Each imports what it needs when it is called, so that `enfold --help` is instant.
 """
 
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from enfold.data import Dataset
     from enfold.run import Run
 
+SEEN_ROWS = (
+    " The model was fitted to some of them, which flatters all figures: without a source, only held-out rows count."
+)
 Tests = Annotated[list[str] | None, Parameter(negative="")]
 Settings = Annotated[list[str] | None, Parameter(name="--set", negative="", allow_leading_hyphen=True)]
 
@@ -173,6 +177,9 @@ def evaluate(
     metrics = evaluate_model(opened.model, config, rows, known, samples=samples)
     if source:
         metrics["protocol"]["rows"] = f"{metrics['rows']:,} rows of {', '.join(rows.spec.sources_in_short)}."
+        given, fitted, tested = (set(map(realpath, each)) for each in (source, opened.spec.sources, opened.tested))
+        if given & (fitted - tested):
+            metrics["protocol"]["rows"] += SEEN_ROWS
     missing = (
         ""
         if known

@@ -39,7 +39,7 @@ def nearness(
     top.set_title("distance to the nearest training row")
     top.set_yticks([])
     top.spines["left"].set_visible(False)
-    top.legend()
+    drawing.legend(loc="outside upper right", ncols=3)
     if strip is not None:
         parts[1].imshow(strip, **GREY)
         bare(parts[1])
