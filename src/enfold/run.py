@@ -99,7 +99,11 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The figures on the held-out rows, with their standard errors."""
+        """The figures on the held-out rows, with their standard errors.
+
+        Raises:
+            InputError: The fit is not finished, or the figures are damaged.
+        """
         path = self._of_finished("metrics.json")
         found = read_json(path)
         wrong = [name for name in FIGURES if not isinstance(found.get(name, ""), int | float | None)]
