@@ -6,6 +6,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # the tests run side by side, and threads o
 import gzip
 import struct
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -21,6 +22,15 @@ def after_an_epoch(folder, process):
     while not history.exists() or not history.stat().st_size:
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
+
+
+@contextmanager
+def without_pictures():
+    """Let fits end without pictures and sections, which take seconds each; for tests of what else they do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("enfold.report.draw", lambda *given, **named: None)
+        patch.setattr("enfold.sections.write_sections", lambda *given: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,14 @@ import pytest
 import torch
 
 import enfold
+from conftest import without_pictures
 from enfold import InputError, build
 from enfold.model import conditions, decode_means, encode_means
 from enfold.nets.heads import one_hot
 
 
 @pytest.fixture(scope="module")
+@without_pictures()
 def run(tmp_path_factory):
     return enfold.fit(
         "digits",
@@ -94,6 +96,7 @@ def test_rows_in_chunks_meet_their_own_classes(run, digits):
     np.testing.assert_allclose(whole[290:], alone, atol=1e-5)
 
 
+@without_pictures()
 def test_a_class_that_training_never_saw_is_no_class(tmp_path, digits):
     """A test set may have others: the model is told them as unknown, and offers none of them."""
     seen, unseen = (digits[np.flatnonzero(each)] for each in (digits.labels < 9, digits.labels == 9))

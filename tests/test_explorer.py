@@ -17,6 +17,7 @@ import pytest
 import torch
 
 import enfold
+from conftest import without_pictures
 from enfold import InputError
 from enfold.cli import main
 from enfold.explorer import prepare, serving, share
@@ -128,6 +129,7 @@ def test_fewer_rows_are_held_out_ones_first_and_the_same_every_time(digits_run, 
 
 
 @pytest.fixture(scope="module")
+@without_pictures()
 def table_run(tmp_path_factory):
     """A plain autoencoder of a table with gaps in its labels, in three dimensions."""
     random = np.random.default_rng(0)

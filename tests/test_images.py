@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import enfold
+from conftest import without_pictures
 from enfold.cli import main
 
 RNG = np.random.default_rng(0)
@@ -212,6 +213,7 @@ def digits_in_folders(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+@without_pictures()
 def run(digits_in_folders):
     return enfold.fit(digits_in_folders, out=digits_in_folders.parent / "run", epochs=1, width=32)
 

@@ -7,6 +7,7 @@ from torch import nn
 from torch.distributions import Independent, Normal
 
 import enfold
+from conftest import without_pictures
 from enfold import Config, InputError, build, fitting
 from enfold.checkpoints import save_checkpoint
 from enfold.cli import main
@@ -49,6 +50,7 @@ QUICK = {"epochs": 2, "device": "cpu", "ema": 0.9}
 
 
 @pytest.fixture(scope="module")
+@without_pictures()
 def run(tmp_path_factory):
     return enfold.fit("digits", out=tmp_path_factory.mktemp("runs") / "run", **QUICK, **ALL)
 
@@ -105,6 +107,7 @@ def test_the_command_line_says_that_it_needs_python(run, command, capsys):
     assert "Pass what was passed to enfold.fit in Python again" in capsys.readouterr().err
 
 
+@without_pictures()
 def test_an_interrupted_fit_goes_on_with_the_objects_to_the_same_weights(run, tmp_path, monkeypatch):
     """Stopped after the first of two epochs, whose checkpoint has the statistics of batch normalisation too."""
     monkeypatch.setattr(fitting, "MOST_TIME_SAVING", 10.0)

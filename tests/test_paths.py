@@ -12,6 +12,7 @@ from torch import nn
 from torch.distributions import Independent, Normal
 
 import enfold
+from conftest import without_pictures
 from enfold import VAE, InputError, build, latent
 from enfold.cli import main
 from enfold.metrics.likeness import unlike
@@ -43,6 +44,7 @@ def same():
 
 
 @pytest.fixture(scope="module")
+@without_pictures()
 def table_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("table")
     x = random.normal(size=(120, 3)) @ [[1, 2, 0], [0, 1, 1], [0, 0, 0.1]]
@@ -51,6 +53,7 @@ def table_run(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+@without_pictures()
 def plain_run(tmp_path_factory, digits):
     out = tmp_path_factory.mktemp("plain") / "run"
     return enfold.fit(digits.x[:300], objective="autoencoder", epochs=1, width=16, device="cpu", out=out)
@@ -247,6 +250,7 @@ def test_a_tables_paths_are_rows_that_can_be_encoded_again(table_run, tmp_path, 
         assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+@without_pictures()
 def test_a_conditional_model_is_told_a_class(digits, tmp_path, capsys):
     settings = {"condition": "label", "epochs": 1, "width": 16, "device": "cpu"}
     run, out = enfold.fit("digits", **settings, out=tmp_path / "run"), tmp_path / "a.npy"
@@ -329,6 +333,7 @@ def test_tables_make_no_animation(table_run, tmp_path, capsys):
     assert "Only images" in capsys.readouterr().err
 
 
+@without_pictures()
 def test_samples_of_an_array_cannot_be_checked(digits, tmp_path, capsys):
     run = enfold.fit(digits.x[:100], epochs=1, width=8, device="cpu", out=tmp_path / "run")
     assert main(["sample", str(run.folder), "--check", "-o", str(tmp_path / "a.npz")]) == 2

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import enfold
-from conftest import after_an_epoch
+from conftest import after_an_epoch, without_pictures
 from enfold import InputError, build, report
 from enfold.cli import main
 from enfold.corruptions import binarised_once
@@ -45,6 +45,7 @@ def test_mnist_has_its_own_training_and_test_sets():
     np.testing.assert_array_equal(whole.labels[60_000:], test.labels)
 
 
+@without_pictures()
 def test_the_test_rows_are_held_out_and_no_others(tmp_path, files, digits):
     run = enfold.fit(files[0], test=files[1], out=tmp_path / "run", **SMALL)
     rows, held_out = run.split
@@ -57,6 +58,7 @@ def test_the_test_rows_are_held_out_and_no_others(tmp_path, files, digits):
         assert value.equal(model.state_dict()[name]), name
 
 
+@without_pictures()
 def test_the_command_of_the_report_gives_the_same_weights(tmp_path, files, digits):
     run = enfold.fit(files[0], test=enfold.load(files[1]), out=tmp_path / "a", **SMALL)
     words = shlex.split(report.command_line(run))
@@ -68,6 +70,7 @@ def test_the_command_of_the_report_gives_the_same_weights(tmp_path, files, digit
 
 
 @pytest.mark.parametrize("as_arrays", [False, True])
+@without_pictures()
 def test_an_interrupted_fit_with_test_rows_is_gone_on_with(tmp_path, files, as_arrays):
     data = [enfold.load(file).x if as_arrays else file for file in files]
     run = enfold.fit(data[0], test=data[1], out=tmp_path / "run", **SMALL)
@@ -80,6 +83,7 @@ def test_an_interrupted_fit_with_test_rows_is_gone_on_with(tmp_path, files, as_a
     assert weights(run) == before
 
 
+@without_pictures()
 def test_a_process_that_is_stopped_says_how_to_go_on_and_ends_alike(tmp_path, files):
     words = [
         "fit",
@@ -109,6 +113,7 @@ def test_a_process_that_is_stopped_says_how_to_go_on_and_ends_alike(tmp_path, fi
     assert weights(enfold.open(stopped)) == weights(enfold.open(whole))
 
 
+@without_pictures()
 def test_columns_of_the_test_table_may_be_in_another_order(tmp_path):
     x = np.random.default_rng(0).normal(size=(40, 2))
     np.savetxt(tmp_path / "a.csv", x[:30], delimiter=",", header="u,v", comments="")
@@ -182,6 +187,7 @@ def test_rows_are_the_same_at_every_reading_in_memory_and_in_files(tmp_path, mon
 
 
 @pytest.mark.parametrize("binarize", ["static", "dynamic"])
+@without_pictures()
 def test_figures_are_those_of_binary_rows(tmp_path, digits, binarize):
     run = enfold.fit(digits, out=tmp_path / "run", binarize=binarize, **SMALL)
     _, held_out = run.split

@@ -109,7 +109,7 @@ def test_a_large_file_is_trained_on_in_little_memory(tmp_path):
     """400 MB on disk; beside what training on a small file takes, less than 150 MB in memory."""
     code = (
         "import json, resource, sys, enfold, torch; torch.set_num_threads(1)\n"
-        "data = enfold.load(sys.argv[1]); config = enfold.Config(width=16, depth=0, batch_size=4096, epochs=1)\n"
+        "data = enfold.load(sys.argv[1]); config = enfold.Config(width=16, depth=0, batch_size=512, epochs=1)\n"
         "model = enfold.build.autoencoder(config, data.spec)\n"
         "for each in enfold.train(model, data.x, config): pass\n"
         "print(json.dumps([len(data), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))"

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import enfold
+from conftest import without_pictures
 from enfold import InputError
 from enfold.data.split import held_out_rows
 from enfold.model import encode_means
@@ -76,6 +77,7 @@ def split(run, data):
     return data[held_out], data[np.setdiff1d(np.arange(len(data)), held_out)]
 
 
+@without_pictures()
 def test_the_same_settings_give_the_same_run(tmp_path):
     settings = {"epochs": 2, "width": 32, "device": "cpu"}
     weights = []
@@ -89,7 +91,7 @@ def test_a_table_is_fitted_from_raw_columns_to_pictures(tmp_path):
     rng = np.random.default_rng(0)
     angle = rng.uniform(0, 2 * np.pi, 400)
     x = np.column_stack([1000 + 100 * np.cos(angle), 0.01 * np.sin(angle), rng.normal(size=400)])
-    run = enfold.fit(x, out=tmp_path / "run", epochs=100, latent_dim=2, device="cpu")
+    run = enfold.fit(x, out=tmp_path / "run", epochs=100, width=64, device="cpu")
     assert run.spec.columns[0].offset == pytest.approx(1000, abs=15)
     rebuilt = run.model.reconstruct(x.astype(np.float32)).detach().numpy()
     assert np.corrcoef(rebuilt[:, 0], x[:, 0])[0, 1] > 0.9

@@ -8,6 +8,7 @@ from torch import nn
 from torch.distributions import Independent, Normal
 
 import enfold
+from conftest import without_pictures
 from enfold import build, latent
 from enfold.cli import main
 from enfold.config import Config
@@ -173,6 +174,7 @@ def test_the_manifold_of_a_conditional_model_is_of_the_class_asked_for(digits):
 
 
 @pytest.fixture(scope="module")
+@without_pictures()
 def conditional(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "conditional"
     return enfold.fit("digits", out=out, epochs=10, condition="label", device="cpu")
@@ -226,6 +228,7 @@ def test_the_seed_decides_what_a_sampler_draws(digits_run, tmp_path):
         ("plain", [], "no prior"),
     ],
 )
+@without_pictures()
 def test_what_cannot_be_sampled_ends_with_a_message(
     conditional, digits_run, digits, tmp_path, capsys, which, arguments, message
 ):

@@ -67,7 +67,7 @@ def test_progress_counts_every_step_and_ends_every_epoch(digits):
 
 def test_the_map_learns_the_classes_without_seeing_them(digits):
     """5-nn accuracy in two dimensions: near chance for random weights' loss of detail, well above after training."""
-    config = Config(epochs=60)
+    config = Config(epochs=60, width=128)
     seen, unseen = digits[:1400], digits[1400:]
     before = evaluate(build.autoencoder(config, digits.spec), config, unseen, seen)
     after = evaluate(fitted(seen, config), config, unseen, seen)
@@ -171,7 +171,7 @@ def test_bfloat16_learns_as_float32_does(digits):
     """Half precision multiplies with 8 bits of mantissa; the held-out loss stays within two per cent."""
     held_out, losses = digits.x[1400:], []
     for precision in ("float32", "bfloat16"):
-        config = Config(precision=precision, epochs=40)
+        config = Config(precision=precision, epochs=40, width=64)
         model = fitted(digits[:1400], config)
         losses.append(mean_losses(model, build.objective(config), held_out).loss)
     assert losses[1] == pytest.approx(losses[0], rel=0.02)

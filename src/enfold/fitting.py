@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enfold import report
 from enfold.checkpoints import load_checkpoint, save_checkpoint
 from enfold.config import Config
 from enfold.data import Dataset, load, load_like
@@ -24,14 +23,11 @@ from enfold.data.split import held_out_rows, last_rows, training_rows
 from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError, Interrupted, unknown
 from enfold.files import write_json
-from enfold.metrics import as_evaluated, evaluate
-from enfold.metrics.calibration import calibrate, write_calibration
 from enfold.parts import Parts
 from enfold.processes import Processes, launch
 from enfold.recipes import RECIPES, mistakes
 from enfold.recipes import recipe as named_recipe
 from enfold.run import Run, create_run, only_process, open_run, record, rewrite_history, save_weights
-from enfold.sections import write_sections
 from enfold.spec import Spec
 from enfold.state import Diverged, State
 from enfold.training import Progress, steps_in_epoch, train
@@ -169,6 +165,8 @@ def split_as_evaluated(run: Run) -> tuple[Dataset, Dataset]:
     Raises:
         InputError: A source is gone, or has other rows than it had.
     """
+    from enfold.metrics import as_evaluated
+
     held_out, training = (as_evaluated(each, run.config, run.spec) for each in split_again(run))
     return held_out, training
 
@@ -272,6 +270,12 @@ def _conclude(
     run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State, weights: dict[str, Tensor]
 ) -> None:
     save_weights(run, weights)
+    # what these need, scikit-learn and Matplotlib, takes as long to import as torch: training need not wait for it
+    from enfold import report
+    from enfold.metrics import evaluate
+    from enfold.metrics.calibration import calibrate, write_calibration
+    from enfold.sections import write_sections
+
     seen, unseen = parts
     figures = evaluate(run.model, run.config, unseen, seen)
     metrics = {**figures, **_cost(state, run.config, len(seen)), "mistakes": mistakes(run.config)}

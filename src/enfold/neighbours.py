@@ -4,9 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix
-from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from enfold.errors import InputError
@@ -57,6 +54,10 @@ def neighbour_graph(x: Examples, spec: Spec, neighbours: int, seed: int = 0) -> 
     Raises:
         InputError: There are too few rows, or too many to compare each with each.
     """
+    from scipy.sparse import csr_matrix  # these take long to import, and few trainings need them
+    from sklearn.decomposition import PCA
+    from sklearn.neighbors import NearestNeighbors
+
     if not neighbours < len(x) <= MOST_ROWS:
         raise InputError(
             f"A graph of {neighbours} neighbours needs more than {neighbours} and at most {MOST_ROWS:,} training "
