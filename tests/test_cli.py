@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from enfold.cli import app, main, register
+from enfold.cli.commands import overlap
 from enfold.data import load
 from enfold.model import encode_means
 
@@ -168,6 +169,21 @@ def test_evaluate_says_when_rows_were_seen_in_training(json_of, digits, tmp_path
     json_of("fit", "a.npy", "--test", "b.npy", "--epochs", "1", "--set", "width=16", "--out", "run")
     assert "fitted to some" in json_of("evaluate", "run", tmp_path / "a.npy")["protocol"]["rows"]
     assert "fitted to some" not in json_of("evaluate", "run", "b.npy")["protocol"]["rows"]
+    assert "fitted to some" in json_of("evaluate", "run", ".")["protocol"]["rows"]
+
+
+@pytest.mark.parametrize(
+    ("some", "others", "expected"),
+    [
+        (["mnist-train"], ["mnist"], True),
+        (["mnist"], ["mnist-train"], True),
+        (["mnist-test"], ["mnist-train"], False),
+        (["shards/a.npy"], ["x.npy", "shards"], True),
+        (["shards2"], ["shards"], False),
+    ],
+)
+def test_sources_overlap_where_one_holds_the_other(some, others, expected):
+    assert overlap(some, others) is expected
 
 
 def test_evaluate_prints_each_figure_with_its_error_and_how_it_was_got(enfold, json_of, run):

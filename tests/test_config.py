@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,6 +67,12 @@ def test_a_wrong_setting_is_refused_with_the_remedy(settings, message):
         Config().with_settings(settings)
 
 
+def test_numbers_of_numpy_are_numbers():
+    config = Config(latent_dim=np.int64(3), beta=np.float32(0.5))
+    assert (config.latent_dim, config.beta) == (3, 0.5)
+    assert Config.from_toml(config.to_toml()) == config
+
+
 def test_an_unknown_recipe_is_refused_with_the_nearest_name():
     with pytest.raises(InputError, match="did you mean 'notebook'"):
         recipe("notebok")
@@ -76,3 +83,4 @@ def test_the_mistakes_go_with_the_objective_that_has_them():
     assert len(mistakes(config)) == 4
     assert not mistakes(config.with_settings({"objective": "elbo"}))
     assert not mistakes(recipe("default").config)
+    assert len(mistakes(recipe("default").config.with_settings({"objective": "notebook"}))) == 4

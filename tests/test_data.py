@@ -1,5 +1,7 @@
 """What lies in a file is what comes out of it."""
 
+import dataclasses
+import gzip
 import hashlib
 import struct
 
@@ -92,6 +94,40 @@ def test_a_large_csv_has_the_values_that_pandas_reads(tmp_path):
     data, expected = enfold.load(tmp_path / "train.csv"), pd.read_csv(tmp_path / "train.csv")
     np.testing.assert_array_equal(data.x.reshape(42_000, 784), expected.drop(columns="label"))
     np.testing.assert_array_equal(data.labels, expected["label"])
+
+
+def test_a_file_is_read_that_has_a_pattern_for_a_name(tmp_path):
+    for name, value in (("a[1].csv", 1), ("a1.csv", 2), ("a*.csv", 3)):
+        (tmp_path / name).write_text(f"u,v\n{value}.5,0.5\n")
+    for name, value in (("a[1].csv", 1.5), ("a*.csv", 3.5)):
+        assert enfold.load(tmp_path / name).x.tolist() == [[value, 0.5]]
+
+
+def test_hidden_files_in_a_folder_are_no_data(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((3, 2)))
+    (tmp_path / "._a.npy").write_bytes(b"of the file system")
+    assert len(enfold.load(tmp_path)) == 3
+
+
+def test_suffixes_may_be_in_capitals(tmp_path):
+    for name, head in (("TABLE.CSV.GZ", b"u,v"), ("PIXELS.CSV.GZ", b"pixel0,pixel1,pixel2,pixel3")):
+        cells = [b"7"] * (head.count(b",") + 1)
+        (tmp_path / name).write_bytes(gzip.compress(head + b"\n" + b",".join(cells) + b"\n"))
+        assert np.unique(enfold.load(tmp_path / name).x).tolist() == [7]
+
+
+@pytest.mark.parametrize(("told", "given"), [("names", "numbers"), ("numbers", "names")])
+def test_classes_of_another_kind_are_refused_by_a_conditional_model(tmp_path, told, given):
+    labels = {"names": ["cat", "dog"], "numbers": [0, 1]}
+    parts = {}
+    for kind, each in labels.items():
+        pd.DataFrame({"u": [0.5, 1.5], "v": [0.0, 1.0], "label": each}).to_csv(tmp_path / f"{kind}.csv", index=False)
+        parts[kind] = enfold.load(tmp_path / f"{kind}.csv")
+    spec = dataclasses.replace(parts[told].spec, conditions=(0.0, 1.0))
+    with pytest.raises(InputError, match=f"labels of .* are {given}, but .* told classes that are {told}"):
+        load_like(spec, tmp_path / f"{given}.csv")
+    assert load_like(spec, tmp_path / f"{told}.csv").labels.tolist() == [0, 1]
+    assert load_like(parts[told].spec, tmp_path / f"{given}.csv").labels.tolist() != []
 
 
 @pytest.mark.parametrize("name", ["label", "Class", "target", "y"])

@@ -236,6 +236,13 @@ def test_tables_of_pictures_name_their_files(command, run, digits_in_folders, tm
     assert [int(Path(file).parent.name) for file in table["file"]] == table["label"].to_list()
 
 
+def test_what_encode_writes_of_pictures_can_be_decoded(run, digits_in_folders, tmp_path):
+    z, x = tmp_path / "z.csv", tmp_path / "x.npz"
+    assert main(["encode", str(run.folder), str(digits_in_folders), "-o", str(z)]) == 0
+    assert main(["decode", str(run.folder), str(z), "-o", str(x)]) == 0
+    assert len(enfold.load(x)) == 120
+
+
 def test_files_stay_with_their_rows(digits_in_folders):
     data = enfold.load(digits_in_folders, enfold.load("digits").x[:2])
     assert len(data) == 122

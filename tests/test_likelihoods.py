@@ -11,6 +11,7 @@ from torch.distributions import ContinuousBernoulli
 from enfold import build
 from enfold.data.arrays import from_array
 from enfold.distributions import ContinuousIntensity, IntensityBernoulli, LogisticMixture
+from enfold.nets.likelihoods import BernoulliPixels, NormalValues
 from enfold.spec import Column, Spec
 
 LOGITS = torch.tensor([-60.0, -17.0, -2.0, -0.06, -0.04, 0.0, 1e-4, 0.049, 0.051, 1.0, 9.0, 40.0])
@@ -21,6 +22,15 @@ def logistics(channels, scale, size=1, seed=0, spread=1.0):
     torch.manual_seed(seed)
     values = 1 + 2 * channels + channels * (channels - 1) // 2
     return LogisticMixture(spread * torch.randn(1, 5, values, 1, size), channels, scale)
+
+
+@pytest.mark.parametrize(
+    ("kind", "channels", "expected"), [("intensity", 1, True), ("intensity", 3, True), ("real", 1, False)]
+)
+def test_pixels_are_chances_and_other_values_are_normal_unless_told_otherwise(kind, channels, expected):
+    spec = Spec((channels, 4, 6), (Column("pixel", kind, scale=255.0),), "uint8" if expected else "float32")
+    assert isinstance(build.likelihood("auto", spec), BernoulliPixels) is expected
+    assert isinstance(build.likelihood("auto", spec), NormalValues) is not expected
 
 
 @pytest.mark.parametrize("scale", [1.0, 255.0])

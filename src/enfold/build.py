@@ -67,9 +67,7 @@ def likelihood(name: str, spec: Spec) -> Any:
     Raises:
         InputError: The name is unknown, or the likelihood does not fit the data.
     """
-    colour = spec.is_image and spec.shape[0] > 1 and spec.dtype == "uint8"
-    auto = "normal" if spec.kind == "real" else "logistic" if colour else "bernoulli"
-    chosen = auto if name == "auto" else name
+    chosen = name if name != "auto" else "bernoulli" if spec.kind == "intensity" else "normal"
     kind = _named(LIKELIHOODS, chosen, "likelihood")
     if chosen in PIXEL_LIKELIHOODS and spec.kind != "intensity":
         raise InputError(

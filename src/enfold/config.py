@@ -44,7 +44,7 @@ class Config:
     likelihood: str = setting(
         "auto",
         "p(x|z): bernoulli, continuous_bernoulli, normal (a deviation a column), normal_each (one a value), "
-        "logistic; auto: bernoulli for grey pixels, logistic for colour, else normal",
+        "logistic; auto: bernoulli for pixels, grey or colour, else normal",
     )
     objective: str = setting("elbo", "what to minimise: elbo, iwae, tc, mmd, autoencoder, notebook, own")
     beta: float = setting(1.0, "the weight of the rate; 1 makes the elbo and the iwae bounds", low=0.0)
@@ -168,6 +168,7 @@ def _parse(text: str) -> Any:
 
 def _typed(name: str, value: Any, hint: Any) -> Any:
     """Return the value as its type hint asks: int, float, str, or int | Literal."""
+    value = value.item() if getattr(value, "ndim", None) == 0 else value  # a number of NumPy
     if hint not in (int, float, str):
         integer, words = get_args(hint)
         return value if value in get_args(words) else _typed(name, value, integer)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enfold.checkpoints import load_checkpoint, save_checkpoint
+from enfold.checkpoints import checkpoints, load_checkpoint, save_checkpoint
 from enfold.config import Config
 from enfold.data import Dataset, load, load_like
 from enfold.data.dataset import class_labels
@@ -116,7 +116,8 @@ def resume(
         **parts: The objects of one's own that `fit` was given, under the same names.
 
     Raises:
-        InputError: The folder, its checkpoints or the data are not as they were, or another process is at work there.
+        InputError: The folder or its checkpoints are not as they were, the data has other rows or is gone, or another
+            process is at work there.
     """
     run = open_run(folder, device, **parts)
     if device == "auto":  # also in the precision that was found best there
@@ -256,9 +257,10 @@ def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
                     where = f"after step {progress.step:,} of {progress.steps:,}"
                     raise Interrupted(f"stopped {where}. Go on with: {run.resumption}", signal)
     except Diverged as error:
-        weights, nothing_lost = processes.whole(state.model.state_dict()), state.counters.best is None
-        processes.lead(lambda: shutil.rmtree(run.folder) if nothing_lost else save_weights(run, weights))
-        if not nothing_lost:
+        weights = processes.whole(state.model.state_dict())
+        is_some = state.counters.best is not None or bool(checkpoints(run.folder))
+        processes.lead(lambda: save_weights(run, weights) if is_some else shutil.rmtree(run.folder))
+        if is_some:
             error.args = (f"{error} The best model so far is in {run.folder}.",)
         raise
     except InputError as error:

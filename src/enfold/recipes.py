@@ -93,6 +93,6 @@ def recipe(name: str) -> Recipe:
 
 
 def mistakes(config: Config) -> tuple[str, ...]:
-    """Return what is known to be wrong with the settings: their recipe's mistakes, if they keep its objective."""
-    origin = RECIPES.get(config.recipe)
-    return origin.mistakes if origin and origin.config.objective == config.objective else ()
+    """Return what is known to be wrong with the settings: the mistakes of the recipe whose objective they have."""
+    recipes = [each for each in RECIPES.values() if each.mistakes]
+    return next((each.mistakes for each in recipes if each.config.objective == config.objective), ())

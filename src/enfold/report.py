@@ -101,7 +101,7 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
         "latent": plots.latent_map(means, held_out.labels, spec, axes),
         "reconstructions": _reconstructions(run, model, held_out[:REBUILT], spec),
     }
-    if not run.config.is_plain:  # which has no prior to walk through or to draw from
+    if run.has_prior:  # to walk through and to draw from
         usual, name = _usual_class(training, spec)
         pictures["manifold"] = plots.manifold(latent.manifold(model, axes, condition=usual), spec, name)
         pictures["generated"] = _generated(model, spec)

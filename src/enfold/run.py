@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class Run:
     def resumption(self) -> str:
         """The command that goes on with the fit; with a part of the user's own, the call in Python."""
         own = "".join(f", {name}={name}" for name in self.config.own)
-        return f'enfold.resume("{self.folder}"{own})' if own else f"enfold resume {self.folder}"
+        return f'enfold.resume("{self.folder}"{own})' if own else f"enfold resume {shlex.quote(str(self.folder))}"
 
     def _of_finished(self, name: str) -> Path:
         """Return the path of a file that is there when the fit is finished.

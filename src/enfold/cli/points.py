@@ -268,16 +268,17 @@ def _read_vectors(path: Path, latent_dim: int) -> "np.ndarray":
     import numpy as np
 
     from enfold.data import load
+    from enfold.data.tables import read_csv
 
     if path.suffix.lower() not in (".csv", ".npy"):
         raise InputError(f"Expected latent vectors in a .csv or .npy file, got '{path}'.")
-    found = load(path)
-    names = [column.name for column in found.spec.columns]
-    axes = [name for name in names if AXIS.fullmatch(name)] if path.suffix.lower() == ".csv" else names
+    is_table = path.suffix.lower() == ".csv" and path.is_file()
+    found = read_csv(path, only=AXIS) if is_table else load(path)
+    axes = [column.name for column in found.spec.columns]
     if len(axes) != latent_dim or len(found.spec.shape) != 1:
         raise InputError(
             f"{path} has {len(axes)} latent columns, but the run has {latent_dim} latent dimensions. "
             f"Give columns z0 to z{latent_dim - 1}, as `enfold encode` writes them."
         )
-    ordered = sorted(axes, key=lambda name: int(name.lstrip("z"))) if path.suffix.lower() == ".csv" else axes
-    return np.ascontiguousarray(np.asarray(found.x)[:, [names.index(name) for name in ordered]])
+    order = sorted(range(latent_dim), key=lambda i: int(axes[i].lstrip("z"))) if is_table else slice(None)
+    return np.ascontiguousarray(np.asarray(found.x)[:, order])

@@ -138,9 +138,9 @@ def set_up(data: Dataset, test: Dataset | None, settings: Mapping[str, Any]) -> 
 
 
 def _some(rows: np.ndarray, at_most: Any, seed: int) -> np.ndarray:
-    if not isinstance(at_most, int) or at_most < 2:
+    if not isinstance(at_most, int | np.integer) or at_most < 2:
         raise InputError(f"Expected a whole number of rows to fit to, at least 2, got {at_most!r}.")
-    return rows[drawn(len(rows), at_most, seed)]
+    return rows[drawn(len(rows), int(at_most), seed)]
 
 
 def write_result(folder: Path, name: str, result: Result, setup: Setup) -> None:

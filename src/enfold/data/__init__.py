@@ -82,6 +82,12 @@ def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
     parts = _read_all(sources, label or spec.label or None, shape)
     _check_label(parts, label)
     data = gathered(join([_fitting(part, spec) for part in parts]))
+    if spec.conditions and data.labelled.any() and bool(data.spec.classes) != bool(spec.classes):
+        theirs, its = ("names", "numbers") if data.spec.classes else ("numbers", "names")
+        raise InputError(
+            f"The labels of {data.spec.sources[0]} are {theirs}, but the model was told classes that are {its}. "
+            "Label the rows as those that it was fitted to, or leave their labels out."
+        )
     new = [name for name in data.spec.classes if name not in spec.classes]
     classes = (*spec.classes, *new) if data.spec.classes else ()
     fitting = replace(spec, classes=classes, sources=data.spec.sources)
@@ -119,7 +125,7 @@ def _read(source: Any, label: str | None, image_shape: Sequence[int] | None) -> 
 
 
 def _read_folder(path: Path, label: str | None, image_shape: Sequence[int] | None) -> Dataset:
-    beside = sorted(path.iterdir())
+    beside = sorted(file for file in path.iterdir() if not file.name.startswith("."))
     files = [file for file in beside if file.is_file() and _is_examples(file)]
     if files:
         if any(is_image_file(file) for file in beside):
@@ -154,7 +160,8 @@ def _in_order(table: Dataset, spec: Spec) -> Examples:
             f"{table.spec.sources[0]} has other columns than the model was fitted to, which were "
             f"{', '.join(expected[:6])}, …; '{differing[0]}' is in one of them alone. Rename or drop columns."
         )
-    return mapped(table.x, _columns, tuple(names.index(name) for name in expected))
+    place = {name: i for i, name in enumerate(names)}
+    return mapped(table.x, _columns, tuple(place[name] for name in expected))
 
 
 def _columns(x: np.ndarray, numbers: tuple[int, ...]) -> np.ndarray:

@@ -22,7 +22,7 @@ AT_ONCE = 2**26  # bytes; smaller pieces are slow, as each begins with the file'
 
 
 def read_parquet(path: Path, *, label: str | None = None, image_shape: Sequence[int] | None = None) -> Dataset:
-    """Return the data set in a Parquet file, its rows unread.
+    """Return the data set in a Parquet file, its rows unpacked into a temporary file.
 
     The columns hold numbers and are named as in CSV files, see `read_csv`. Or there is a single column of lists or
     arrays beside the label, which holds what a `.npy` file would.

@@ -32,7 +32,7 @@ def read_pixels(path: Path, columns: int) -> np.ndarray | None:
         columns: How many the header names.
     """
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
             header = file.readline(LONGEST_HEADER)
             is_a_line = header.endswith(b"\n") and b'"' not in header and b"\r" not in header[:-2]
             if not is_a_line:  # names may have line ends in them

@@ -7,6 +7,7 @@ import csv
 import gzip
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,13 @@ class Layout:
         return Dataset(x, labels, spec)
 
 
-def read_csv(path: Path, *, label: str | None = None, image_shape: Sequence[int] | None = None) -> Dataset:
+def read_csv(
+    path: Path,
+    *,
+    label: str | None = None,
+    image_shape: Sequence[int] | None = None,
+    only: re.Pattern[str] | None = None,
+) -> Dataset:
     """Return the data set in a CSV file with a header, plain or gzipped.
 
     Columns named like pixels (`pixel0`, `px_1`, `1x1`) or simply counted (`0`, `1`, …) make a square grey image, or
@@ -67,22 +74,23 @@ def read_csv(path: Path, *, label: str | None = None, image_shape: Sequence[int]
         label: The label column's name; without it, a column named label, class, target or y, wherever it is.
             A file that has no such column is unlabelled.
         image_shape: (height, width) or (channels, height, width).
+        only: What the names of the columns to read match; the others may hold anything. Without it, all are read.
 
     Raises:
         InputError: The file is empty or ragged, or a cell is not such a number; the message names the place.
     """
     names = _header(path)
-    layout = layout_of(names, label, image_shape, path)
+    layout = layout_of([name for name in names if not only or only.fullmatch(name)], label, image_shape, path)
     are_pixels = layout.image is not None
     plain = read_pixels(path, len(names)) if are_pixels else None
     if plain is not None:
         return _plain(plain, names, layout, path)
-    frame = _parse(path, names, layout.label, pixels=are_pixels)
+    frame = _parse(path, names, layout.features, pixels=are_pixels)
     with np.errstate(over="ignore"):
         x = _values(frame, layout.features, np.uint8 if are_pixels else np.float32)
     numbers, classes = _labels(frame, layout.label, path)
     if not are_pixels and not np.isfinite(x).all():
-        _explain(path, names, layout.label, pixels=False)
+        _explain(path, names, layout.features, pixels=False)
     return layout.dataset(x, numbers, classes, path)
 
 
@@ -116,7 +124,7 @@ def _header(path: Path) -> list[str]:
             f"{path} seems to have no header: its first row holds only numbers. "
             "Add one, such as label,pixel0,pixel1,…"
         )
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise InputError(f"{path} has more than one column named '{repeated[0]}'. Rename or drop one of them.")
     return names
@@ -133,22 +141,22 @@ def _label_column(names: list[str], label: str | None, path: Path) -> str | None
     return found[0] if found else None
 
 
-def _parse(path: Path, names: list[str], label: str | None, *, pixels: bool) -> "pl.DataFrame":
+def _parse(path: Path, names: list[str], features: list[str], *, pixels: bool) -> "pl.DataFrame":
     import polars as pl  # here, as plain tables of pixels do without
 
-    schema = {name: pl.String if name == label else pl.UInt8 if pixels else pl.Float64 for name in names}
+    schema = dict.fromkeys(names, pl.String) | dict.fromkeys(features, pl.UInt8 if pixels else pl.Float64)
     try:
-        frame = pl.read_csv(path, has_header=False, skip_rows=1, schema=schema)
+        frame = pl.read_csv(path, has_header=False, skip_rows=1, schema=schema, glob=False)
     except (pl.exceptions.PolarsError, OSError):
-        _explain(path, names, label, pixels=pixels)
+        _explain(path, names, features, pixels=pixels)
     if frame.is_empty():
         raise InputError(f"{path} has a header but no rows. Give at least one.")
-    if any(frame[name].null_count() for name in names if name != label):
+    if any(frame[name].null_count() for name in features):
         empty = frame.select(pl.all_horizontal(pl.all().is_null()).sum()).item()
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
-        missing = any(frame[name].null_count() for name in names if name != label)
+        missing = any(frame[name].null_count() for name in features)
         if missing or empty != sum(not row for row in _rows(path)):  # blank lines are no rows
-            _explain(path, names, label, pixels=pixels)
+            _explain(path, names, features, pixels=pixels)
     return frame
 
 
@@ -172,9 +180,9 @@ def _labels(frame: "pl.DataFrame", label: str | None, path: Path) -> tuple[np.nd
     return encode_labels(values, len(frame), str(path))
 
 
-def _explain(path: Path, names: list[str], label: str | None, *, pixels: bool) -> NoReturn:
+def _explain(path: Path, names: list[str], features: list[str], *, pixels: bool) -> NoReturn:
     """Raise the error for the first cell that is not as it must be."""
-    rows = _rows(path)
+    rows, read = _rows(path), set(features)
     next(rows)
     for line, row in enumerate(rows, start=2):
         if row and len(row) != len(names):
@@ -183,7 +191,7 @@ def _explain(path: Path, names: list[str], label: str | None, *, pixels: bool) -
                 "Mend or drop the line."
             )
         for name, cell in zip(names, row, strict=False):
-            if name != label and not _is_fine(cell, pixels):
+            if name in read and not _is_fine(cell, pixels):
                 expected = "a whole number from 0 to 255" if pixels else "a finite number"
                 raise InputError(
                     f"{path}, line {line}, column '{name}': expected {expected}, got '{cell}'. Mend or drop the line."
@@ -217,7 +225,7 @@ def _rows(path: Path) -> Iterator[list[str]]:
     try:
         with (
             gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-            if path.suffix == ".gz"
+            if path.suffix.lower() == ".gz"
             else path.open(encoding="utf-8-sig", newline="") as file
         ):
             yield from csv.reader(file)

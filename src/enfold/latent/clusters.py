@@ -51,8 +51,8 @@ class Clustering:
     def centres(self) -> np.ndarray:
         """The mean of each cluster, (k, latent_dim)."""
         with torch.inference_mode():
-            weights = self.distribution.mixture_distribution.probs.double().cpu().numpy()
-            means = self.distribution.component_distribution.mean.double().cpu().numpy()
+            weights = self.distribution.mixture_distribution.probs.cpu().double().numpy()
+            means = self.distribution.component_distribution.mean.cpu().double().numpy()
         each = np.eye(self.k)[self.groups] * weights[:, None]  # (components, k)
         return each.T @ means / each.sum(0)[:, None]
 
@@ -121,12 +121,12 @@ def _least(z: np.ndarray, k: int | str) -> int:
     """
     if k == "auto":
         k = 1
-    if not isinstance(k, int) or k < 1:
+    if not isinstance(k, int | np.integer) or k < 1:
         raise InputError(f"Expected a number of clusters of at least 1, such as 10, or auto, got {k!r}.")
     distinct = len(np.unique(z, axis=0))
     if distinct < max(k, 2):
         raise InputError(f"{k} clusters need at least {max(k, 2)} different rows, and there are {distinct}.")
-    return k
+    return int(k)
 
 
 def _chosen(z: np.ndarray, least: int, seed: int) -> tuple[MixtureSameFamily, dict[int, float]]:

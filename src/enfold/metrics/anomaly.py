@@ -186,8 +186,8 @@ def surprises(model: Autoencoder, x: Examples, condition: Tensor | None = None) 
         batch = torch.from_numpy(part).to(model.device)
         q, p = view.encode(batch), view.prior()
         draws = [moved(q, each) for each in (noise[:1] if isinstance(q, Code) else noise)]
-        log_w = torch.stack([view.decode(z).log_prob(batch) - log_ratio(q, p, z) for z in draws]).double()
-        return (math.log(len(draws)) - log_w.logsumexp(0)).cpu().numpy()
+        log_w = torch.stack([view.decode(z).log_prob(batch) - log_ratio(q, p, z) for z in draws])
+        return (math.log(len(draws)) - log_w.cpu().double().logsumexp(0)).numpy()
 
     with evaluating(model):
         return in_one(x, (surprise(view, part) for view, part in given_chunks(model, x, condition)))

@@ -3,7 +3,30 @@
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+FEW_INPUTS = 784  # of an example; more of them are weighed less
+
+
+class ManyInputs(nn.Linear):
+    """A linear layer from n > 784 inputs, V x · 784 / n, that learns as slowly as one from 784.
+
+    Adam moves every weight by about the learning rate, and so a sum over n inputs by up to n times as much. Of a
+    large image the first steps would throw the latent means far from the prior, for long. Weights that begin larger
+    and count for less keep the steps alike, as a rate that falls as 1 / n would (Yang et al. 2022, "Tensor Programs
+    V", of a layer's width).
+    """
+
+    def __init__(self, inputs: int, width: int):
+        super().__init__(inputs, width)
+        self.share = FEW_INPUTS / inputs
+        with torch.no_grad():
+            self.weight /= self.share
+
+    def forward(self, input: Tensor) -> Tensor:  # (B, inputs) → (B, width)
+        """Return the sums."""
+        return F.linear(input * self.share, self.weight, self.bias)
 
 
 class Residual(nn.Module):
@@ -42,7 +65,7 @@ class SineFeatures(nn.Module):
 
 def mlp_encoder(size: int, width: int, depth: int) -> nn.Sequential:
     """Return a network from examples of `size` values, of any shape, to `width` features."""
-    first = nn.Linear(size, width), nn.ReLU()
+    first = (ManyInputs if size > FEW_INPUTS else nn.Linear)(size, width), nn.ReLU()
     return nn.Sequential(nn.Flatten(), *first, *(Residual(width) for _ in range(depth)))
 
 
