@@ -53,7 +53,6 @@ def table_run(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-@without_pictures()
 def plain_run(tmp_path_factory, digits):
     out = tmp_path_factory.mktemp("plain") / "run"
     return enfold.fit(digits.x[:300], objective="autoencoder", epochs=1, width=16, device="cpu", out=out)
