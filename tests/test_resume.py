@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from safetensors.torch import load_file
 
 import enfold
 from conftest import after_an_epoch, without_pictures
-from enfold import InputError, build
+from enfold import InputError, build, fitting, training
 from enfold.checkpoints import checkpoints, load_checkpoint, save_checkpoint
+from enfold.objectives import elbo
 from enfold.run import only_process
 from enfold.state import State
 
@@ -74,7 +76,7 @@ def test_a_fit_that_is_killed_again_and_again_ends_with_the_same_weights(tmp_pat
     """SIGKILL at random moments, with a checkpoint written every hundredth of a second, so also during one."""
     folder, moments = tmp_path / "run", random.Random(0)
     process = child(folder, SETTINGS)
-    for step in (30, 110, 190):
+    for step in (30, 90, 150, 210):
         steps_until(process, step)
         time.sleep(moments.uniform(0, 0.05))
         process.kill()
@@ -161,6 +163,22 @@ def test_checkpoints_of_other_settings_are_refused(tmp_path, digits):
     other = enfold.Config(width=32)
     with pytest.raises(InputError, match="other settings"):
         load_checkpoint(tmp_path, State(build.autoencoder(other, digits.spec), other))
+
+
+def test_a_loss_that_is_not_finite_in_the_first_epoch_leaves_its_checkpoints(tmp_path, digits, monkeypatch):
+    monkeypatch.setattr(fitting, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_REPORTS", 0.0)
+    calls = count()
+
+    def breaking(model, x, beta=1.0):
+        terms = elbo(model, x, beta)
+        return terms if next(calls) < 5 else terms._replace(loss=terms.loss * np.nan)
+
+    folder = tmp_path / "run"
+    with pytest.raises(InputError, match="checkpoints of its first epoch are kept"):
+        enfold.fit(digits.x, objective=breaking, out=folder, epochs=1, width=16, device="cpu")
+    assert checkpoints(folder)
+    assert not (folder / "model.safetensors").exists()
 
 
 def test_a_second_process_is_refused(tmp_path, digits_run):

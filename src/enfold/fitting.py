@@ -258,10 +258,13 @@ def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
                     raise Interrupted(f"stopped {where}. Go on with: {run.resumption}", signal)
     except Diverged as error:
         weights = processes.whole(state.model.state_dict())
-        is_some = state.counters.best is not None or bool(checkpoints(run.folder))
-        processes.lead(lambda: save_weights(run, weights) if is_some else shutil.rmtree(run.folder))
-        if is_some:
+        if state.counters.best is not None:
+            processes.lead(lambda: save_weights(run, weights))
             error.args = (f"{error} The best model so far is in {run.folder}.",)
+        elif checkpoints(run.folder):
+            error.args = (f"{error} The checkpoints of its first epoch are kept in {run.folder}.",)
+        else:
+            processes.lead(lambda: shutil.rmtree(run.folder))
         raise
     except InputError as error:
         error.args = (f"{error} Then go on with: {run.resumption}",)
