@@ -4,11 +4,13 @@
 # make web    builds the explorer's page from web/, with Node, into the Python package
 # make quality  measures the models on held-out digits, about five hours → benchmarks/QUALITY.md
 # make bench  times enfold beside its rivals, in environments of their own, about an hour → benchmarks/RESULTS.md
+MAKEFLAGS += -j2
 PYTHON ?= python3
 BIN := .venv/bin
 PAGE := src/enfold/explorer/static
+BUILD := cd web && npm ci && npm run build
 
-.PHONY: demo test check quality bench web page browser format clean
+.PHONY: demo test check lint types architecture quality bench web page browser format clean
 
 demo: .venv/.installed
 	$(BIN)/enfold fit
@@ -16,10 +18,16 @@ demo: .venv/.installed
 test: .venv/.installed-dev browser
 	$(BIN)/python -m pytest -n 2 -rs tests
 
-check: .venv/.installed-dev page
+check: lint types architecture page
+
+lint: .venv/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types: .venv/.installed-dev
 	$(BIN)/pyright
+
+architecture: .venv/.installed-dev
 	$(BIN)/python -m pytest tests/test_architecture.py
 
 quality: .venv/.installed-bench
@@ -29,15 +37,15 @@ bench: .venv/.installed-dev
 	$(BIN)/python benchmarks/bench.py
 
 web:
-	cd web && npm ci && npm run build
+	$(BUILD)
 
 page:
 	@if ! command -v npm > /dev/null; then \
 	  echo "npm is not installed: the explorer's page is not tested, nor compared with what web/ builds."; \
 	else \
-	  rm -rf build/page && mkdir -p build && cp -r $(PAGE) build/page && $(MAKE) --no-print-directory web && \
+	  rm -rf build/page && mkdir -p build && cp -r $(PAGE) build/page && ($(BUILD)) && \
 	  { diff -r build/page $(PAGE) || { echo "The explorer's page was not the one that web/ builds; it is now."; exit 1; }; } && \
-  cd web && npm test; \
+	  cd web && npm test; \
 	fi
 
 browser:

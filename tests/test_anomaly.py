@@ -202,7 +202,7 @@ def test_the_command_writes_what_python_computes(scored, digits_run, digits, sco
 
 def test_a_run_keeps_the_scores_of_its_held_out_rows(scored, digits_run):
     _, frame = scored()
-    _, held_out = digits_run.split
+    held_out = digits_run.split.held_out
     known = read_calibration(digits_run.folder).held_out["combined"]
     np.testing.assert_allclose(np.sort(frame["score"].to_numpy()[held_out]), np.sort(known), rtol=1e-4)
 

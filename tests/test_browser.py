@@ -220,7 +220,7 @@ def test_a_click_on_a_point_shows_its_row(page, digits, digits_run):
 
 
 def test_a_held_out_digit_on_the_pad_lands_where_python_puts_it(page, digits, digits_run):
-    row = digits_run.split[1][3]
+    row = digits_run.split.held_out[3]
     grey = np.rint(digits.x[row, 0] * (255 / 16)).astype(np.uint8)
     Image.fromarray(grey).save(png := io.BytesIO(), "PNG")
     page.click("#tab-draw")
@@ -242,7 +242,7 @@ DROP = """([where, bytes]) => {
 
 
 def test_a_picture_of_ink_on_paper_can_be_dropped_anywhere(page, digits, digits_run):
-    ink = digits.x[digits_run.split[1][3], 0] / 16
+    ink = digits.x[digits_run.split.held_out[3], 0] / 16
     paper = np.rint(230 * (1 - ink)).astype(np.uint8)  # not quite white
     Image.fromarray(paper).save(png := io.BytesIO(), "PNG")
     assert page.evaluate(DROP, ["#stage", list(png.getvalue())]) == [False, False]

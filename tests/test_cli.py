@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from enfold.cli import app, main, register
-from enfold.cli.commands import overlap
-from enfold.data import load
+from enfold.data import load, overlap
 from enfold.model import encode_means
 
 register()

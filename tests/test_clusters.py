@@ -154,8 +154,7 @@ def test_the_command_writes_what_python_computes(digits_run, digits, tmp_path, c
 
 
 def enfold_training(run):
-    rows, held_out = run.split
-    return np.setdiff1d(np.arange(rows), held_out)
+    return np.setdiff1d(np.arange(run.split.rows), run.split.held_out)
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +178,7 @@ def test_without_a_source_the_report_is_written_anew(small_runs, tmp_path):
     section = next(each for each in read_sections(run.folder) if each.name == "clusters")
     assert (section.values["clusters"], section.values["normals"]) == (3, 6)
     assert section.paragraphs[0] in (run.folder / "report.html").read_text("utf-8")
-    assert [int(row["row"]) for row in csv.DictReader(out.read_text().splitlines())] == run.split[1].tolist()
+    assert [int(row["row"]) for row in csv.DictReader(out.read_text().splitlines())] == run.split.held_out.tolist()
 
 
 def test_a_fits_clusters_of_a_table_are_drawn_as_those_that_are_found_later(tmp_path):

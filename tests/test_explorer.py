@@ -59,7 +59,7 @@ def test_the_arrays_are_the_rows_in_order_and_what_the_model_makes_of_them(files
     np.testing.assert_array_equal(array(files, "examples"), digits.x.reshape(1797, 64))
     np.testing.assert_array_equal(array(files, "rowNumbers"), np.arange(1797))
     np.testing.assert_array_equal(array(files, "labels"), digits.labels)
-    np.testing.assert_array_equal(np.flatnonzero(array(files, "heldOut")), np.sort(digits_run.split[1]))
+    np.testing.assert_array_equal(np.flatnonzero(array(files, "heldOut")), np.sort(digits_run.split.held_out))
     means = encode_means(model, digits.x)
     np.testing.assert_array_equal(array(files, "means"), means)
     with torch.no_grad():
@@ -117,7 +117,7 @@ def test_the_prior_is_given_on_every_pair_of_the_most_active_dimensions_and_on_t
 
 def test_fewer_rows_are_held_out_ones_first_and_the_same_every_time(digits_run, monkeypatch):
     monkeypatch.setattr("enfold.explorer.payload.as_onnx", lambda run: enfold.export.Onnx(b"", b""))
-    held_out = set(digits_run.split[1].tolist())
+    held_out = set(digits_run.split.held_out.tolist())
     few, more = (array(prepare(digits_run, rows=n), "rowNumbers") for n in (50, 250))
     assert len(few) == 50
     assert set(few.tolist()) < held_out < set(more.tolist())

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from enfold import Column, Config, InputError, Run, Spec
+from enfold.data.split import Split
 from enfold.export import as_onnx, export
 from enfold.model import decode_means, encode_means
 from enfold.parts import Parts
@@ -27,7 +28,7 @@ FAMILY = {  # each name of a network, a posterior and a likelihood is here once 
     "conv full": (ODD, {"network": "conv", "posterior": "full", "latent_dim": 3, "likelihood": "normal_each"}),
     "notebook": (GREY, {"network": "notebook"}),
     "notebook in colour": (COLOUR, {"network": "notebook", "likelihood": "logistic"}),
-    "vq": (TOLD, {"condition": "label", "posterior": "vq", "latent_dim": 4, "parts": 2, "codes": 16}),
+    "vq": (TOLD, {"condition": "label", "posterior": "vq", "latent_dim": 4, "codebooks": 2, "codes": 16}),
     "fsq": (GREY, {"posterior": "fsq", "latent_dim": 3, "likelihood": "continuous_bernoulli"}),
     "plain autoencoder": (TABLE, {"objective": "autoencoder"}),
     "conditional": (TOLD, {"condition": "label", "prior": "vamp", "components": 5}),
@@ -107,7 +108,7 @@ class Counting(torch.nn.Module):
 def test_what_cannot_be_exported_is_refused(conditional, tmp_path, monkeypatch):
     config = Config(encoder="own", width=8, depth=0)
     own = Run(tmp_path / "own", config, GREY, "cpu", Parts(encoder=Counting()))
-    create_run(own, 2, np.array([0]))
+    create_run(own, Split(2, np.array([0])))
     save_weights(own, own.untrained().state_dict())
     with pytest.raises(InputError, match=r"from x\.shape\[0\]"):
         as_onnx(open_run(own.folder, "cpu", encoder=Counting()))

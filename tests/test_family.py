@@ -9,6 +9,7 @@ import torch
 import enfold
 from enfold import Column, Config, InputError, Spec, build
 from enfold.build import CODES, DEMANDS, POSTERIORS, PRIORS
+from enfold.data.split import Split
 from enfold.run import Run, create_run, open_run, save_weights
 
 OBJECTIVES = ("elbo", "iwae", "tc", "mmd", "autoencoder", "notebook")
@@ -61,7 +62,7 @@ def test_every_parameter_has_a_gradient_and_comes_back_as_saved(tmp_path, object
         learns = parameter.grad is not None and bool(parameter.grad.any())
         assert learns or is_exempt(objective, name), name
         assert parameter.grad is None or torch.isfinite(parameter.grad).all(), name
-    create_run(run, 64, np.arange(3))
+    create_run(run, Split(64, np.arange(3)))
     save_weights(run, model.state_dict())
     again = open_run(run.folder, "cpu").model
     assert torch.equal(model.encode(x).mean, again.encode(x).mean)
@@ -121,7 +122,7 @@ BAD = [
     ("digits", {"objective": "autoencoder", "posterior": "full"}, "Set posterior=diagonal"),
     ("digits", {"posterior": "fsq", "neighbours": 5}, "Set neighbours=0"),
     ("digits", {"condition": "label", "neighbours": 5}, "Set neighbours=0"),
-    ("digits", {"posterior": "vq", "parts": 2, "latent_dim": 3}, "--latent-dim 2"),
+    ("digits", {"posterior": "vq", "codebooks": 2, "latent_dim": 3}, "--latent-dim 2"),
     ("digits", {"corruption": "masking", "corruption_level": 1.5}, "corruption_level=0.25"),
     ("digits", {"neighbours": 5000}, "neighbours=0"),
     ("digits", {"keep": "bets"}, "did you mean 'best'"),

@@ -214,7 +214,7 @@ def test_an_animation_goes_there_and_back(digits_run, digits, tmp_path, capsys):
 
 def test_traversals_show_the_dimension_that_differs_most_first(digits_run, tmp_path, capsys):
     run, out = digits_run.folder, tmp_path / "t.npz"
-    variance = encode_means(digits_run.model, enfold.load("digits").x[digits_run.split[1]]).var(0)
+    variance = encode_means(digits_run.model, enfold.load("digits").x[digits_run.split.held_out]).var(0)
     values = found(capsys, "traverse", run, "-o", out)
     assert values["dimensions"] == [int(variance.argmax()), int(variance.argmin())]
     with np.load(out) as written:

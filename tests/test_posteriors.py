@@ -101,14 +101,14 @@ def test_gradients_pass_the_rounding_to_levels():
 @pytest.fixture
 def quantised():
     torch.manual_seed(0)
-    return VectorQuantised(5, 4, codes=7, parts=2)
+    return VectorQuantised(5, 4, codes=7, books=2)
 
 
 def test_each_part_is_the_nearest_code(quantised):
     q = quantised(H)
     features = quantised.linear(H).view(6, 2, 1, 2)
-    nearest = (features - quantised.book).square().sum(-1).argmin(-1)  # (6, 2)
-    expected = torch.stack([quantised.book[part, nearest[:, part]] for part in range(2)], 1)
+    nearest = (features - quantised.books).square().sum(-1).argmin(-1)  # (6, 2)
+    expected = torch.stack([quantised.books[part, nearest[:, part]] for part in range(2)], 1)
     torch.testing.assert_close(q.mean, expected.flatten(1))
     assert q.log_prob(q.rsample()).tolist() == [0.0] * 6
     assert q.log_prob(q.rsample() + 1).exp().tolist() == [0.0] * 6
@@ -121,15 +121,15 @@ def test_the_cost_of_rounding_is_van_den_oords(quantised):
     torch.testing.assert_close(q.cost, (1 + COMMITMENT) * (z - e).square().sum(1))
     q.cost.sum().backward()
     torch.testing.assert_close(quantised.linear.bias.grad, COMMITMENT * 2 * (z - e).sum(0))
-    moves = torch.zeros_like(quantised.book)
+    moves = torch.zeros_like(quantised.books)
     for row in range(6):
         for part in range(2):
-            code = (quantised.book[part] == e[row, 2 * part : 2 * part + 2]).all(-1).nonzero().item()
+            code = (quantised.books[part] == e[row, 2 * part : 2 * part + 2]).all(-1).nonzero().item()
             moves[part, code] += 2 * (e - z)[row, 2 * part : 2 * part + 2].detach()
-    torch.testing.assert_close(quantised.book.grad, moves)
+    torch.testing.assert_close(quantised.books.grad, moves)
 
 
 def test_gradients_pass_the_rounding_to_codes(quantised):
     quantised(H).rsample().sum().backward()
     torch.testing.assert_close(quantised.linear.bias.grad, torch.full((4,), 6.0))
-    assert quantised.book.grad is None
+    assert quantised.books.grad is None

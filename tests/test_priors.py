@@ -101,19 +101,19 @@ def test_pseudo_inputs_stay_in_range(digits):
     assert not set(map(id, model.prior.parameters())) & set(map(id, model.encoder.parameters()))
 
 
-@pytest.mark.parametrize("posterior", [FiniteScalar(4, 3, 5), VectorQuantised(4, 6, codes=7, parts=3)])
+@pytest.mark.parametrize("posterior", [FiniteScalar(4, 3, 5), VectorQuantised(4, 6, codes=7, books=3)])
 def test_codes_are_a_uniform_distribution_over_all_of_them(posterior):
-    """The probabilities of all codes, products of parts, sum to one; draws have each part's choices equally often."""
+    """The probabilities of all codes sum to one; draws have the codes of each codebook equally often."""
     p = CodesPrior(posterior)()
     assert isinstance(p, UniformCodes)
-    parts, choices, _ = p.parts.shape
-    everything = torch.cartesian_prod(*[torch.arange(choices)] * parts)
-    codes = p.parts[torch.arange(parts), everything].flatten(1)
-    assert len(codes.detach().unique(dim=0)) == choices**parts
+    books, choices, _ = p.books.shape
+    everything = torch.cartesian_prod(*[torch.arange(choices)] * books)
+    codes = p.books[torch.arange(books), everything].flatten(1)
+    assert len(codes.detach().unique(dim=0)) == choices**books
     assert p.log_prob(codes).exp().sum().item() == pytest.approx(1, abs=1e-5)
     torch.manual_seed(0)
     drawn = p.sample(torch.Size([20_000]))
     assert drawn.shape == (20_000, p.event_shape[0])
     assert not drawn.requires_grad
-    counts = torch.unique(drawn[:, : p.parts.shape[2]], dim=0, return_counts=True)[1]
+    counts = torch.unique(drawn[:, : p.books.shape[2]], dim=0, return_counts=True)[1]
     torch.testing.assert_close(counts / 20_000, torch.full((choices,), 1 / choices), atol=0.02, rtol=0)  # 5 errors

@@ -1,5 +1,6 @@
 """Rows that are read when they are needed: the same as in memory, in little memory."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 import enfold
 from enfold import InputError, build, train
 from enfold.data import arrays, dataset
-from enfold.rows import Rows
+from enfold.rows import Rows, drawn, sha256
 
 CONFIG = enfold.Config(width=32, depth=1, epochs=2, batch_size=100)
 
@@ -66,6 +67,14 @@ def test_any_rows_in_any_order_are_those_of_the_array(tmp_path_factory, images, 
     np.testing.assert_array_equal(unread[np.array(rows)][:, 0], images[rows])
     np.testing.assert_array_equal(unread[rows[0] : rows[-1]][:, 0], images[rows[0] : rows[-1]])
     np.testing.assert_array_equal(unread.select(rows)[np.arange(len(rows))[::-1]][:, 0], images[rows][::-1])
+
+
+def test_a_checksum_is_of_all_values_or_of_drawn_rows_of_much_data(unread, shards, images, monkeypatch):
+    x = enfold.load(shards).x
+    assert sha256(x) == sha256(images[:, None]) == hashlib.sha256(images.tobytes()).hexdigest()
+    monkeypatch.setattr("enfold.rows.IN_MEMORY", 1000)
+    monkeypatch.setattr("enfold.rows.CHECKED_ROWS", 100)
+    assert sha256(x) == sha256(images[:, None]) == hashlib.sha256(images[drawn(1000, 100)].tobytes()).hexdigest()
 
 
 def test_training_on_unread_rows_gives_the_same_weights_to_the_last_bit(unread, shards, images):

@@ -11,6 +11,7 @@ import enfold
 from conftest import without_pictures
 from enfold import InputError
 from enfold.data.split import held_out_rows
+from enfold.fitting import split_again
 from enfold.model import encode_means
 from enfold.report import PICTURES
 from enfold.run import FIGURES, FORMAT, LATER_FIGURES
@@ -57,9 +58,24 @@ def test_the_figures_have_what_they_must(digits_run):
 
 
 def test_the_held_out_rows_are_stored(digits_run):
-    rows, held_out = digits_run.split
-    assert rows == 1797
-    np.testing.assert_array_equal(held_out, held_out_rows(1797, 200, 0))
+    assert digits_run.split.rows == 1797
+    np.testing.assert_array_equal(digits_run.split.held_out, held_out_rows(1797, 200, 0))
+
+
+@without_pictures()
+def test_data_that_has_changed_since_the_fit_is_refused(tmp_path, write_kaggle, digits):
+    x, labels = digits.x[:100], digits.labels[:100]
+    path = write_kaggle(tmp_path / "digits.csv", x, labels)
+    run = enfold.fit(path, epochs=1, out=tmp_path / "run", device="cpu")
+    held_out = x[run.split.held_out]
+    write_kaggle(path, x, labels[::-1])  # which nothing was learned from
+    np.testing.assert_array_equal(split_again(run)[0].x, held_out)
+    changed = x.copy()
+    changed[7, 0, 3, 3] ^= 1
+    for other, message in ((changed, "other values"), (x[::-1], "another order"), (x[:99], "100 rows .* now 99")):
+        write_kaggle(path, other, labels[: len(other)])
+        with pytest.raises(InputError, match=message):
+            split_again(run)
 
 
 def test_a_reopened_run_takes_raw_input_and_gives_identical_results(digits_run, digits):
@@ -73,7 +89,7 @@ def test_a_reopened_run_takes_raw_input_and_gives_identical_results(digits_run, 
 
 
 def split(run, data):
-    _, held_out = run.split
+    held_out = run.split.held_out
     return data[held_out], data[np.setdiff1d(np.arange(len(data)), held_out)]
 
 

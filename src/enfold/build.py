@@ -174,12 +174,13 @@ def _diagonal(config: Config, features: int) -> nn.Module:
 
 
 def _vq(config: Config, features: int) -> nn.Module:
-    if config.latent_dim % config.parts:
+    books = config.codebooks
+    if config.latent_dim % books:
         raise InputError(
-            f"{config.parts} parts cannot share {config.latent_dim} latent dimensions evenly. Choose a multiple, as "
-            f"with --latent-dim {config.parts * max(1, config.latent_dim // config.parts)}."
+            f"{books} codebooks cannot share {config.latent_dim} latent dimensions evenly. Choose a multiple, as "
+            f"with --latent-dim {books * max(1, config.latent_dim // books)}."
         )
-    return VectorQuantised(features, config.latent_dim, config.codes, config.parts)
+    return VectorQuantised(features, config.latent_dim, config.codes, books)
 
 
 def _prior(config: Config, spec: Spec, encoder: nn.Module, posterior: nn.Module) -> nn.Module:

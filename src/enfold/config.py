@@ -39,8 +39,8 @@ class Config:
     posterior: str = setting("diagonal", "q(z|x): diagonal, full (normal); fsq, vq (codes)")
     prior: str = setting("auto", "p(z): normal, mixture, vamp, realnvp, spline, own; auto: normal, or as codes are")
     components: int = setting(100, "normals in the mixture prior, pseudo-inputs of the vamp prior", low=1)
-    codes: int = setting(8, "values of a coordinate (fsq), or codes of a part of z (vq)", low=2)
-    parts: int = setting(1, "parts of z that are looked up on their own (vq)", low=1)
+    codes: int = setting(8, "values of a coordinate (fsq), or codes in a codebook (vq)", low=2)
+    codebooks: int = setting(1, "that share the coordinates of z evenly (vq)", low=1)
     likelihood: str = setting(
         "auto",
         "p(x|z): bernoulli, continuous_bernoulli, normal (a deviation a column), normal_each (one a value), "

@@ -245,44 +245,44 @@ class Code(Distribution):
 
 
 class UniformCodes(Distribution):
-    """Each of finitely many codes, which are products of parts, with equal probability.
+    """Each of finitely many codes, one of every codebook side by side, with equal probability.
 
     Args:
-        parts: The choices for each part of a code, (parts, choices, values of a part).
+        books: The codebooks, (books, codes, values of a code).
     """
 
     arg_constraints = {}  # noqa: RUF012  # pyright: ignore
 
-    def __init__(self, parts: Tensor):
-        self.parts = parts
-        super().__init__(Size(), Size((parts.shape[0] * parts.shape[2],)), validate_args=False)
+    def __init__(self, books: Tensor):
+        self.books = books
+        super().__init__(Size(), Size((books.shape[0] * books.shape[2],)), validate_args=False)
 
     @property
     def entropy_of_codes(self) -> float:
-        """The code length, in nats: the number of parts times the logarithm of their choices."""
-        return self.parts.shape[0] * math.log(self.parts.shape[1])
+        """The code length, in nats: the number of codebooks times the logarithm of their codes."""
+        return self.books.shape[0] * math.log(self.books.shape[1])
 
     @property
     def spacing(self) -> Tensor:
-        """How far a code is from the nearest other one, in its part: the median over codes, (latent_dim,)."""
-        apart = torch.cdist(self.parts.detach(), self.parts.detach())
+        """How far a code is from the nearest other one in its codebook: the median over codes, (latent_dim,)."""
+        apart = torch.cdist(self.books.detach(), self.books.detach())
         apart.diagonal(dim1=1, dim2=2).fill_(math.inf)
-        return apart.amin(2).median(1).values.repeat_interleave(self.parts.shape[2])
+        return apart.amin(2).median(1).values.repeat_interleave(self.books.shape[2])
 
     def nearest(self, z: Tensor) -> Tensor:
         """Return the code nearest to each vector, (…, latent_dim)."""
-        count, _, values = self.parts.shape
-        split = z.reshape(-1, count, values).transpose(0, 1)  # (parts, n, values)
-        parts = self.parts.detach()
-        chosen = torch.cdist(split, parts).argmin(-1)
-        found = parts[torch.arange(count, device=z.device)[:, None], chosen]
+        count, _, values = self.books.shape
+        split = z.reshape(-1, count, values).transpose(0, 1)  # (books, n, values)
+        books = self.books.detach()
+        chosen = torch.cdist(split, books).argmin(-1)
+        found = books[torch.arange(count, device=z.device)[:, None], chosen]
         return found.transpose(0, 1).reshape(z.shape)
 
     def sample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
         """Return codes, (*sample_shape, latent_dim)."""
-        count, choices, _ = self.parts.shape
-        chosen = torch.randint(choices, (*sample_shape, count), device=self.parts.device)
-        return self.parts.detach()[torch.arange(count, device=self.parts.device), chosen].flatten(-2)
+        count, codes, _ = self.books.shape
+        chosen = torch.randint(codes, (*sample_shape, count), device=self.books.device)
+        return self.books.detach()[torch.arange(count, device=self.books.device), chosen].flatten(-2)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-probability of codes, (B, latent_dim) → (B,), in nats; it is the same for all."""

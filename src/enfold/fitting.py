@@ -19,7 +19,7 @@ from enfold.checkpoints import checkpoints, load_checkpoint, save_checkpoint
 from enfold.config import Config
 from enfold.data import Dataset, load, load_like
 from enfold.data.dataset import class_labels
-from enfold.data.split import held_out_rows, last_rows, training_rows
+from enfold.data.split import Split, held_out_rows, last_rows, training_rows
 from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError, Interrupted, unknown
 from enfold.files import write_json
@@ -27,6 +27,7 @@ from enfold.parts import Parts
 from enfold.processes import Processes, launch
 from enfold.recipes import RECIPES, mistakes
 from enfold.recipes import recipe as named_recipe
+from enfold.rows import sha256
 from enfold.run import Run, create_run, only_process, open_run, record, rewrite_history, save_weights
 from enfold.spec import Spec
 from enfold.state import Diverged, State
@@ -87,8 +88,8 @@ def fit(
     run, processes = _launched(Run(folder, config, spec, device, own))
     state = State(run.untrained(), config, processes, own.objective)
     training = train(state.model, parts[0], config, held_out=parts[1], state=state)
-    tested = unseen.spec.sources if unseen else ()
-    processes.lead(lambda: create_run(run, len(data), held_out, tested))
+    split = Split(len(data), held_out, unseen.spec.sources if unseen else (), sha256(data.x))
+    processes.lead(lambda: create_run(run, split))
     with ExitStack() as stack:
         processes.lead(lambda: stack.enter_context(only_process(run)))
         return _finish(run, data, parts, state, watch(training) if processes.rank == 0 else training)
@@ -136,7 +137,7 @@ def resume(
         history = load_checkpoint(run.folder, state)
         processes.lead(lambda: rewrite_history(run, history))
         data = read_again(run, data, test)
-        seen, unseen = _parts(data, run.split[1])
+        seen, unseen = _parts(data, run.split.held_out)
         training = train(state.model, seen, run.config, held_out=unseen, state=state)
         return _finish(run, data, (seen, unseen), state, watch(training) if processes.rank == 0 else training)
 
@@ -147,7 +148,7 @@ def split_again(run: Run) -> tuple[Dataset, Dataset]:
     Raises:
         InputError: A source is gone, or has other rows than it had.
     """
-    seen, unseen = _parts(read_again(run), run.split[1])
+    seen, unseen = _parts(read_again(run), run.split.held_out)
     return unseen, seen
 
 
@@ -185,13 +186,12 @@ def read_again(run: Run, data: Any = None, test: Any = None) -> Dataset:
         )
     given = run.spec.sources if data is None else [data] if test is None else [data, test]
     found = load_like(run.spec, *given)
-    rows, _ = run.split
+    rows, sources = run.split.rows, " and ".join(run.spec.sources_in_short)
+    advice = "Restore the data, or name other data to evaluate on."
     if len(found) != rows:
-        sources = " and ".join(run.spec.sources_in_short)
-        raise InputError(
-            f"{sources} had {rows:,} rows when the run was fitted, and now {len(found):,}. "
-            "Restore the data, or name other data to evaluate on."
-        )
+        raise InputError(f"{sources} had {rows:,} rows when the run was fitted, and now {len(found):,}. {advice}")
+    if sha256(found.x) != run.split.sha256:
+        raise InputError(f"{sources} had other values, or another order, when the run was fitted. {advice}")
     return found
 
 

@@ -186,7 +186,7 @@ def _summary(config: Config) -> str:
 def command_line(run: Run) -> str:
     """Return the command that repeats the run; where the data or a part of the model was an object, the Python."""
     base = _origin(run.config).config
-    changes, tested = run.config.changes(base), run.tested
+    changes, tested = run.config.changes(base), run.split.tested
     if tested:  # how many rows they have, they tell
         changes.pop("holdout", None)
     if "array" in run.spec.sources or run.config.own:

@@ -3,7 +3,7 @@
 import json
 import platform
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from enfold import __version__, build
 from enfold.config import Config
+from enfold.data.split import Split
 from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError
 from enfold.files import read_json, write, write_json
@@ -136,32 +137,22 @@ class Run:
             raise InputError(f"{path} is missing or damaged ({error}). Restore it or fit again.") from error
 
     @property
-    def split(self) -> tuple[int, np.ndarray]:
-        """How many rows the data had, and the numbers of those that were held out, counted from 0."""
+    def split(self) -> Split:
+        """Which rows were held out."""
         path = self.folder / "split.json"
         found = read_json(path)
         try:
-            rows, held_out = int(found["rows"]), np.array(found["held_out"], dtype=np.int64)
-            if held_out.ndim != 1 or not 0 <= held_out.min() <= held_out.max() < rows:
-                raise ValueError("row numbers")
-            return rows, held_out
+            return Split.from_dict(found)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{path} is damaged ({error!r}). Restore it or fit again.") from error
 
-    @property
-    def tested(self) -> tuple[str, ...]:
-        """The last of the sources, if their rows are the ones that were held out, as with `--test`."""
-        return tuple(map(str, read_json(self.folder / "split.json").get("tested", ())))
 
-
-def create_run(run: Run, rows: int, held_out: np.ndarray, tested: Sequence[str] = ()) -> None:
+def create_run(run: Run, split: Split) -> None:
     """Make a new run's folder, with all that is known before the training.
 
     Args:
         run: The run, whose folder does not exist yet.
-        rows: How many rows the data has.
-        held_out: The numbers of those that are held out.
-        tested: The last sources, if all of their rows are those.
+        split: Which rows are held out.
 
     Raises:
         InputError: The folder exists already, or cannot be written.
@@ -176,7 +167,7 @@ def create_run(run: Run, rows: int, held_out: np.ndarray, tested: Sequence[str] 
         raise InputError(f"The folder {folder} cannot be made ({error}). Choose another with --out.") from error
     write(folder / "config.toml", run.config.to_toml())
     write_json(folder / "spec.json", run.spec.to_dict())
-    write_json(folder / "split.json", {"rows": rows, "held_out": held_out.tolist(), "tested": list(tested)})
+    write_json(folder / "split.json", split.to_dict())
     write_json(folder / "run.json", _environment(run))
     rewrite_history(run, [])
 

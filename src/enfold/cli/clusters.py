@@ -78,7 +78,7 @@ def cluster(
     if out is not None and out.suffix.lower() == ".png":
         write(out, section.picture)
     elif out is not None:
-        numbers = np.arange(len(rows)) if source else opened.split[1]
+        numbers = np.arange(len(rows)) if source else opened.split.held_out
         _write_memberships(out, numbers, found.clustering.memberships(z), rows)
     where = out if source or out is not None else opened.folder / "report.html"
     paragraphs = [*section.paragraphs, *([f"Clusters: {where}"] if where else [])]

@@ -3,8 +3,6 @@
 Each imports what it needs when it is called, so that `enfold --help` is instant.
 """
 
-from collections.abc import Iterable
-from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 SEEN_ROWS = (
     " The model was fitted to some of them, which flatters all figures: without a source, only held-out rows count."
 )
-PARTS = {"mnist": ("mnist-train", "mnist-test")}  # of data sets by name
 Tests = Annotated[list[str] | None, Parameter(negative="")]
 Settings = Annotated[list[str] | None, Parameter(name="--set", negative="", allow_leading_hyphen=True)]
 
@@ -170,6 +167,7 @@ def evaluate(
         of the values as they are; without it, as the run was fitted.
     """
     from enfold.cli.figures import figures, protocol
+    from enfold.data import overlap
     from enfold.metrics import evaluate as evaluate_model
     from enfold.run import open_run
 
@@ -179,7 +177,7 @@ def evaluate(
     metrics = evaluate_model(opened.model, config, rows, known, samples=samples)
     if source:
         metrics["protocol"]["rows"] = f"{metrics['rows']:,} rows of {', '.join(rows.spec.sources_in_short)}."
-        if overlap(source, [each for each in opened.spec.sources if each not in opened.tested]):
+        if overlap(source, [each for each in opened.spec.sources if each not in opened.split.tested]):
             metrics["protocol"]["rows"] += SEEN_ROWS
     missing = (
         ""
@@ -189,14 +187,6 @@ def evaluate(
     where = "in the source" if source else "held out"
     shown = f"{metrics['rows']:,} rows {where}\n{figures(metrics, config.latent_dim)}{missing}"
     say(json, metrics, f"{shown}\n\n{protocol(metrics)}")
-
-
-def overlap(some: Iterable[str], others: Iterable[str]) -> bool:
-    """Return whether one of some sources is, lies in or holds one of the others."""
-    ours, theirs = (
-        [Path(realpath(part)) for each in sources for part in PARTS.get(each, (each,))] for sources in (some, others)
-    )
-    return any(a.is_relative_to(b) or b.is_relative_to(a) for a in ours for b in theirs)
 
 
 @app.command(help_format="markdown")

@@ -1,6 +1,5 @@
 """What a comparison is of, what came of it, and how that is kept."""
 
-import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
@@ -16,9 +15,9 @@ from enfold.data import Dataset, load
 from enfold.data.split import held_out_rows, last_rows, training_rows
 from enfold.errors import InputError, unknown
 from enfold.files import read_json, write, write_json
-from enfold.metrics.maps import Figure
+from enfold.metrics.intervals import Figure
 from enfold.reductions import FIGURES, METHODS, Job, Method, Result, best
-from enfold.rows import drawn
+from enfold.rows import drawn, sha256
 from enfold.spec import Spec
 
 if TYPE_CHECKING:
@@ -59,7 +58,8 @@ class Setup:
             **self.settings,
             "training_rows": len(self.training),
             "held_out_rows": len(self.held_out),
-            "held_out_sha256": hashlib.sha256(np.ascontiguousarray(self.held_out.x).tobytes()).hexdigest(),
+            "training_sha256": sha256(self.training.x),
+            "held_out_sha256": sha256(self.held_out.x),
         }
 
 
@@ -167,9 +167,10 @@ def read_result(folder: Path, name: str, setup: Setup) -> Result | None:
     if known != now:
         was = known if isinstance(known, dict) else {}
         other = next(each for each in now | was if was.get(each) != now.get(each))
+        values = f"'{other}' was {was.get(other)}, and is {now.get(other)}"
+        what = "the rows had other values" if other.endswith("sha256") else values
         raise InputError(
-            f"{folder} holds another comparison: '{other}' was {was.get(other)}, and is {now.get(other)}. Choose "
-            "another folder with --out, or delete that one."
+            f"{folder} holds another comparison: {what}. Choose another folder with --out, or delete that one."
         )
     try:
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:

@@ -1,17 +1,18 @@
 """From sources to examples: `load` takes files, folders, names and arrays."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from itertools import groupby
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from enfold.data.arrays import LABELS_SUFFIX, from_array, read_array
-from enfold.data.bundled import BUNDLED
+from enfold.data.bundled import BUNDLED, PARTS
 from enfold.data.dataset import Dataset, gathered, join, renumbered
 from enfold.data.idx import read_idx
 from enfold.data.images import SUFFIXES, image_files, is_image_file, read_images
@@ -92,6 +93,14 @@ def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
     classes = (*spec.classes, *new) if data.spec.classes else ()
     fitting = replace(spec, classes=classes, sources=data.spec.sources)
     return replace(data, labels=renumbered(data, classes), spec=fitting)
+
+
+def overlap(some: Iterable[str], others: Iterable[str]) -> bool:
+    """Return whether one of some sources is, lies in or holds one of the others."""
+    ours, theirs = (
+        [Path(realpath(part)) for each in sources for part in PARTS.get(each, (each,))] for sources in (some, others)
+    )
+    return any(a.is_relative_to(b) or b.is_relative_to(a) for a in ours for b in theirs)
 
 
 def _read_all(sources: Sequence[Any], label: str | None, image_shape: Sequence[int] | None) -> list[Dataset]:

@@ -1,8 +1,47 @@
 """Which rows are held out."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
 from enfold.errors import InputError
+
+
+@dataclass(frozen=True)
+class Split:
+    """What a run keeps of its rows.
+
+    Attributes:
+        rows: How many there are.
+        held_out: The numbers of those that are held out, counted from 0.
+        tested: The last of the sources, if their rows are the ones that are held out, as with `--test`.
+        sha256: The checksum of the values; see `enfold.rows.sha256`.
+    """
+
+    rows: int
+    held_out: np.ndarray
+    tested: tuple[str, ...] = ()
+    sha256: str = ""
+
+    def __post_init__(self):
+        if self.held_out.ndim != 1 or not 0 <= self.held_out.min() <= self.held_out.max() < self.rows:
+            raise ValueError("row numbers")
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> "Split":
+        """Return the split that `to_dict` gave.
+
+        Raises:
+            KeyError, TypeError, ValueError, OverflowError: The values are not as they must be.
+        """
+        held_out = np.array(values["held_out"], dtype=np.int64)
+        return Split(int(values["rows"]), held_out, tuple(map(str, values["tested"])), str(values["sha256"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the split as JSON has it."""
+        return {**vars(self), "held_out": self.held_out.tolist(), "tested": list(self.tested)}
 
 
 def held_out_rows(n: int, holdout: float, seed: int) -> np.ndarray:

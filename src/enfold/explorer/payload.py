@@ -98,7 +98,7 @@ def _data(run: Run, sources: tuple[Any, ...]) -> tuple[Dataset, np.ndarray | Non
             "The run was fitted to an array, which cannot be read again. Name a source after the run: a file, a "
             "folder, or a data set such as mnist; in Python also an array."
         )
-    return read_again(run), run.split[1]
+    return read_again(run), run.split.held_out
 
 
 def _chosen(n: int, held_out: np.ndarray | None, most: int) -> np.ndarray:

@@ -97,7 +97,7 @@ def on_codes(prior: Distribution, z: np.ndarray) -> np.ndarray:
     """Return the code nearest to each latent vector, (n, latent_dim), of a prior of codes; else the vectors."""
     if not isinstance(prior, UniformCodes):
         return z
-    return prior.nearest(torch.from_numpy(z).to(prior.parts.device)).cpu().numpy()
+    return prior.nearest(torch.from_numpy(z).to(prior.books.device)).cpu().numpy()
 
 
 def _distinct(prior: Distribution, steps: np.ndarray) -> np.ndarray:

@@ -13,8 +13,8 @@ from enfold.config import Config
 from enfold.data.dataset import Dataset, class_labels
 from enfold.errors import InputError
 from enfold.metrics import clustering, embedding, information, likelihood, maps, reconstruction
-from enfold.metrics.intervals import bootstrap_error, share_error
-from enfold.metrics.maps import NOTHING, Figure, drawn, labelled_rows, mean_of
+from enfold.metrics.intervals import NOTHING, Figure, bootstrap_error, mean_of, share_error
+from enfold.metrics.maps import drawn, labelled_rows
 from enfold.metrics.protocol import protocol
 from enfold.model import Autoencoder, conditions, encode_means
 from enfold.objectives import terms_of_rows

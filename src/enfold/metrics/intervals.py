@@ -1,7 +1,8 @@
-"""How far figures of so many rows may be from those of all rows: standard errors."""
+"""Figures, and how far those of so many rows may be from those of all rows: standard errors."""
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,6 +10,16 @@ RESAMPLES = (
     200  # of the bootstrap; the error of its standard error is then 5 % (Efron & Tibshirani 1993, section 6.4)
 )
 BOOTSTRAP_SEED = 0  # the same resamples at every call
+
+
+class Figure(NamedTuple):
+    """A number and its standard error; None where it is not known."""
+
+    value: float | None
+    error: float | None = None
+
+
+NOTHING = Figure(None)
 
 
 def mean_error(values: np.ndarray) -> float | None:
@@ -20,6 +31,11 @@ def mean_error(values: np.ndarray) -> float | None:
     if len(values) < 2:
         return None
     return float(values.std(ddof=1, dtype=np.float64) / math.sqrt(len(values)))
+
+
+def mean_of(values: np.ndarray) -> Figure:
+    """Return the mean of one value for each row, (n,), with its error."""
+    return Figure(float(values.mean()), mean_error(values))
 
 
 def share_error(share: float, n: int) -> float | None:

@@ -1,32 +1,15 @@
 """What a map keeps of the data, whoever drew it: the same figures for a model and for its rivals."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from enfold.data.dataset import Dataset, class_labels
 from enfold.metrics import embedding
-from enfold.metrics.intervals import mean_error, share_error
+from enfold.metrics.intervals import NOTHING, Figure, mean_of, share_error
 from enfold.rows import drawn
 from enfold.spec import Spec
 
 KNN_ROWS = 20_000  # at most, of the labelled training rows
 PAIR_ROWS = 2_000  # at most, for what compares each row with each other one
-
-
-class Figure(NamedTuple):
-    """A number and its standard error; None where it is not known."""
-
-    value: float | None
-    error: float | None = None
-
-
-NOTHING = Figure(None)
-
-
-def mean_of(values: np.ndarray) -> Figure:
-    """Return the mean of one value for each row, (n,), with its error."""
-    return Figure(float(values.mean()), mean_error(values))
 
 
 def labelled_rows(data: Dataset, at_most: int) -> np.ndarray:

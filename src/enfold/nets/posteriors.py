@@ -98,45 +98,43 @@ class FiniteScalar(nn.Module):
         return Code(bounded, steps / half - 1)
 
     def codes(self) -> Tensor:
-        """Return the choices for each coordinate, (latent_dim, levels, 1)."""
+        """Return the values of each coordinate as a codebook, (latent_dim, levels, 1)."""
         levels = torch.linspace(-1, 1, self.levels, device=self.linear.weight.device)
         return levels.expand(self.linear.out_features, -1).unsqueeze(-1)
 
 
 class VectorQuantised(nn.Module):
-    """Features → the nearest of learned codes, part by part (van den Oord, Vinyals & Kavukcuoglu 2017).
+    """Features → the nearest of learned codes, in each codebook (van den Oord, Vinyals & Kavukcuoglu 2017).
 
     The code's cost is their equation 3: the codebook moves to the features, and they commit to it, in squared units.
 
     Args:
         features: How many features come in.
-        latent_dim: How many coordinates z has; `parts` divides it.
-        codes: How many codes each part may be.
-        parts: How many parts of z are looked up on their own.
+        latent_dim: How many coordinates z has; `books` divides it.
+        codes: How many codes each codebook has.
+        books: How many codebooks share the coordinates evenly.
     """
 
-    def __init__(self, features: int, latent_dim: int, codes: int = 64, parts: int = 1):
+    def __init__(self, features: int, latent_dim: int, codes: int = 64, books: int = 1):
         super().__init__()
         self.linear = nn.Linear(features, latent_dim)
-        self.book = nn.Parameter(torch.randn(parts, codes, latent_dim // parts))
+        self.books = nn.Parameter(torch.randn(books, codes, latent_dim // books))
 
     def forward(self, h: Tensor) -> Code:  # (B, features) → over (latent_dim,)
         """Return the code, in float32 whatever the features' precision."""
         with torch.autocast(h.device.type, enabled=False):
             z = self.linear(h.float())
-            parts = z.unflatten(1, (self.book.shape[0], -1)).transpose(0, 1)  # (parts, B, values)
-            squares = self.book.square().sum(2).unsqueeze(1)
-            nearest = (squares - 2 * parts @ self.book.mT).argmin(
-                -1
-            )  # (parts, B), by |z − c|² without what all share
-            chosen = self.book.gather(1, nearest.unsqueeze(-1).expand(-1, -1, self.book.shape[2]))
+            shares = z.unflatten(1, (self.books.shape[0], -1)).transpose(0, 1)  # (books, B, values)
+            squares = self.books.square().sum(2).unsqueeze(1)
+            nearest = (squares - 2 * shares @ self.books.mT).argmin(-1)  # by |z − c|² without what all codes share
+            chosen = self.books.gather(1, nearest.unsqueeze(-1).expand(-1, -1, self.books.shape[2]))
             rounded = chosen.transpose(0, 1).flatten(1)
             cost = (z.detach() - rounded).square().sum(1) + COMMITMENT * (z - rounded.detach()).square().sum(1)
         return Code(z, rounded, cost)
 
     def codes(self) -> Tensor:
-        """Return the choices for each part, (parts, codes, latent_dim / parts)."""
-        return self.book
+        """Return the codebooks, (books, codes, latent_dim / books)."""
+        return self.books
 
 
 class CodesPrior(nn.Module):

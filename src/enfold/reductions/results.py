@@ -9,8 +9,7 @@ import numpy as np
 
 from enfold.data.dataset import Dataset
 from enfold.metrics import maps
-from enfold.metrics.intervals import with_error
-from enfold.metrics.maps import NOTHING, Figure
+from enfold.metrics.intervals import NOTHING, Figure, with_error
 from enfold.metrics.reconstruction import squared_error
 from enfold.model import chunks, in_one
 from enfold.reductions.methods import Job, Reduction

@@ -24,7 +24,7 @@ def detection(run: Run, held_out: Dataset, training: Dataset) -> Section:
     some = held_out[rows[first]]
     found = Anomalies(run.model, calibration.reference, some.x, conditions(some.labels, spec))
     p = p_values(scores[first], scores)
-    _, numbers = run.split
+    numbers = run.split.held_out
     names = [f"row {numbers[row]}\np {each:.1g}" for row, each in zip(rows[first], p, strict=True)]
     unusual = plots.Unusual(np.asarray(some.x), found.rebuilt, found.contributions, names, spec)
     marks = {f"p = {level:g}": limit(scores, level) for level in _reachable(len(scores))}

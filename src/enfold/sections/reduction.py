@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from enfold import plots
 from enfold.data.dataset import Dataset
-from enfold.metrics.maps import Figure
+from enfold.metrics.intervals import Figure
 from enfold.model import conditions, encode_means
 from enfold.plots import Panel
 from enfold.reductions import FIGURES, METHODS, Job, best, fitted, listed, measured, shown

@@ -26,7 +26,7 @@ def mnist() -> Dataset:
     Raises:
         InputError: The bundled images are not the canonical ones.
     """
-    return join([_mnist_part(name) for name in MNIST_SHA256])
+    return join([BUNDLED[part]() for part in PARTS["mnist"]])
 
 
 def digits() -> Dataset:
@@ -47,6 +47,7 @@ def _mnist_part(name: str) -> Dataset:
     return part
 
 
+PARTS = {"mnist": ("mnist-train", "mnist-test")}  # of data sets that are made of others
 BUNDLED: dict[str, Callable[[], Dataset]] = {
     "mnist": mnist,
     "mnist-train": partial(_mnist_part, "train"),
