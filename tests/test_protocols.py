@@ -48,8 +48,7 @@ def test_mnist_has_its_own_training_and_test_sets():
 @without_pictures()
 def test_the_test_rows_are_held_out_and_no_others(tmp_path, files, digits):
     run = enfold.fit(files[0], test=files[1], out=tmp_path / "run", **SMALL)
-    rows, held_out = run.split
-    assert (rows, held_out.tolist()) == (400, list(range(300, 400)))
+    assert (run.split.rows, run.split.held_out.tolist()) == (400, list(range(300, 400)))
     assert (run.metrics["rows"], run.config.holdout, run.spec.sources) == (100, 100, files)
     model = build.autoencoder(run.config, run.spec)
     for _ in enfold.train(model, digits.x[:300], run.config, held_out=digits.x[300:400]):
@@ -190,7 +189,7 @@ def test_rows_are_the_same_at_every_reading_in_memory_and_in_files(tmp_path, mon
 @without_pictures()
 def test_figures_are_those_of_binary_rows(tmp_path, digits, binarize):
     run = enfold.fit(digits, out=tmp_path / "run", binarize=binarize, **SMALL)
-    _, held_out = run.split
+    held_out = run.split.held_out
     rows = digits[held_out]
     binary = enfold.Dataset(binarised_once(rows.x, rows.spec), rows.labels, rows.spec)
     plain = run.config.with_settings({"binarize": "none"})
