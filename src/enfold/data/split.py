@@ -9,7 +9,7 @@ import numpy as np
 from enfold.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """What a run keeps of its rows.
 
