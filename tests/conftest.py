@@ -53,7 +53,7 @@ def random_run(tmp_path_factory):
     def make(spec, **settings):
         config = enfold.Config().with_settings({"width": 32, "depth": 1, **settings})
         run = enfold.Run(tmp_path_factory.mktemp("runs") / "random", config, spec, "cpu")
-        create_run(run, Split(2, np.array([0])))
+        create_run(run, Split(2, np.array([0]), sha256=""))
         torch.manual_seed(0)
         weights = run.untrained().state_dict()
         noisy = {name: (each + 0.05 * torch.randn(each.shape)).contiguous() for name, each in weights.items()}

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import struct
 import zipfile
 
@@ -54,6 +55,8 @@ CASES = {
     "value 256": ("a.csv", f"{HEADER}\n1,2,3,4,5\n1,2,3,256,5\n".encode(), "line 3, column 'pixel2'"),
     "value -1": ("a.csv", f"{HEADER}\n1,2,-1,4,5\n".encode(), "got '-1'"),
     "fraction": ("a.csv", f"{HEADER}\n1,2,0.5,4,5\n".encode(), "got '0.5'"),
+    "a table's columns counted": ("a.csv", b"0,1,2,3\n0.5,1,2,3\n", "for a table, give them other names"),
+    "three columns counted": ("a.csv", b"0,1,2\n1,2,3\n", "for a table, give them other names"),
     "783 pixel columns": ("a.csv", PIXELS_783.encode(), "783 pixels in each row, which make no square"),
     "two label columns": ("a.csv", b"label,class,pixel0\n1,2,3\n", "label columns label and class"),
     "the same column twice": ("a.csv", b"label,label,pixel0\n1,2,3\n", "more than one column named 'label'"),
@@ -118,6 +121,14 @@ def test_a_missing_file_is_named_with_the_nearest_one(tmp_path, capsys):
     (tmp_path / "train.csv").write_text("x\n")
     assert main(["fit", str(tmp_path / "trian.csv")]) == 2
     assert f"Did you mean '{tmp_path / 'train.csv'}'" in capsys.readouterr().err
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path, capsys):
+    file = os.fsdecode(os.fsencode(tmp_path / "caf") + b"\xe9.npy")
+    np.save(file, np.zeros((9, 4)))
+    for words in (["fit", file], ["fit", "digits", "--out", file]):
+        assert main(words) == 2
+        assert "no UTF-8 text" in capsys.readouterr().err
 
 
 def test_a_folder_without_data_is_refused(tmp_path, capsys):

@@ -67,6 +67,14 @@ def run(digits_run):
     return digits_run.folder
 
 
+def test_a_lack_of_memory_is_told(enfold, monkeypatch):
+    def lacking(*given, **named):
+        raise MemoryError
+
+    monkeypatch.setattr("enfold.cli.app", lacking)
+    assert enfold("fit") == (2, "", "enfold: there is not enough memory\n")
+
+
 def test_every_command_has_help_and_json():
     names = {name for name in app if not name.startswith("-")}
     assert names == set(COMMANDS)

@@ -231,10 +231,25 @@ def test_rows_bound_what_every_method_is_fitted_to(digits):
     assert len(found.setup.held_out) == 180
 
 
-def test_what_does_not_fit_into_memory_is_drawn(digits, monkeypatch):
+def test_what_does_not_fit_into_memory_is_drawn(digits, monkeypatch, tmp_path):
     monkeypatch.setattr("enfold.reductions.methods.IN_MEMORY", 200 * 64 * 4)
-    found = enfold.compare(digits, methods=["pca", "default"], **QUICK)
+    found = enfold.compare(digits, methods=["pca", "default"], out=tmp_path, **QUICK)
     assert found.table["training_rows"].to_list() == [200, 1617]
+    assert "the same 1,617 rows, or some of them," in " ".join((tmp_path / "comparison.html").read_text().split())
+
+
+def test_settings_may_be_numbers_of_numpy(digits, tmp_path):
+    numbers = {"rows": np.int64(100), "latent_dim": np.int64(3), "holdout": np.float64(0.2)}
+    enfold.compare(digits, methods=["pca"], out=tmp_path, **numbers)
+    found = enfold.compare(digits, methods=["pca"], out=tmp_path, rows=100, latent_dim=3, holdout=0.2)
+    assert found.results["pca"].z.shape == (359, 3)
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_the_work(digits, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("enfold.comparison.measured", lambda *given: pytest.fail("fitted"))
+    with pytest.raises(InputError, match="Cannot write into"):
+        enfold.compare(digits, methods=["pca"], out=tmp_path / "file" / "comparison")
 
 
 def test_umap_and_t_sne_join_quietly(digits, capfd):
@@ -312,6 +327,7 @@ def test_the_command_repeats_itself(tmp_path, monkeypatch, capsys):
     assert re.search(r"^PCA .* \*", text, re.MULTILINE)
     assert "enfold loses here" in text
     page = (tmp_path / "runs" / "digits-comparison" / "comparison.html").read_text("utf-8")
+    assert "but for the 1 epoch that each network was given" in page
     command = re.search(r"<pre><code>enfold (.*)</code>", page)[1]
     files = sorted((tmp_path / "runs").glob("*/methods/*"))
     written = {path: path.stat().st_mtime_ns for path in files}

@@ -7,6 +7,7 @@ import torch
 import enfold
 from conftest import without_pictures
 from enfold import InputError, build
+from enfold.cli import main
 from enfold.model import conditions, decode_means, encode_means
 from enfold.nets.heads import one_hot
 
@@ -85,6 +86,20 @@ def test_a_reloaded_run_is_the_same(run, digits):
     np.testing.assert_array_equal(
         encode_means(again.model, digits.x[:300], classes), encode_means(run.model, digits.x[:300], classes)
     )
+
+
+def test_vectors_are_decoded_as_the_labels_beside_them(run, digits, tmp_path, capsys):
+    labels = np.array([3.0, 3, 8, np.nan, 0])
+    np.savez(tmp_path / "some.npz", x=digits.x[:5], y=labels)
+    words = ("-o", str(tmp_path / "z.csv")), ("-o", str(tmp_path / "x.npz"))
+    assert main(["encode", str(run.folder), str(tmp_path / "some.npz"), *words[0]]) == 0
+    assert main(["decode", str(run.folder), str(tmp_path / "z.csv"), *words[1]]) == 0
+    classes = conditions(labels, run.spec)
+    expected = decode_means(run.model, encode_means(run.model, digits.x[:5], classes), classes)
+    np.testing.assert_allclose(np.load(tmp_path / "x.npz")["x"], expected, atol=0.51)  # whole intensities
+    np.save(tmp_path / "z.npy", np.zeros((2, 2), np.float32))
+    assert main(["decode", str(run.folder), str(tmp_path / "z.npy"), *words[1]]) == 2
+    assert "Name it with --label: one of 0, 1, 2" in capsys.readouterr().err
 
 
 def test_rows_in_chunks_meet_their_own_classes(run, digits):

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
@@ -23,6 +25,29 @@ def test_copies_are_found_and_new_rows_are_not(digits):
     assert (found.distances[150:] == 0).all()
     np.testing.assert_array_equal(found.nearest[150:], np.arange(50))
     assert found.share == pytest.approx(50 / 200 + 150 / 200 * 0.01, abs=0.03)  # 1 % of new ones, three deviations
+
+
+@pytest.mark.parametrize(("held_out", "near"), [(5, 1), (99, 1), (400, 4)])
+def test_new_rows_are_as_near_as_is_expected_of_them(digits, held_out, near):
+    """The mean and the deviation over 400 draws of rows, whose errors are below half the tolerances."""
+    rng, shares = np.random.default_rng(0), []
+    training = rng.normal(8, 3, (50, 1, 8, 8)).astype(np.float32)
+    for _ in range(400):
+        some, new = np.split(rng.normal(8, 3, (held_out + 100, 1, 8, 8)).astype(np.float32), [held_out])
+        found = copies(new, training, some, digits.spec)
+        shares.append(found.share)
+    share = near / (held_out + 1)
+    assert (found.near, found.expected_share) == (near, share)
+    assert np.mean(shares) == pytest.approx(share, abs=0.02)
+    of_draws = math.sqrt(share * (1 - share) / 100)
+    assert np.std(shares) == pytest.approx(math.hypot(found.expected_share_error, of_draws), rel=0.2)
+
+
+def test_copies_of_data_that_repeats_itself_are_found(digits):
+    training, held_out = digits.x[:1000], digits.x[np.r_[:12, 1000:1388]]
+    found = copies(digits.x[:50].astype(np.float32), training, held_out, digits.spec)
+    assert (found.threshold, found.share, found.near) == (0, 1, 12)
+    assert found.expected_share == 12 / 401
 
 
 def test_an_estimators_copies_are_those_of_its_samples(digits):

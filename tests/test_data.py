@@ -186,6 +186,18 @@ def test_a_tables_columns_are_found_by_name_when_a_model_reads_it_again(tmp_path
         load_like(spec, tmp_path / "b.csv", label="kind")
 
 
+def test_a_feature_that_is_called_as_labels_are_is_no_label(tmp_path):
+    (tmp_path / "train.csv").write_text("species,x,y\nwren,1,2\nrook,3,4\n")
+    (tmp_path / "new.csv").write_text("x,y\n5,6\n")
+    spec = enfold.load(tmp_path / "train.csv", label="species").spec
+    new = load_like(spec, tmp_path / "new.csv")
+    assert new.x.tolist() == [[5, 6]]
+    assert not new.labelled.any()
+    both = enfold.load(tmp_path / "train.csv", tmp_path / "new.csv", label="species")
+    assert both.x.tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert both.labelled.tolist() == [True, True, False]
+
+
 def test_pixels_are_put_in_the_order_of_their_numbers(tmp_path):
     (tmp_path / "a.csv").write_text("pixel10,pixel0,pixel2,pixel1\n10,0,2,1\n")
     assert enfold.load(tmp_path / "a.csv").x.ravel().tolist() == [0, 1, 2, 10]

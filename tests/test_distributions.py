@@ -25,13 +25,12 @@ def test_the_log_probability_of_grey_is_the_mean_over_binarisations():
     torch.testing.assert_close(IntensityBernoulli(logits, 255.0).log_prob(grey * 255), expected, atol=0.02, rtol=0)
 
 
-def test_bernoulli_has_the_moments_of_its_samples():
+def test_bernoulli_has_the_mean_of_its_samples():
     p = IntensityBernoulli(torch.tensor([-1.0, 0.5]), 255.0)
     torch.manual_seed(0)
     draws = p.sample(torch.Size([100_000]))
     assert set(draws.unique().tolist()) == {0.0, 255.0}
     torch.testing.assert_close(draws.mean(0), p.mean, rtol=0.01, atol=0)
-    torch.testing.assert_close(draws.var(0), p.variance, rtol=0.01, atol=0)
 
 
 def test_normal_integrates_to_one_in_raw_units():

@@ -132,6 +132,18 @@ def test_binarised_rows_are_the_same_each_time_and_wherever_they_are_read(fitted
     assert how in found["protocol"]["binarisation"]
 
 
+def test_it_says_if_the_rows_chose_the_epoch_and_if_a_likelihood_is_of_grey_pixels(fitted, digits):
+    model, config = fitted(epochs=1)
+    words = evaluate(model, config, digits[:20], samples=2)["protocol"]
+    assert "chosen its epoch" not in words["rows"]
+    assert "grey pixels" in words["log_likelihood"]
+    for settings in ({"keep": "best"}, {"patience": 3}):
+        chosen = config.with_settings({**settings, "binarize": "static"})
+        words = evaluate(model, chosen, digits[:20], samples=2)["protocol"]
+        assert "chosen its epoch" in words["rows"]
+        assert "grey pixels" not in words["log_likelihood"]
+
+
 def test_what_cannot_be_asked_is_refused(fitted, digits):
     model, config = fitted(epochs=1)
     with pytest.raises(InputError, match="at least 1 draw"):

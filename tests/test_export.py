@@ -88,6 +88,13 @@ def test_it_writes_a_folder_whose_readme_works_as_it_stands(conditional, tmp_pat
     assert json.loads(Path("spec.json").read_text("utf-8"))["conditions"] == [0, 3, 7]
 
 
+def test_a_folder_that_holds_something_is_not_written_into(conditional):
+    before = {path: path.read_bytes() for path in conditional.folder.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="there already"):
+        export(conditional, conditional.folder)
+    assert {path: path.read_bytes() for path in conditional.folder.rglob("*") if path.is_file()} == before
+
+
 def test_it_is_quiet_and_as_large_as_the_weights_are_and_names_no_place_on_the_disk(digits_run, capfd):
     onnx = as_onnx(digits_run)
     assert capfd.readouterr() == ("", "")
@@ -108,7 +115,7 @@ class Counting(torch.nn.Module):
 def test_what_cannot_be_exported_is_refused(conditional, tmp_path, monkeypatch):
     config = Config(encoder="own", width=8, depth=0)
     own = Run(tmp_path / "own", config, GREY, "cpu", Parts(encoder=Counting()))
-    create_run(own, Split(2, np.array([0])))
+    create_run(own, Split(2, np.array([0]), sha256=""))
     save_weights(own, own.untrained().state_dict())
     with pytest.raises(InputError, match=r"from x\.shape\[0\]"):
         as_onnx(open_run(own.folder, "cpu", encoder=Counting()))

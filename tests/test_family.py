@@ -38,6 +38,11 @@ def is_exempt(objective, name):
     return objective == "autoencoder" and "raw_sigma" in name
 
 
+def test_a_prior_that_would_learn_nothing_is_refused():
+    with pytest.raises(InputError, match="only the rate teaches a prior"):
+        build.autoencoder(Config(objective="mmd", beta=0, prior="mixture"), PIXELS)
+
+
 def test_the_combinations_are_many():
     """Four continuous objectives with five priors and two posteriors, or one posterior of the ELBO's codes."""
     assert len([each for each in COMBINATIONS if each[2] not in CODES]) == 4 * 5 * 2 + 2
@@ -62,7 +67,7 @@ def test_every_parameter_has_a_gradient_and_comes_back_as_saved(tmp_path, object
         learns = parameter.grad is not None and bool(parameter.grad.any())
         assert learns or is_exempt(objective, name), name
         assert parameter.grad is None or torch.isfinite(parameter.grad).all(), name
-    create_run(run, Split(64, np.arange(3)))
+    create_run(run, Split(64, np.arange(3), sha256=""))
     save_weights(run, model.state_dict())
     again = open_run(run.folder, "cpu").model
     assert torch.equal(model.encode(x).mean, again.encode(x).mean)

@@ -150,7 +150,7 @@ def test_tied_weights_stay_tied_and_can_be_saved(tmp_path, digits):
     own = {"encoder": nn.Sequential(nn.Flatten(), first, nn.Tanh()), "decoder": Transposed()}
     config = Config(encoder="own", decoder="own", epochs=1)
     run = Run(tmp_path / "run", config, digits.spec, "cpu", Parts(**own))
-    create_run(run, Split(300, np.arange(3)))
+    create_run(run, Split(300, np.arange(3), sha256=""))
     state = State(run.untrained(), config)
     for _ in enfold.train(state.model, digits.x[:300], config, state=state):
         save_checkpoint(run.folder, state, list)

@@ -55,12 +55,13 @@ def test_a_sheet_stretches_the_known_range_to_the_screen_and_no_further():
     assert set(plots.sheet(beyond, sixteenths).ravel()) == {0, 255}
 
 
-@pytest.mark.parametrize("spec", [COLOUR, replace(COLOUR, shape=(2, 4, 5))], ids=["colour", "two channels"])
-def test_colour_stays_colour_and_other_channels_show_the_first(spec):
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_colour_stays_colour_and_of_other_channels_the_first_are_shown(channels):
+    spec = replace(COLOUR, shape=(channels, 4, 5))
     x = draws((4,), spec)
     sheet = plots.sheet(x, spec, gap=0)
     tile = np.rint(x[0].transpose(1, 2, 0) * 255)
-    np.testing.assert_array_equal(sheet[:4, :5], tile if spec.shape[0] == 3 else tile[..., 0])
+    np.testing.assert_array_equal(sheet[:4, :5], tile[..., 0] if channels == 2 else tile[..., :3])
 
 
 def test_the_manifold_has_row_0_on_top_and_column_0_on_the_left():

@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
 from enfold import Config, build
-from enfold.distributions import detached, moved, rate
+from enfold.distributions import Code, detached, moved, rate
 from enfold.nets.posteriors import COMMITMENT, DiagonalNormal, FiniteScalar, FullNormal, VectorQuantised
 from enfold.priors import Mixture, StandardNormal
 
@@ -66,6 +66,29 @@ def test_a_detached_posterior_is_the_same_without_gradients(kind):
     z = q.sample()
     torch.testing.assert_close(detached(q).log_prob(z), q.log_prob(z))
     assert not detached(q).log_prob(z).requires_grad
+
+
+def test_a_stray_example_costs_much_but_no_infinity():
+    head = DiagonalNormal(5, 3)
+    costs = kl_divergence(head(1e6 * H), StandardNormal(3)())
+    assert torch.isfinite(costs).all()
+    costs.sum().backward()
+    assert all(torch.isfinite(each.grad).all() for each in head.parameters())
+
+
+def test_draws_of_a_full_posterior_are_exact_in_any_precision(full):
+    q = full(H)
+    torch.manual_seed(0)
+    expected = q.rsample()
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(q.rsample(), expected, rtol=0, atol=0)
+
+
+def test_a_code_far_from_its_features_is_still_that_code():
+    q = Code(torch.tensor([[30_000 + 1 / 512]]), torch.tensor([[0.3]]))
+    assert q.mean.item() == torch.tensor(0.3).item()
+    assert q.log_prob(q.mean).tolist() == [0.0]
 
 
 def test_a_single_coordinate_has_a_full_posterior_too(digits):

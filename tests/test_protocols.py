@@ -16,6 +16,8 @@ from enfold import InputError, build, report
 from enfold.cli import main
 from enfold.corruptions import binarised_once
 from enfold.data import arrays, dataset, load_like
+from enfold.metrics import as_evaluated
+from enfold.model import encode_means
 from enfold.rows import Rows
 
 SMALL = {"epochs": 1, "width": 16, "depth": 1, "device": "cpu"}
@@ -183,6 +185,20 @@ def test_rows_are_the_same_at_every_reading_in_memory_and_in_files(tmp_path, mon
     some = np.random.default_rng(0).permutation(len(x))[:777]
     for rows in (some, some[::-1], slice(0, len(x))):
         np.testing.assert_array_equal(found[rows], expected[rows])
+
+
+@without_pictures()
+def test_a_model_that_saw_binary_rows_is_given_such_by_every_command(tmp_path, files):
+    run = enfold.fit(files[0], out=tmp_path / "run", binarize="dynamic", **SMALL)
+    binary = as_evaluated(enfold.load(files[1]), run.config, run.spec).x
+    assert set(np.unique(binary)) == {0, 255}
+    commands = ["encode -o z.npy", "reconstruct -o pairs.npz", "interpolate --rows 3,7 -o way.npz"]
+    for name, *options, out in map(str.split, commands):
+        assert main([name, str(run.folder), files[1], *options, str(tmp_path / out)]) == 0
+    means = encode_means(run.model, binary)
+    np.testing.assert_array_equal(np.load(tmp_path / "z.npy"), means)
+    np.testing.assert_array_equal(np.load(tmp_path / "pairs.npz")["x"], binary)
+    np.testing.assert_allclose(np.load(tmp_path / "way.npz")["z"][0, [0, -1]], means[[3, 7]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("binarize", ["static", "dynamic"])

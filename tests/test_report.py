@@ -62,7 +62,7 @@ def make_run(tmp_path):
 
     def make(config, spec, **metrics):
         run = Run(tmp_path / "run", config, spec, "cpu")
-        create_run(run, Split(200, np.arange(20)))
+        create_run(run, Split(200, np.arange(20), sha256=""))
         known = {"mistakes": recipes.mistakes(config)}
         (run.folder / "metrics.json").write_text(json.dumps({**METRICS, **known, **metrics}))
         (run.folder / "history.jsonl").write_text(json.dumps(EPOCH) + "\n")
@@ -219,7 +219,7 @@ def test_a_notebook_run_says_what_is_wrong_with_it_as_long_as_its_objective_is_t
     assert all(" ".join(each.split()) in page.text for each in recipes.mistakes(notebook))
     assert "0.1789" in page.text
     mended = Run(tmp_path / "mended", replace(notebook, objective="elbo"), GREY, "cpu")
-    create_run(mended, Split(200, np.arange(20)))
+    create_run(mended, Split(200, np.arange(20), sha256=""))
     values = {**METRICS, "mistakes": recipes.mistakes(mended.config)}
     (mended.folder / "metrics.json").write_text(json.dumps(values))
     (mended.folder / "history.jsonl").write_text(json.dumps(EPOCH) + "\n")

@@ -10,10 +10,12 @@ from safetensors.torch import load_file, save_file
 import enfold
 from conftest import without_pictures
 from enfold import InputError
+from enfold.cli import main
 from enfold.data.split import held_out_rows
-from enfold.fitting import split_again
+from enfold.fitting import read_again, split_again
 from enfold.model import encode_means
 from enfold.report import PICTURES
+from enfold.rows import sha256
 from enfold.run import FIGURES, FORMAT, LATER_FIGURES
 from enfold.sections import read_sections
 
@@ -127,6 +129,35 @@ def test_a_folder_that_exists_is_not_touched(tmp_path):
     with pytest.raises(InputError, match="exists already"):
         enfold.fit("digits", out=tmp_path, epochs=1)
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+@without_pictures()
+def test_fits_that_begin_at_once_have_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("enfold.fitting.time.strftime", lambda *given: "now")
+    settings = {"epochs": 1, "width": 8, "device": "cpu"}
+
+    def meanwhile(x):
+        monkeypatch.setattr("enfold.fitting.sha256", sha256)
+        assert enfold.fit("digits", **settings).folder.name == "digits-default-now"
+        return sha256(x)
+
+    monkeypatch.setattr("enfold.fitting.sha256", meanwhile)
+    assert enfold.fit("digits", **settings).folder.name == "digits-default-now-2"
+
+
+@without_pictures()
+def test_a_source_is_found_from_another_directory(tmp_path, digits, monkeypatch, capsys):
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    np.save("some.npy", digits.x[:200])
+    enfold.fit("some.npy", out=tmp_path / "run", epochs=1, width=8, device="cpu")
+    monkeypatch.chdir(tmp_path / "there")
+    run = enfold.open(tmp_path / "run")
+    np.testing.assert_array_equal(read_again(run).x, digits.x[:200])
+    assert main(["evaluate", str(run.folder), "../here/some.npy"]) == 0
+    assert "fitted to some of them" in " ".join(capsys.readouterr().out.split())
 
 
 def damage_missing(folder):

@@ -171,7 +171,7 @@ def test_bfloat16_learns_as_float32_does(digits):
     """Half precision multiplies with 8 bits of mantissa; the held-out loss stays within two per cent."""
     held_out, losses = digits.x[1400:], []
     for precision in ("float32", "bfloat16"):
-        config = Config(precision=precision, epochs=40, width=64)
+        config = Config(precision=precision, epochs=15, width=64)
         model = fitted(digits[:1400], config)
         losses.append(mean_losses(model, build.objective(config), held_out).loss)
     assert losses[1] == pytest.approx(losses[0], rel=0.02)

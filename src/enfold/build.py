@@ -304,6 +304,7 @@ DEMANDS = (  # where one setting has one of some values, another must have one o
         "it draws no noise, so it learns no covariance",
     ),
     ("objective", ("autoencoder", "notebook"), "prior", ("auto", "normal", "codes"), "it does not learn a prior"),
+    ("beta", (0,), "prior", ("auto", "normal", "codes", OWN), "only the rate teaches a prior"),
     ("posterior", CODES, "neighbours", (0,), "codes cannot be moved near each other bit by bit"),
     ("condition", ("label",), "neighbours", (0,), "z leaves out the class then, by which rows are neighbours"),
 )

@@ -100,6 +100,11 @@ class Config:
         """Whether it is a plain autoencoder, of whose posterior only the mean has a meaning."""
         return self.objective == "autoencoder"
 
+    @property
+    def chooses_epoch(self) -> bool:
+        """Whether the held-out rows choose the epoch whose weights are kept, so that figures on them flatter."""
+        return self.keep == "best" or self.patience > 0
+
     def with_settings(self, settings: Mapping[str, Any]) -> "Config":
         """Return these settings with some replaced.
 

@@ -59,12 +59,6 @@ class IntensityBernoulli(_Intensities):
         """The expected intensity, in raw units."""
         return torch.sigmoid(self.logits) * self.scale
 
-    @property
-    def variance(self) -> Tensor:
-        """The variance of the binary pixel, in squared raw units."""
-        probability = torch.sigmoid(self.logits)
-        return probability * (1 - probability) * self.scale**2
-
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-probability of each value, in nats, with the shape of `logits`."""
         return self._log_bernoulli(value)
@@ -204,6 +198,18 @@ class LogisticMixture(Distribution):
         return ((x.clamp(-1, 1) + 1) / 2 * self.scale).round() / self.scale * 2 - 1
 
 
+class CorrelatedNormal(MultivariateNormal):
+    """A normal distribution with any covariance, whose draws are as exact as its parameters.
+
+    Under autocast torch would round the noise and its factor to half precision as it multiplies them.
+    """
+
+    def rsample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+        """Return draws, (*sample_shape, B, latent_dim)."""
+        with torch.autocast(self.loc.device.type, enabled=False):
+            return super().rsample(sample_shape)
+
+
 class Code(Distribution):
     """A point mass at one of finitely many codes, with the gradient of what was rounded to it.
 
@@ -227,7 +233,7 @@ class Code(Distribution):
     @property
     def mean(self) -> Tensor:
         """The codes, with the gradient of what was rounded."""
-        return self.continuous + (self.rounded - self.continuous).detach()
+        return self.rounded.detach() + (self.continuous - self.continuous.detach())
 
     @property
     def stddev(self) -> Tensor:

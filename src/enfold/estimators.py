@@ -315,9 +315,9 @@ class VAE(_Estimator):
     def copies(self, X: Any, training: Any, held_out: Any) -> Copies:
         """Return how near new examples are to the rows that the model was fitted to, beside unseen rows.
 
-        Its `share` is of those nearer to a training row than 99 % of the unseen rows are; of new rows of the data it
-        would be 0.01. A large one says that the model repeats rows, or makes only the most ordinary ones, also as new
-        examples lack the noise of data; a small one does not prove that they are good.
+        Its `share` is of those as near to a training row as the nearest 1 % of the unseen rows; of new rows of the
+        data it would be about its `expected_share`. A larger one says that the model repeats rows, or makes only
+        ordinary ones, also as new examples lack the noise of data; a small one does not prove that they are good.
 
         Args:
             X: New examples, (n, …), as `sample` returns them.

@@ -17,7 +17,7 @@ from enfold import __version__
 from enfold.build import CODES
 from enfold.data.dataset import class_name
 from enfold.errors import InputError
-from enfold.files import write, write_json
+from enfold.files import check_new_folder, json_text, write_folder
 from enfold.latent import prior_samples
 from enfold.model import Autoencoder, decode_means
 from enfold.report import title
@@ -71,27 +71,30 @@ def export(run: Run, folder: str | Path) -> Path:
 
     Args:
         run: The run.
-        folder: Where `encoder.onnx`, `decoder.onnx`, `spec.json` and `README.md` go; made if it is not there.
+        folder: Where `encoder.onnx`, `decoder.onnx`, `spec.json` and `README.md` go: a new folder, or an empty one.
 
     Returns:
         The folder.
 
     Raises:
         InputError: The extra `onnx` is not installed, a module of the user's own cannot be written as ONNX, or the
-            folder cannot be written to.
+            folder holds something, or cannot be written to.
 
     Example:
         >>> export(enfold.open("runs/digits"), "model")  # doctest: +SKIP
         PosixPath('model')
     """
-    folder, model = Path(folder), as_onnx(run)
-    write(folder / "encoder.onnx", model.encoder)
-    write(folder / "decoder.onnx", model.decoder)
+    check_new_folder(folder)
+    model = as_onnx(run)
     spec = {name: value for name, value in run.spec.to_dict().items() if name != "sources"}  # whose paths are no news
     about = {"title": title(run.spec), "recipe": run.config.recipe, "enfold": __version__}
-    write_json(folder / "spec.json", {**about, "latent_dim": run.config.latent_dim, **spec})
-    write(folder / "README.md", _readme(run))
-    return folder
+    files = {
+        "encoder.onnx": model.encoder,
+        "decoder.onnx": model.decoder,
+        "spec.json": json_text({**about, "latent_dim": run.config.latent_dim, **spec}).encode(),
+        "README.md": _readme(run).encode(),
+    }
+    return write_folder(folder, files.items())
 
 
 def as_onnx(run: Run) -> Onnx:

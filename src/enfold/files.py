@@ -43,13 +43,26 @@ def write(path: str | Path, content: bytes | str) -> Path:
     return path
 
 
+def path_name(path: str | Path) -> str:
+    """Return a path as text that can be written.
+
+    Raises:
+        InputError: It is not UTF-8, as file systems allow.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{str(path)!r} has a name that is no UTF-8 text. Rename the file or its folder.") from error
+    return str(path)
+
+
 def write_folder(path: str | Path, files: Iterable[tuple[str, bytes]]) -> Path:
     """Write files, by name, into a new folder atomically: a temporary folder beside it, then renamed.
 
     Raises:
         InputError: The folder is there already and not empty, or cannot be written; nothing is left of it.
     """
-    path, temporary = Path(path), None
+    path, temporary = check_new_folder(path), None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -59,20 +72,49 @@ def write_folder(path: str | Path, files: Iterable[tuple[str, bytes]]) -> Path:
         temporary.replace(path)
         _sync(path.parent)
     except OSError as error:
-        there = error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR) and path.exists()
         remedy = "Free some space" if error.errno in FULL else "Choose another place"
-        raise InputError(
-            f"Cannot write {path}: {'it is there already' if there else error.strerror}. {remedy}."
-        ) from error
+        raise InputError(f"Cannot write {path}: {error.strerror}. {remedy}.") from error
     finally:
         if temporary:
             shutil.rmtree(temporary, ignore_errors=True)
     return path
 
 
+def make_folder(path: str | Path) -> Path:
+    """Make a folder, if it is not there, and try whether files can be written into it.
+
+    Raises:
+        InputError: They cannot.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError as error:
+        raise InputError(f"Cannot write into {path}: {error.strerror}. Choose another place.") from error
+    return path
+
+
+def check_new_folder(path: str | Path) -> Path:
+    """Return the path of a folder to make, if nothing is there but perhaps an empty folder.
+
+    Raises:
+        InputError: Something is there.
+    """
+    path = Path(path)
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise InputError(f"Cannot write {path}: it is there already. Choose another place.")
+    return path
+
+
 def write_json(path: str | Path, value: Any) -> Path:
     """Write `value` as indented JSON, atomically."""
-    return write(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    return write(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Return `value` as indented JSON."""
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def read_json(path: str | Path) -> dict[str, Any]:

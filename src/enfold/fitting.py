@@ -28,7 +28,7 @@ from enfold.processes import Processes, launch
 from enfold.recipes import RECIPES, mistakes
 from enfold.recipes import recipe as named_recipe
 from enfold.rows import sha256
-from enfold.run import Run, create_run, only_process, open_run, record, rewrite_history, save_weights
+from enfold.run import Run, check_new, create_run, only_process, open_run, record, rewrite_history, save_weights
 from enfold.spec import Spec
 from enfold.state import Diverged, State
 from enfold.training import Progress, steps_in_epoch, train
@@ -70,6 +70,8 @@ def fit(
         >>> run.metrics["negative_elbo"]  # doctest: +SKIP
         24.1
     """
+    if out:
+        check_new(Path(out))
     own, named = Parts.among(settings)
     config = named_recipe(recipe).config.with_settings(named)
     if test is not None and "holdout" in named:
@@ -84,11 +86,12 @@ def fit(
     spec = _conditioned(data.spec.standardised(seen.x), seen.labels, config)
     data = replace(data, spec=spec)  # as it is when it is read again
     parts = _parts(data, held_out)
-    folder = Path(out) if out else _new_folder(spec.sources[0], recipe)
-    run, processes = _launched(Run(folder, config, spec, device, own))
+    run, processes = _launched(Run(Path(out or "runs"), config, spec, device, own))
     state = State(run.untrained(), config, processes, own.objective)
     training = train(state.model, parts[0], config, held_out=parts[1], state=state)
-    split = Split(len(data), held_out, unseen.spec.sources if unseen else (), sha256(data.x))
+    split = Split(len(data), held_out, sha256(data.x), unseen.spec.sources if unseen else ())
+    if not out:  # named now, as other fits may have begun meanwhile
+        run = replace(run, folder=processes.told(_new_folder(spec.sources[0], recipe)))
     processes.lead(lambda: create_run(run, split))
     with ExitStack() as stack:
         processes.lead(lambda: stack.enter_context(only_process(run)))
@@ -184,7 +187,7 @@ def read_again(run: Run, data: Any = None, test: Any = None) -> Dataset:
             "The run was fitted to an array, which cannot be read again. Name the data to evaluate on, or give it to "
             "enfold.resume as data=…, with test=… if there was test data."
         )
-    given = run.spec.sources if data is None else [data] if test is None else [data, test]
+    given = map(run.placed, run.spec.sources) if data is None else [data] if test is None else [data, test]
     found = load_like(run.spec, *given)
     rows, sources = run.split.rows, " and ".join(run.spec.sources_in_short)
     advice = "Restore the data, or name other data to evaluate on."

@@ -171,7 +171,7 @@ def write_report(run: Run) -> Path:
 
 def title(spec: Spec) -> str:
     """Return what to call the data."""
-    return " + ".join(TITLES.get(source, Path(source).name) for source in spec.sources_in_short)
+    return " + ".join(TITLES.get(source) or Path(source).resolve().name for source in spec.sources_in_short)
 
 
 def _summary(config: Config) -> str:

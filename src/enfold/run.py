@@ -1,6 +1,7 @@
 """The run folder: all that is known of a fit, in files that a person can read."""
 
 import json
+import os
 import platform
 import shlex
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from enfold.config import Config
 from enfold.data.split import Split
 from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError
-from enfold.files import read_json, write, write_json
+from enfold.files import path_name, read_json, write, write_json
 from enfold.model import Autoencoder
 from enfold.parts import NONE_OWN, Parts
 from enfold.spec import Spec
@@ -120,8 +121,13 @@ class Run:
 
     @property
     def environment(self) -> dict[str, Any]:
-        """The device, the versions and the platform of the fit."""
+        """The device, the versions and the platform of the fit, and the directory in which it was begun."""
         return read_json(self.folder / "run.json")
+
+    def placed(self, source: str) -> str:
+        """Return where a source is that was named in the directory in which the fit was begun."""
+        path = Path(self.environment.get("directory", ""), source)
+        return str(path) if path.exists() else source
 
     @property
     def history(self) -> "pl.DataFrame":
@@ -158,11 +164,10 @@ def create_run(run: Run, split: Split) -> None:
         InputError: The folder exists already, or cannot be written.
     """
     folder = run.folder
+    check_new(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir()
-    except FileExistsError as error:
-        raise InputError(f"{folder} exists already. Choose another with --out, or move that one away.") from error
     except (OSError, ValueError) as error:
         raise InputError(f"The folder {folder} cannot be made ({error}). Choose another with --out.") from error
     write(folder / "config.toml", run.config.to_toml())
@@ -170,6 +175,17 @@ def create_run(run: Run, split: Split) -> None:
     write_json(folder / "split.json", split.to_dict())
     write_json(folder / "run.json", _environment(run))
     rewrite_history(run, [])
+
+
+def check_new(folder: Path) -> None:
+    """Check that a run folder can be made under that name.
+
+    Raises:
+        InputError: Something is there already, or the name is no text.
+    """
+    path_name(folder)
+    if os.path.lexists(folder):
+        raise InputError(f"{folder} exists already. Choose another with --out, or move that one away.")
 
 
 def open_run(folder: str | Path, device: str = "auto", **parts: Any) -> Run:
@@ -285,4 +301,5 @@ def _environment(run: Run) -> dict[str, Any]:
         "device": str(device),
         "precision": str(precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),
+        "directory": str(Path.cwd()),
     }

@@ -63,5 +63,5 @@ def _fail(error: BaseException, status: int = 2) -> int:
 
         if not leads():
             return 0
-    print(f"enfold: {error or 'there is not enough memory'}", file=sys.stderr)
+    print(f"enfold: {str(error) or 'there is not enough memory'}", file=sys.stderr)
     return status

@@ -177,7 +177,7 @@ def evaluate(
     metrics = evaluate_model(opened.model, config, rows, known, samples=samples)
     if source:
         metrics["protocol"]["rows"] = f"{metrics['rows']:,} rows of {', '.join(rows.spec.sources_in_short)}."
-        if overlap(source, [each for each in opened.spec.sources if each not in opened.split.tested]):
+        if overlap(source, [opened.placed(each) for each in opened.spec.sources if each not in opened.split.tested]):
             metrics["protocol"]["rows"] += SEEN_ROWS
     missing = (
         ""

@@ -2,7 +2,7 @@
 
 from enfold.cli import app
 from enfold.cli.output import Device, Json, Label, OutExamples, RunFolder, say
-from enfold.cli.writing import EXAMPLES, check_suffix, required, write_examples
+from enfold.cli.writing import check_examples, required, write_examples
 from enfold.errors import InputError
 
 MOST_NAMED = 10  # doubtful rows
@@ -37,8 +37,8 @@ def denoise(
     from enfold.run import open_run
     from enfold.sections.denoising import doubtful
 
-    check_suffix(out, *EXAMPLES)
     opened = open_run(run, device)
+    check_examples(out, opened.spec)
     if opened.config.corruption == "none":
         raise InputError(
             f"{run} was fitted to examples without noise, and would not know it. Fit with --recipe denoise, or see "

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from enfold.cli import app
 from enfold.cli.output import Device, Json, Label, Out, RunFolder, Whole, say
+from enfold.cli.points import examples
 from enfold.cli.writing import check_suffix, in_raw_type, required, write_arrays, write_columns
 from enfold.errors import InputError
 
@@ -54,8 +55,6 @@ def score(
     """
     import numpy as np
 
-    from enfold.data import load_like
-    from enfold.metrics import as_evaluated
     from enfold.metrics.anomaly import Anomalies, least_p_value, p_values
     from enfold.metrics.calibration import read_calibration
     from enfold.model import conditions
@@ -72,8 +71,7 @@ def score(
         )
     opened = open_run(run, device)
     calibration = read_calibration(opened.folder)
-    data = load_like(opened.spec, *required(source), label=label)
-    data = as_evaluated(data, opened.config, opened.spec)
+    data = examples(opened, required(source), label)
     found = Anomalies(opened.model, calibration.reference, data.x, conditions(data.labels, opened.spec))
     scores = found.scores(score)
     p = p_values(scores, calibration.held_out[score])

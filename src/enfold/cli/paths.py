@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from enfold.cli import app
 from enfold.cli.output import Device, Json, Out, RunFolder, Whole, say
-from enfold.cli.points import class_position
+from enfold.cli.points import class_position, examples, unnamed_class
 from enfold.cli.writing import check_suffix, in_raw_type, required, write_animation, write_arrays, write_examples
 from enfold.errors import InputError
 
@@ -71,7 +71,7 @@ def interpolate(
 
     opened = _opened(run, out, device)
     model, position = opened.model, class_position(opened.spec, label)
-    numbers, data = _chosen(opened.spec, required(source), rows)
+    numbers, data = _chosen(examples(opened, required(source)), rows)
     classes = conditions(data.labels, opened.spec)
     z = interpolation(model, encode_means(model, data.x, classes), _steps(steps, out), is_spherical=spherical)
     begin = classes if position is None or classes is None else torch.full((len(data),), position)
@@ -130,7 +130,7 @@ def traverse(
 
     opened = _opened(run, out, device)
     model, position = opened.model, class_position(opened.spec, label)
-    start = _start(opened.spec, source, row)
+    start = _start(opened, source, row)
     classes = None if start is None else conditions(start.labels, opened.spec)
     begin = None if start is None else encode_means(model, start.x, classes)[0]
     again = _again(opened)
@@ -174,13 +174,10 @@ def _numbers(option: str, text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _chosen(spec: "Spec", source: tuple[str, ...], rows: str | None) -> tuple[list[int], "Dataset"]:
+def _chosen(data: "Dataset", rows: str | None) -> tuple[list[int], "Dataset"]:
     """Return the numbers of the rows to go through, and the rows."""
     import numpy as np
 
-    from enfold.data import load_like
-
-    data = load_like(spec, *source)
     if rows is None and len(data) > MOST_UNNAMED:
         raise InputError(f"The source has {len(data):,} rows. Name those to go through, as in --rows 3,17.")
     numbers = list(range(len(data))) if rows is None else _numbers("--rows", rows)
@@ -195,15 +192,13 @@ def _check_rows(numbers: list[int], data: "Dataset") -> None:
         raise InputError(f"There is no row {max(numbers)}: the source has rows 0 to {len(data) - 1:,}.")
 
 
-def _start(spec: "Spec", source: tuple[str, ...], row: int | None) -> "Dataset | None":
+def _start(run: "Run", source: tuple[str, ...], row: int | None) -> "Dataset | None":
     """Return the row to start from, (1, *shape), if a source is named."""
-    from enfold.data import load_like
-
     if not source:
         if row is not None:
             raise InputError("Name the source of the row, as in: enfold traverse RUN mnist --row 3 -o strip.png")
         return None
-    data, number = load_like(spec, *source), row or 0
+    data, number = examples(run, source), row or 0
     if number < 0:
         raise InputError(f"Rows are counted from 0, got {number}.")
     _check_rows([number], data)
@@ -246,16 +241,13 @@ def _class_of_all(spec: "Spec", position: int | None, classes: "Tensor | None", 
     """Return the class to decode all paths as: the one that was named, else that of the row to start from."""
     import torch
 
-    from enfold.data.dataset import class_name
-
     if not spec.conditions:
         return None
     if position is not None:
         return torch.full((paths,), position)
     if classes is not None:
         return classes.expand(paths)
-    names = ", ".join(class_name(label, spec) for label in spec.conditions)
-    raise InputError(f"The model makes examples of a class. Name it with --label: one of {names}.")
+    raise unnamed_class(spec)
 
 
 def _unlike(run: "Run", x: "np.ndarray", again: "tuple[Dataset, Dataset] | None") -> "np.ndarray | None":

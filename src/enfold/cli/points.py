@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from enfold.cli import app
 from enfold.cli.output import Device, Json, Label, Out, OutExamples, RunFolder, Source, Whole, say
 from enfold.cli.writing import (
-    EXAMPLES,
+    check_examples,
     check_suffix,
     in_raw_type,
     required,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from enfold.run import Run
     from enfold.spec import Spec
 
-AXIS = re.compile(r"z\d+")
+ENCODED = re.compile(r"z\d+|label")
 
 
 @app.command(help_format="markdown")
@@ -45,13 +45,12 @@ def encode(
         A .csv file with columns row, z0, z1, …, label, and file for pictures; or a .npy file with the vectors
         alone.
     """
-    from enfold.data import load_like
     from enfold.model import conditions, encode_means
     from enfold.run import open_run
 
     check_suffix(out, ".csv", ".npy")
     opened = open_run(run, device)
-    data = load_like(opened.spec, *required(source), label=label)
+    data = examples(opened, required(source), label)
     z = encode_means(opened.model, data.x, conditions(data.labels, opened.spec))
     write_vectors(out, z, data)
     say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} latent vectors: {out}")
@@ -75,17 +74,21 @@ def decode(
     vectors
         A .csv file with columns z0, z1, …, as `enfold encode` writes it, or a .npy file.
     label
-        The class to decode them as, where the model was fitted with condition=label.
+        The class to decode them as, where the model was fitted with condition=label; without it, those in the
+        column `label` of the .csv file.
     """
+    import numpy as np
+
     from enfold.model import decode_means
     from enfold.run import open_run
 
-    check_suffix(out, *EXAMPLES)
     opened = open_run(run, device)
-    place = class_position(opened.spec, label)
-    z = _read_vectors(vectors, opened.config.latent_dim)
-    write_examples(out, decode_means(opened.model, z, _as_class(opened.spec, place, len(z))), opened.spec)
-    say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} decoded examples: {out}")
+    check_examples(out, opened.spec)
+    position = class_position(opened.spec, label)
+    found = _read_vectors(vectors, opened.config.latent_dim)
+    x = decode_means(opened.model, np.asarray(found.x), _classes(opened.spec, position, found))
+    write_examples(out, x, opened.spec)
+    say(json, {"out": str(out), "rows": len(x)}, f"{len(x):,} decoded examples: {out}")
 
 
 @app.command(help_format="markdown")
@@ -126,11 +129,11 @@ def sample(
     from enfold.model import decode_means
     from enfold.run import open_run
 
-    check_suffix(out, *EXAMPLES)
     if n < 1 or not 0 <= seed <= LARGEST_SEED:
         raise InputError(f"Expected at least 1 sample and a seed from 0 to {LARGEST_SEED}, got {n} and {seed}.")
     opened = open_run(run, device)
     spec, place = opened.spec, class_position(opened.spec, label)
+    check_examples(out, spec)
     p = tempered(_sampler(opened, sampler, place), temperature)
     z = draws(p, n, seed, opened.model.device)
     columns = len(spec.conditions) if place is None and n > len(spec.conditions) > 1 else None
@@ -163,15 +166,14 @@ def reconstruct(
     """
     import numpy as np
 
-    from enfold.data import load_like
     from enfold.model import conditions, decode_means, encode_means
     from enfold.run import open_run
 
-    check_suffix(out, ".npz", ".png")
     if n < 1:
         raise InputError(f"The number of columns must be at least 1, got {n}.")
     opened = open_run(run, device)
-    data = load_like(opened.spec, *required(source), label=label)
+    check_examples(out, opened.spec, (".npz", ".png"))
+    data = examples(opened, required(source), label)
     data = data[:n] if out.suffix.lower() == ".png" else data
     x, classes = data.x, conditions(data.labels, opened.spec)
     z = encode_means(opened.model, x, classes)
@@ -181,6 +183,14 @@ def reconstruct(
     else:
         write_arrays(out, x=x, reconstruction=rebuilt)
     say(json, {"out": str(out), "rows": len(x)}, f"{len(x):,} reconstructions: {out}")
+
+
+def examples(run: "Run", source: tuple[str, ...], label: str | None = None) -> "Dataset":
+    """Return the examples in the sources as the run's model takes them: black and white if it has seen only such."""
+    from enfold.data import load_like
+    from enfold.metrics import as_evaluated
+
+    return as_evaluated(load_like(run.spec, *source, label=label), run.config, run.spec)
 
 
 def class_position(spec: "Spec", name: str | None) -> int | None:
@@ -196,6 +206,29 @@ def class_position(spec: "Spec", name: str | None) -> int | None:
     if name not in names:
         raise unknown("label", name, names)
     return names.index(name)
+
+
+def unnamed_class(spec: "Spec") -> InputError:
+    """Return the error that nobody has said of which class to make examples."""
+    from enfold.data.dataset import class_name
+
+    names = ", ".join(class_name(label, spec) for label in spec.conditions)
+    return InputError(f"The model makes examples of a class. Name it with --label: one of {names}.")
+
+
+def _classes(spec: "Spec", position: int | None, vectors: "Dataset") -> "Tensor | None":
+    """Return the classes to decode vectors as: the one that was named, else their labels, −1 for one of no class."""
+    import torch
+
+    from enfold.data.dataset import class_name
+
+    if position is not None or not spec.conditions:
+        return _as_class(spec, position, len(vectors))
+    if not vectors.labelled.any():
+        raise unnamed_class(spec)
+    known = {class_name(label, spec): place for place, label in enumerate(spec.conditions)}
+    names = ["" if label != label else class_name(label, vectors.spec) for label in vectors.labels]
+    return torch.tensor([known.get(name, -1) for name in names])
 
 
 def _as_class(spec: "Spec", place: int | None, n: int) -> "Tensor | None":
@@ -247,6 +280,7 @@ def _copies(run: "Run", x: "np.ndarray", place: int | None) -> "Copies":
     """Return how near new examples are to training rows, beside held-out rows, of one class if it is named."""
     from enfold.metrics.copies import copies
     from enfold.model import conditions
+    from enfold.rows import drawn
     from enfold.sections.generation import HELD_OUT
 
     instead = "Leave out --check, or in Python enfold.metrics.copies.copies(x, training, held_out, spec)."
@@ -254,7 +288,7 @@ def _copies(run: "Run", x: "np.ndarray", place: int | None) -> "Copies":
     classes = conditions(held_out.labels, run.spec)
     if classes is not None and place is not None and (classes == place).any():
         held_out = held_out[(classes == place).numpy().nonzero()[0]]
-    return copies(x, training.x, held_out[:HELD_OUT].x, run.spec)
+    return copies(x, training.x, held_out[drawn(len(held_out), HELD_OUT)].x, run.spec)
 
 
 def _checked(found: "Copies | None", source: str) -> "tuple[dict[str, Any], str]":
@@ -264,16 +298,17 @@ def _checked(found: "Copies | None", source: str) -> "tuple[dict[str, Any], str]
     return ({}, "") if found is None else (copies_values(found), f"\n{copies_text(found, source)} {COPIES_TRUST}")
 
 
-def _read_vectors(path: Path, latent_dim: int) -> "np.ndarray":
+def _read_vectors(path: Path, latent_dim: int) -> "Dataset":
+    """Return latent vectors, (n, latent_dim), with their labels if the file has some."""
     import numpy as np
 
     from enfold.data import load
-    from enfold.data.tables import read_csv
+    from enfold.data.tables import Reading, read_csv
 
     if path.suffix.lower() not in (".csv", ".npy"):
         raise InputError(f"Expected latent vectors in a .csv or .npy file, got '{path}'.")
     is_table = path.suffix.lower() == ".csv" and path.is_file()
-    found = read_csv(path, only=AXIS) if is_table else load(path)
+    found = read_csv(path, Reading(only=ENCODED)) if is_table else load(path)
     axes = [column.name for column in found.spec.columns]
     if len(axes) != latent_dim or len(found.spec.shape) != 1:
         raise InputError(
@@ -281,4 +316,4 @@ def _read_vectors(path: Path, latent_dim: int) -> "np.ndarray":
             f"Give columns z0 to z{latent_dim - 1}, as `enfold encode` writes them."
         )
     order = sorted(range(latent_dim), key=lambda i: int(axes[i].lstrip("z"))) if is_table else slice(None)
-    return np.ascontiguousarray(np.asarray(found.x)[:, order])
+    return found.changed(lambda x: np.ascontiguousarray(np.asarray(x)[:, order]))

@@ -37,6 +37,24 @@ def check_suffix(path: Path, *known: str) -> None:
         raise InputError(f"Cannot tell what to write into '{path}'. Let its name end in {endings}.")
 
 
+def check_examples(path: Path, spec: "Spec", known: tuple[str, ...] = EXAMPLES) -> None:
+    """Refuse a file or folder into which examples of this kind cannot be written, before they are made."""
+    from enfold.files import check_new_folder
+
+    check_suffix(path, *known)
+    suffix = path.suffix.lower()
+    if suffix == ".csv" and spec.is_image:
+        raise InputError("Only tables are written as .csv, and these are images. Write a folder or .npz instead.")
+    if suffix in (".png", "") and not spec.is_image:
+        raise InputError(f"Only images make .png files, and these are tables. Write '{path.with_suffix('.csv')}'.")
+    if suffix in (".png", "") and spec.shape[0] not in (1, 3):
+        raise InputError(
+            f"A .png has 1 or 3 channels here, and these images have {spec.shape[0]}. Write .npz instead."
+        )
+    if not suffix:
+        check_new_folder(path)
+
+
 def write_vectors(path: Path, z: "np.ndarray", data: "Dataset") -> None:
     """Write the latent vectors of data, (n, d): as .npy alone, as .csv with what is known of each row."""
     if path.suffix.lower() == ".npy":
@@ -85,8 +103,6 @@ def _write_images(path: Path, x: "np.ndarray", spec: "Spec") -> None:
     from enfold.files import write_folder
     from enfold.plots.images import pixels
 
-    if not spec.is_image:
-        raise InputError(f"Only images go into a folder, and these are tables. Write '{path}.csv' instead.")
     write_folder(path, ((f"{i:05}.png", _png(image)) for i, image in enumerate(pixels(x, spec))))
 
 
@@ -96,8 +112,6 @@ def _write_table(path: Path, x: "np.ndarray", spec: "Spec") -> None:
 
     from enfold.files import write
 
-    if spec.is_image:
-        raise InputError("Only tables are written as .csv, and these are images. Write a folder or .npz instead.")
     write(path, pl.DataFrame(x, [column.name for column in spec.columns]).write_csv())
 
 
@@ -106,8 +120,6 @@ def write_sheet(path: Path, x: "np.ndarray", spec: "Spec", columns: int | None =
     from enfold.files import write
     from enfold.plots import sheet
 
-    if not spec.is_image:
-        raise InputError("Only images can be drawn as a .png sheet, and these are tables. Write .npz instead.")
     write(path, _png(sheet(x, spec, columns=columns)))
 
 

@@ -10,6 +10,7 @@ from enfold.comparison.page import write_comparison
 from enfold.comparison.results import Comparison, Setup, read_result, set_up, write_result
 from enfold.data import load, load_like
 from enfold.errors import InputError, Interrupted, unknown
+from enfold.files import make_folder
 from enfold.reductions import METHODS, Result, measured
 from enfold.training import Progress
 
@@ -70,7 +71,7 @@ def compare(
     chosen, data = _known(methods), load(data)
     setup = set_up(data, None if test is None else load_like(data.spec, test), settings)
     suited, left_out = _suited(chosen, setup, asked=methods is not None)
-    folder = None if out is None else Path(out)
+    folder = None if out is None else make_folder(out)
     results: dict[str, Result] = {}
     try:
         for stage in watch(_stages(suited, setup, folder, device)):

@@ -36,6 +36,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
         table=_table(comparison),
         verdicts=verdicts(comparison),
         pictures={name: data_uri(pictures.get(name, b"")) for name in ("maps", "reconstructions")},
+        all_rows=all(each.fitted == len(comparison.setup.training) for each in comparison.results.values()),
         methods=[(METHODS[name], result) for name, result in comparison.results.items()],
         left_out=[(METHODS[name].title, reason) for name, reason in comparison.left_out.items()],
         trust=trust(comparison),
@@ -52,14 +53,17 @@ def verdicts(comparison: Comparison) -> list[str]:
 
 def trust(comparison: Comparison) -> list[str]:
     """Return how far to trust a comparison, a paragraph for each doubt."""
-    results = comparison.results
+    results, settings = comparison.results, comparison.setup.settings
+    budgets = {name: settings[f"{name}s"] for name in ("epoch", "minute") if f"{name}s" in settings}
+    given = " and ".join(f"{n:g} {name}{'' if n == 1 else 's'}" for name, n in budgets.items())
+    budget = f", but for the {given} that each network was given" if given else ""
     texts = [
         "One split of the rows and one seed. ± is one standard error, from the number of held-out rows alone. "
         "What another seed would change comes on top, for all but PCA: of a network's 5-nn accuracy in two "
         "dimensions, up to 0.03 on MNIST. Figures are called equal within two standard errors of their "
         "difference.",
-        "Every method has its usual settings, and none was tuned to this data. enfold's were chosen on MNIST, so "
-        "there they are a little ahead of what they would be elsewhere.",
+        f"Every method has its usual settings{budget}, and none was tuned to this data. enfold's were chosen on "
+        "MNIST, so there they are a little ahead of what they would be elsewhere.",
         "5-nn accuracy and trustworthiness look at near neighbours alone. A map can have both high and still "
         "distort how far groups are from each other, how large they are and how dense. UMAP and t-SNE do, and so "
         "does whatever keeps neighbours as they do.",

@@ -120,7 +120,8 @@ def set_up(data: Dataset, test: Dataset | None, settings: Mapping[str, Any]) -> 
     for name in settings:
         if name not in SETTINGS:
             raise unknown("setting of a comparison", name, SETTINGS)
-    given = {"latent_dim": 2, "seed": 0, "holdout": 0.1} | {k: v for k, v in settings.items() if v is not None}
+    plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in settings.items() if v is not None}
+    given = {"latent_dim": 2, "seed": 0, "holdout": 0.1} | plain
     config = Config().with_settings({name: value for name, value in given.items() if name != "rows"})
     if test is None:
         held_out = held_out_rows(len(data), config.holdout, config.seed)
@@ -138,9 +139,9 @@ def set_up(data: Dataset, test: Dataset | None, settings: Mapping[str, Any]) -> 
 
 
 def _some(rows: np.ndarray, at_most: Any, seed: int) -> np.ndarray:
-    if not isinstance(at_most, int | np.integer) or at_most < 2:
+    if not isinstance(at_most, int) or at_most < 2:
         raise InputError(f"Expected a whole number of rows to fit to, at least 2, got {at_most!r}.")
-    return rows[drawn(len(rows), int(at_most), seed)]
+    return rows[drawn(len(rows), at_most, seed)]
 
 
 def write_result(folder: Path, name: str, result: Result, setup: Setup) -> None:

@@ -1,7 +1,7 @@
 """From sources to examples: `load` takes files, folders, names and arrays."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from itertools import groupby
@@ -16,8 +16,9 @@ from enfold.data.bundled import BUNDLED, PARTS
 from enfold.data.dataset import Dataset, gathered, join, renumbered
 from enfold.data.idx import read_idx
 from enfold.data.images import SUFFIXES, image_files, is_image_file, read_images
-from enfold.data.tables import read_csv
+from enfold.data.tables import Reading, read_csv
 from enfold.errors import InputError
+from enfold.files import path_name
 from enfold.rows import Examples, mapped
 from enfold.spec import Spec
 
@@ -61,7 +62,7 @@ def load(
         if len(sources) != 1 or isinstance(sources[0], str | Path | Dataset):
             raise InputError("Labels can be given for a single array. Files have theirs in a column or beside them.")
         return from_array(sources[0], labels=labels, image_shape=image_shape)
-    parts = _read_all(sources or ("mnist",), label, image_shape)
+    parts = _read_all(sources or ("mnist",), Reading(label, image_shape))
     _check_label(parts, label)
     return gathered(join(parts))
 
@@ -80,7 +81,8 @@ def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
         InputError: A source cannot be read, its examples do not fit the spec, or there is no such column.
     """
     shape = spec.shape if spec.is_image else None
-    parts = _read_all(sources, label or spec.label or None, shape)
+    features = frozenset(column.name for column in spec.columns)
+    parts = _read_all(sources, Reading(label or spec.label or None, shape, features))
     _check_label(parts, label)
     data = gathered(join([_fitting(part, spec) for part in parts]))
     if spec.conditions and data.labelled.any() and bool(data.spec.classes) != bool(spec.classes):
@@ -103,14 +105,24 @@ def overlap(some: Iterable[str], others: Iterable[str]) -> bool:
     return any(a.is_relative_to(b) or b.is_relative_to(a) for a in ours for b in theirs)
 
 
-def _read_all(sources: Sequence[Any], label: str | None, image_shape: Sequence[int] | None) -> list[Dataset]:
+def _read_all(sources: Sequence[Any], how: Reading) -> list[Dataset]:
     """Return the data in the sources, where pictures that follow each other are of one kind."""
     parts = []
     for are_pictures, some in groupby(sources, _is_picture):
         if are_pictures:
-            parts.append(read_images([Path(source) for source in some], image_shape=image_shape))
+            parts.append(read_images([Path(source) for source in some], image_shape=how.image_shape))
         else:
-            parts += [_read(source, label, image_shape) for source in some]
+            parts += _read_in_turn(some, how, _read)
+    return parts
+
+
+def _read_in_turn(sources: Iterable[Any], how: Reading, read: Callable[[Any, Reading], Dataset]) -> list[Dataset]:
+    """Return the data in each source, where a feature of the first is no label of another."""
+    parts = []
+    for source in sources:
+        parts.append(read(source, how))
+        features = how.features or frozenset(column.name for column in parts[0].spec.columns)
+        how = replace(how, features=features)
     return parts
 
 
@@ -118,32 +130,32 @@ def _is_picture(source: Any) -> bool:
     return isinstance(source, str | Path) and is_image_file(Path(source))
 
 
-def _read(source: Any, label: str | None, image_shape: Sequence[int] | None) -> Dataset:
+def _read(source: Any, how: Reading) -> Dataset:
     if isinstance(source, Dataset):
         return source
     if not isinstance(source, str | Path):
-        return from_array(source, image_shape=image_shape)
+        return from_array(source, image_shape=how.image_shape)
     if not str(source).strip():
         raise InputError("A source is empty. Name a file, a folder, or a data set such as mnist.")
-    path = Path(source)
+    path = Path(path_name(source))
     if path.is_symlink() and not path.exists():
         raise InputError(f"{path} is a link to {path.readlink()}, which does not exist. Mend the link.")
     if not path.exists():
         return _named(str(source))
-    return (_read_folder if path.is_dir() else _read_file)(path, label, image_shape)
+    return (_read_folder if path.is_dir() else _read_file)(path, how)
 
 
-def _read_folder(path: Path, label: str | None, image_shape: Sequence[int] | None) -> Dataset:
+def _read_folder(path: Path, how: Reading) -> Dataset:
     beside = sorted(file for file in path.iterdir() if not file.name.startswith("."))
     files = [file for file in beside if file.is_file() and _is_examples(file)]
     if files:
         if any(is_image_file(file) for file in beside):
             logging.getLogger("enfold").warning("%s: reading its data files, not its pictures", path)
-        data = join([_read_file(file, label, image_shape) for file in files])
+        data = join(_read_in_turn(files, how, _read_file))
         return replace(data, spec=replace(data.spec, sources=(str(path),)))
     pictures = image_files(path)
     if pictures:
-        return read_images(pictures, image_shape=image_shape, folder=path)
+        return read_images(pictures, image_shape=how.image_shape, folder=path)
     raise InputError(f"The folder {path} holds no data files. Known are {FORMATS}.")
 
 
@@ -188,17 +200,17 @@ def _named(name: str) -> Dataset:
     raise InputError(f"There is no file, folder or data set '{name}'.{hint} Data sets by name: {', '.join(BUNDLED)}.")
 
 
-def _read_file(path: Path, label: str | None, image_shape: Sequence[int] | None) -> Dataset:
+def _read_file(path: Path, how: Reading) -> Dataset:
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty. Give a file with at least one example.")
     if _is_csv(path):
-        return read_csv(path, label=label, image_shape=image_shape)
+        return read_csv(path, how)
     if path.suffix.lower() == ".parquet":
         from enfold.data.parquet import read_parquet  # as polars takes longer to import than small files to read
 
-        return read_parquet(path, label=label, image_shape=image_shape)
+        return read_parquet(path, how)
     if path.suffix.lower() in (".npy", ".npz"):
-        return read_array(path, image_shape=image_shape)
+        return read_array(path, image_shape=how.image_shape)
     if _is_idx(path):
         return read_idx(path)
     raise InputError(f"{path} is of no kind known here. Known are {FORMATS}.")

@@ -15,6 +15,7 @@ from enfold.data.arrays import encode_labels
 from enfold.data.dataset import Dataset
 from enfold.data.unpacked import unpacked
 from enfold.errors import InputError
+from enfold.files import path_name
 from enfold.spec import Column, Spec
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -83,7 +84,7 @@ def read_images(
     Raises:
         InputError: A picture is damaged, or they are large or of several sizes and no shape is given.
     """
-    source, paths = folder or files[0], [_name(file) for file in files]
+    source, paths = folder or files[0], [path_name(file) for file in files]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         shape = _shape(image_shape, files, pool)
         x = unpacked(_decoded_parts(files, shape, pool), len(files) * int(np.prod(shape)), source)
@@ -92,14 +93,6 @@ def read_images(
     sources = (str(folder),) if folder else tuple(paths)
     spec = Spec(shape, (Column("pixel", "intensity", scale=255.0),), "uint8", classes, sources)
     return Dataset(x, labels, spec, np.array(paths, object))
-
-
-def _name(file: Path) -> str:
-    try:
-        str(file).encode()
-    except UnicodeEncodeError as error:
-        raise InputError(f"{str(file)!r} has a name that is no UTF-8 text. Rename the file or its folder.") from error
-    return str(file)
 
 
 def _refuse(error: OSError) -> None:

@@ -3,7 +3,7 @@
 Parquet has no access to single rows, so its values are unpacked, some rows at once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import starmap
@@ -14,23 +14,18 @@ import polars as pl
 
 from enfold.data.arrays import encode_labels, from_array
 from enfold.data.dataset import Dataset
-from enfold.data.tables import layout_of
+from enfold.data.tables import Reading, layout_of
 from enfold.data.unpacked import unpacked
 from enfold.errors import InputError
 
 AT_ONCE = 2**26  # bytes; smaller pieces are slow, as each begins with the file's directory
 
 
-def read_parquet(path: Path, *, label: str | None = None, image_shape: Sequence[int] | None = None) -> Dataset:
+def read_parquet(path: Path, how: Reading) -> Dataset:
     """Return the data set in a Parquet file, its rows unpacked into a temporary file.
 
     The columns hold numbers and are named as in CSV files, see `read_csv`. Or there is a single column of lists or
     arrays beside the label, which holds what a `.npy` file would.
-
-    Args:
-        path: The file.
-        label: The label column's name, if it is none of label, class, target, y.
-        image_shape: (height, width) or (channels, height, width) of flattened images.
 
     Raises:
         InputError: The file is damaged or empty, or a value is no number or out of range.
@@ -39,7 +34,7 @@ def read_parquet(path: Path, *, label: str | None = None, image_shape: Sequence[
         frame = pl.scan_parquet(path, glob=False)
         types = dict(frame.collect_schema())
         are_lists = any(type_.is_nested() for type_ in types.values())
-        layout = layout_of([*types], label, None if are_lists else image_shape, path)
+        layout = layout_of([*types], replace(how, image_shape=None) if are_lists else how, path)
         _check_types({name: types[name] for name in layout.features}, path)
         first = frame.head(1).collect()
         if first.is_empty():
@@ -55,7 +50,7 @@ def read_parquet(path: Path, *, label: str | None = None, image_shape: Sequence[
         labels, classes = _labels(frame, layout.label, path)
         if not are_lists:
             return layout.dataset(x, labels, classes, path)
-        data = from_array(x, image_shape=image_shape, source=str(path))
+        data = from_array(x, image_shape=how.image_shape, source=str(path))
         return Dataset(data.x, labels, replace(data.spec, classes=classes, label=layout.label or ""))
     except pl.exceptions.PolarsError as error:
         raise InputError(f"{path} cannot be read as a Parquet file ({error}). Check the file.") from error

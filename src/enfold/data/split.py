@@ -16,14 +16,14 @@ class Split:
     Attributes:
         rows: How many there are.
         held_out: The numbers of those that are held out, counted from 0.
-        tested: The last of the sources, if their rows are the ones that are held out, as with `--test`.
         sha256: The checksum of the values; see `enfold.rows.sha256`.
+        tested: The last of the sources, if their rows are the ones that are held out, as with `--test`.
     """
 
     rows: int
     held_out: np.ndarray
+    sha256: str
     tested: tuple[str, ...] = ()
-    sha256: str = ""
 
     def __post_init__(self):
         if self.held_out.ndim != 1 or not 0 <= self.held_out.min() <= self.held_out.max() < self.rows:
@@ -37,7 +37,7 @@ class Split:
             KeyError, TypeError, ValueError, OverflowError: The values are not as they must be.
         """
         held_out = np.array(values["held_out"], dtype=np.int64)
-        return Split(int(values["rows"]), held_out, tuple(map(str, values["tested"])), str(values["sha256"]))
+        return Split(int(values["rows"]), held_out, str(values["sha256"]), tuple(map(str, values["tested"])))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the split as JSON has it."""

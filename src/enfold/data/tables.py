@@ -27,7 +27,26 @@ if TYPE_CHECKING:
 
 LONGEST_PIXEL = 20  # digits; leading zeros are fine, and int() is slow for very long texts
 LABEL_NAMES = ("label", "class", "target", "y")
+COUNTED = "Columns that are counted 0, 1, … are read as pixels: for a table, give them other names."
 PIXEL_NAME = re.compile(r"(pixel|px)[ _-]?\d+|\d+x\d+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How columns are to be read.
+
+    Attributes:
+        label: The label column's name; without it, a column named label, class, target or y, wherever it is. A file
+            that has no such column is unlabelled.
+        image_shape: (height, width) or (channels, height, width) of flattened images.
+        features: The names of columns that are no labels, whatever they are called.
+        only: What the names of the columns to read match; the others may hold anything. Without it, all are read.
+    """
+
+    label: str | None = None
+    image_shape: Sequence[int] | None = None
+    features: frozenset[str] = frozenset()
+    only: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,31 +75,18 @@ class Layout:
         return Dataset(x, labels, spec)
 
 
-def read_csv(
-    path: Path,
-    *,
-    label: str | None = None,
-    image_shape: Sequence[int] | None = None,
-    only: re.Pattern[str] | None = None,
-) -> Dataset:
+def read_csv(path: Path, how: Reading) -> Dataset:
     """Return the data set in a CSV file with a header, plain or gzipped.
 
     Columns named like pixels (`pixel0`, `px_1`, `1x1`) or simply counted (`0`, `1`, …) make a square grey image, or
-    one of `image_shape`, in the order of their numbers; they hold whole numbers in 0…255. Any other columns make a
-    table of real numbers.
-
-    Args:
-        path: The file.
-        label: The label column's name; without it, a column named label, class, target or y, wherever it is.
-            A file that has no such column is unlabelled.
-        image_shape: (height, width) or (channels, height, width).
-        only: What the names of the columns to read match; the others may hold anything. Without it, all are read.
+    one of the shape that is asked for, in the order of their numbers; they hold whole numbers in 0…255. Any other
+    columns make a table of real numbers.
 
     Raises:
         InputError: The file is empty or ragged, or a cell is not such a number; the message names the place.
     """
     names = _header(path)
-    layout = layout_of([name for name in names if not only or only.fullmatch(name)], label, image_shape, path)
+    layout = layout_of([name for name in names if not how.only or how.only.fullmatch(name)], how, path)
     are_pixels = layout.image is not None
     plain = read_pixels(path, len(names)) if are_pixels else None
     if plain is not None:
@@ -94,14 +100,14 @@ def read_csv(
     return layout.dataset(x, numbers, classes, path)
 
 
-def layout_of(names: list[str], label: str | None, image_shape: Sequence[int] | None, path: Path) -> Layout:
-    """Return what the columns of these names are; the arguments are those of `read_csv`.
+def layout_of(names: list[str], how: Reading, path: Path) -> Layout:
+    """Return what the columns of these names are.
 
     Raises:
         InputError: There is no column beside the label, more than one label column, or a column among pixels that is
             none.
     """
-    label = _label_column(names, label, path)
+    label, image_shape = _label_column(names, how, path), how.image_shape
     features = [name for name in names if name != label]
     if not features:
         raise InputError(f"{path} has no columns beside the label. Give a file with at least one.")
@@ -112,7 +118,10 @@ def layout_of(names: list[str], label: str | None, image_shape: Sequence[int] | 
         return Layout(label, features, None)
     elif image_shape is None:
         raise InputError(f"{path} has pixel columns and the column '{other[0]}'. Drop it, or name it with --label.")
-    return Layout(label, features, image_shape_of(len(features), image_shape, str(path)))
+    try:
+        return Layout(label, features, image_shape_of(len(features), image_shape, str(path)))
+    except InputError as error:
+        raise InputError(f"{error} {COUNTED}") if _are_positions(features) else error from None
 
 
 def _header(path: Path) -> list[str]:
@@ -130,10 +139,10 @@ def _header(path: Path) -> list[str]:
     return names
 
 
-def _label_column(names: list[str], label: str | None, path: Path) -> str | None:
-    if label in names:
-        return label
-    found = [name for name in names if name.lower() in LABEL_NAMES]
+def _label_column(names: list[str], how: Reading, path: Path) -> str | None:
+    if how.label in names:
+        return how.label
+    found = [name for name in names if name.lower() in LABEL_NAMES and name not in how.features]
     if len(found) > 1:
         raise InputError(
             f"{path} has the label columns {' and '.join(found)}. Choose one with --label and drop the other."
@@ -193,8 +202,10 @@ def _explain(path: Path, names: list[str], features: list[str], *, pixels: bool)
         for name, cell in zip(names, row, strict=False):
             if name in read and not _is_fine(cell, pixels):
                 expected = "a whole number from 0 to 255" if pixels else "a finite number"
+                counted = f" {COUNTED}" if pixels and _are_positions(features) else ""
                 raise InputError(
-                    f"{path}, line {line}, column '{name}': expected {expected}, got '{cell}'. Mend or drop the line."
+                    f"{path}, line {line}, column '{name}': expected {expected}, got '{cell}'. Mend or drop the "
+                    f"line.{counted}"
                 )
     raise InputError(f"{path} cannot be read as a CSV file. Check its quotes and its encoding, which must be UTF-8.")
 

@@ -1,5 +1,6 @@
 """Whether new examples are copies of those that a model was fitted to."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor
 from enfold.rows import Examples, pieces
 from enfold.spec import Spec
 
-COPY_QUANTILE = 0.01  # of the held-out rows' distances: nearer than that is a near copy
+COPY_QUANTILE = 0.01  # of the held-out rows' distances: as near as that is a near copy
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Copies:
         distances: Of each new example to its nearest training row, (n,), in units of the columns' scale.
         nearest: The number of that row, (n,).
         held_out: The same distances of rows that the model has not seen, (m,).
-        threshold: The distance that 1 % of the held-out rows are nearer than.
+        threshold: The distance that the nearest 1 % of the held-out rows, at least one of them, do not exceed.
     """
 
     distances: np.ndarray
@@ -29,13 +30,31 @@ class Copies:
 
     @property
     def threshold(self) -> float:
-        """The distance below which a new example is called a near copy."""
-        return float(np.quantile(self.held_out, COPY_QUANTILE))
+        """The distance up to which a new example is called a near copy."""
+        return float(np.quantile(self.held_out, COPY_QUANTILE, method="inverted_cdf"))
 
     @property
     def share(self) -> float:
-        """The share of new examples that are near copies; about 0.01 if they were new rows of the data."""
-        return float((self.distances < self.threshold).mean())
+        """The share of new examples that are near copies."""
+        return float((self.distances <= self.threshold).mean())
+
+    @property
+    def near(self) -> int:
+        """How many held-out rows are as near; if more than 1 % repeat training rows, all of these."""
+        return int((self.held_out <= self.threshold).sum())
+
+    @property
+    def expected_share(self) -> float:
+        """The share that new rows of the data would have: about 0.01, more if few rows are held out, or repeated."""
+        return self.near / (len(self.held_out) + 1)
+
+    @property
+    def expected_share_error(self) -> float:
+        """One standard error of the expected share, since other held-out rows would give another threshold.
+
+        The chance of being nearer than the k-th nearest of m rows follows a Beta(k, m + 1 − k) distribution.
+        """
+        return math.sqrt(self.expected_share * (1 - self.expected_share) / (len(self.held_out) + 2))
 
 
 def copies(x: np.ndarray, training: Examples, held_out: Examples, spec: Spec) -> Copies:

@@ -22,7 +22,7 @@ def unlike(model: Autoencoder, x: np.ndarray, held_out: Dataset, training: Datas
         held_out: Rows that the model has not seen, as it takes them; 500 of them are used.
         training: Rows that it was fitted to, as it takes them; 10,000 of them are used.
     """
-    spec, some = model.spec, held_out[:HELD_OUT_ROWS]
+    spec, some = model.spec, held_out[drawn(len(held_out), HELD_OUT_ROWS)]
     classes = conditions(some.labels, spec)
     rebuilt = rebuilt_means(model, some.x, classes)
     asked = np.concatenate([spec.vectors(each) for each in (rebuilt, x.reshape(-1, *spec.shape))])

@@ -14,6 +14,10 @@ NO_BITS = {
     "ones.",
     "real": "No bits/dim: a density of real numbers depends on their unit.",
 }
+GREY_LIKELIHOOD = (
+    " Of grey pixels under the bernoulli likelihood it stays below the expected log p of binary ones, which "
+    "--binarize measures."
+)
 CLASS_FIGURES = ("knn_accuracy", "linear_probe_accuracy", "clustering_accuracy")
 
 
@@ -31,12 +35,12 @@ def protocol(
         meaning: What bits mean; see `bits_meaning`.
     """
     words = {
-        "rows": f"{counts['rows']:,} rows, none of which the model was fitted to.",
+        "rows": f"{counts['rows']:,} rows, none of which the model was fitted to.{_chosen(config)}",
         "binarisation": _binarisation(config),
         "errors": "± is one standard error: how far the figure may be from that of endlessly many such rows. The "
         "model is taken as it is; that another seed fits another one is not part of it.",
         "bound": _bound(known),
-        "log_likelihood": _log_likelihood(counts["samples"], known),
+        "log_likelihood": _log_likelihood(counts["samples"], known, spec, meaning),
         "bits_per_dim": _bits(meaning, spec, known),
         "information": _information(counts["pairs"]) if "mutual_information" in known else "",
         "reconstruction": _reconstruction(spec, known),
@@ -51,6 +55,12 @@ def protocol(
         else "",
     }
     return {name: text for name, text in words.items() if text}
+
+
+def _chosen(config: Config) -> str:
+    if not config.chooses_epoch:
+        return ""
+    return " The run's own held-out rows have chosen its epoch, so that figures on them are a little too good."
 
 
 def _binarisation(config: Config) -> str:
@@ -68,13 +78,15 @@ def _bound(known: set[str]) -> str:
     return f"Negative ELBO = distortion + rate, with {DRAWS} draws of z a row; the draws' noise is part of the error."
 
 
-def _log_likelihood(samples: int, known: set[str]) -> str:
-    if "log_likelihood" in known:
-        return (
-            f"Log-likelihood: importance-weighted, {samples:,} draw{'s' if samples > 1 else ''} of z a row. It is a "
-            "lower bound in expectation, which rises to log p(x) with more."
-        )
-    return "" if "negative_elbo" not in known else "Log-likelihood: not asked for (samples = 0)."
+def _log_likelihood(samples: int, known: set[str], spec: Spec, meaning: str | None) -> str:
+    if "log_likelihood" not in known:
+        return "" if "negative_elbo" not in known else "Log-likelihood: not asked for (samples = 0)."
+    words = (
+        f"Log-likelihood: importance-weighted, {samples:,} draw{'s' if samples > 1 else ''} of z a row. It is a "
+        "lower bound in expectation, which rises to log p(x) with more."
+    )
+    grey = spec.kind == "intensity" and meaning is None
+    return words + (GREY_LIKELIHOOD if grey else "")
 
 
 def _bits(meaning: str | None, spec: Spec, known: set[str]) -> str:

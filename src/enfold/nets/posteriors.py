@@ -4,19 +4,20 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent, MultivariateNormal, Normal
+from torch.distributions import Independent, Normal
 
-from enfold.distributions import Code, UniformCodes
+from enfold.distributions import Code, CorrelatedNormal, UniformCodes
 
 COMMITMENT = 0.25  # van den Oord 2017, equation 3
+NARROWEST = -40.0  # raw deviations, of e^-20: the root of 0 would cost infinitely many nats
 
 
 def at_most_one(raw: Tensor) -> Tensor:
-    """Return a deviation in 0…1, the root of sigmoid(raw).
+    """Return a deviation between e^-20 and 1, the root of sigmoid(raw).
 
     A posterior is then never wider than the standard normal prior, and no stray example can make its rate explode.
     """
-    return torch.sigmoid(raw).sqrt()
+    return torch.sigmoid(raw.clamp(min=NARROWEST)).sqrt()
 
 
 class DiagonalNormal(nn.Module):
@@ -60,7 +61,7 @@ class FullNormal(nn.Module):
         self.below = nn.Linear(features, latent_dim * (latent_dim - 1) // 2)
         self.register_buffer("places", torch.tril_indices(latent_dim, latent_dim, -1), persistent=False)
 
-    def forward(self, h: Tensor) -> MultivariateNormal:  # (B, features) → over (latent_dim,)
+    def forward(self, h: Tensor) -> CorrelatedNormal:  # (B, features) → over (latent_dim,)
         """Return the distribution, in float32 whatever the features' precision."""
         with torch.autocast(h.device.type, enabled=False):
             h = h.float()
@@ -69,7 +70,7 @@ class FullNormal(nn.Module):
             tril = diagonal.index_put(
                 (torch.arange(h.shape[0], device=h.device)[:, None], row, column), self.below(h)
             )
-            return MultivariateNormal(self.mu(h), scale_tril=tril, validate_args=False)
+            return CorrelatedNormal(self.mu(h), scale_tril=tril, validate_args=False)
 
 
 class FiniteScalar(nn.Module):

@@ -19,7 +19,7 @@ GREY: dict[str, Any] = {  # colour images ignore it
 def pixels(x: np.ndarray, spec: Spec) -> np.ndarray:
     """Return images as they look, uint8 in 0…255: (n, H, W) if grey, (n, H, W, 3) if in colour.
 
-    Of images with neither 1 nor 3 channels, the first channel.
+    Of images with more than 3 channels the first three, of those with 2 the first.
 
     Args:
         x: Raw images, (n, C, H, W), with intensities in 0…`spec.scale`.
@@ -27,7 +27,7 @@ def pixels(x: np.ndarray, spec: Spec) -> np.ndarray:
     """
     shares = np.clip(np.asarray(x, np.float32) / spec.scale.max(), 0, 1)
     bytes_ = np.rint(shares * 255).astype(np.uint8)
-    return bytes_.transpose(0, 2, 3, 1) if spec.shape[0] == 3 else bytes_[:, 0]
+    return bytes_[:, :3].transpose(0, 2, 3, 1) if spec.shape[0] >= 3 else bytes_[:, 0]
 
 
 def sheet(x: np.ndarray, spec: Spec, columns: int | None = None, gap: int = 1) -> np.ndarray:

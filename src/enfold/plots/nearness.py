@@ -23,7 +23,7 @@ def nearness(
     Args:
         distances: Of new examples, (n,).
         held_out: Of rows that the model has not seen, (m,).
-        threshold: The distance below which an example is called a near copy.
+        threshold: The distance up to which an example is called a near copy.
         pairs: New images and the training images nearest to them, (k, *shape) raw each; or None.
         spec: What they are.
     """

@@ -82,5 +82,6 @@ def _trust(rows: int) -> str:
         "must be: others are compared with these. A p-value says how rare a score is, not why, and nothing of "
         "what the score does not see: a model may rebuild what it was never shown, and simple examples of another "
         "kind can be likelier to it than its own (Nalisnick et al. 2019). It holds for rows drawn as the held-out "
-        "ones were: not for training rows, which seem more ordinary than they are, nor after the data has drifted."
+        "ones were: not for training rows, which seem more ordinary than they are, nor after the data has drifted; "
+        "and only nearly if the held-out rows have chosen the epoch (keep=best, patience)."
     )

@@ -5,10 +5,10 @@ import torch
 
 from enfold import latent, plots
 from enfold.data.dataset import Dataset
-from enfold.metrics.copies import COPY_QUANTILE, Copies, copies
+from enfold.metrics.copies import Copies, copies
 from enfold.metrics.intervals import share_error
 from enfold.model import decode_means
-from enfold.rows import selected
+from enfold.rows import drawn, selected
 from enfold.run import Run
 from enfold.sections.section import Section
 
@@ -31,7 +31,7 @@ def generation(run: Run, held_out: Dataset, training: Dataset) -> Section | None
     z = latent.prior_samples(model, DRAWS)
     condition = torch.arange(DRAWS) % len(spec.conditions) if spec.conditions else None
     made = decode_means(model, z, condition)
-    found = copies(made, training.x, selected(held_out.x, slice(HELD_OUT)), spec)
+    found = copies(made, training.x, selected(held_out.x, drawn(len(held_out), HELD_OUT)), spec)
     return copies_section(found, made, training, "the prior")
 
 
@@ -62,14 +62,21 @@ def copies_text(found: Copies, source: str) -> str:
     n = len(found.distances)
     error = share_error(found.share, n)
     plus_minus = f" (± {error:.1%})" if error else ""
+    rows = "row" if found.near == 1 else f"{found.near:,}"
     return (
-        f"{round(found.share * n):,} of {n:,} draws from {source}, {found.share:.1%}{plus_minus}, lie nearer to a "
-        f"training row than {1 - COPY_QUANTILE:.0%} of held-out rows do; of new rows of the data it would be "
-        f"{COPY_QUANTILE:.0%}."
+        f"{round(found.share * n):,} of {n:,} draws from {source}, {found.share:.1%}{plus_minus}, lie as near to a "
+        f"training row as the nearest {rows} of {len(found.held_out):,} held-out rows; of new rows of the data "
+        f"{found.expected_share:.1%} (± {found.expected_share_error:.1%}) would."
     )
 
 
 def copies_values(found: Copies) -> dict[str, float]:
     """Return the figures of how near new examples are to training rows."""
     n = len(found.distances)
-    return {"draws": n, "copies": round(found.share * n), "share": found.share, "threshold": found.threshold}
+    return {
+        "draws": n,
+        "copies": round(found.share * n),
+        "share": found.share,
+        "expected_share": found.expected_share,
+        "threshold": found.threshold,
+    }

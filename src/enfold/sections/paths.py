@@ -13,6 +13,7 @@ from enfold.metrics.likeness import UNLIKE_QUANTILE, unlike
 from enfold.model import conditions, encode_means
 from enfold.plots import Strips
 from enfold.plots.style import short
+from enfold.rows import drawn
 from enfold.run import Run
 from enfold.sections.section import Section
 
@@ -38,7 +39,7 @@ MEANING = (
 
 def paths(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
     """Return what lies between held-out examples, and along each latent dimension; None of fewer than ten rows."""
-    rows, model, spec = held_out[:HELD_OUT], run.model, run.model.spec
+    rows, model, spec = held_out[drawn(len(held_out), HELD_OUT)], run.model, run.model.spec
     if len(rows) < FEWEST:
         return None
     means = encode_means(model, rows.x, conditions(rows.labels, spec))
