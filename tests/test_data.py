@@ -193,9 +193,9 @@ def test_a_feature_that_is_called_as_labels_are_is_no_label(tmp_path):
     new = load_like(spec, tmp_path / "new.csv")
     assert new.x.tolist() == [[5, 6]]
     assert not new.labelled.any()
-    both = enfold.load(tmp_path / "train.csv", tmp_path / "new.csv", label="species")
-    assert both.x.tolist() == [[1, 2], [3, 4], [5, 6]]
-    assert both.labelled.tolist() == [True, True, False]
+    both = enfold.load(tmp_path / "new.csv", tmp_path / "train.csv", label="species")
+    assert both.x.tolist() == [[5, 6], [1, 2], [3, 4]]
+    assert both.labelled.tolist() == [False, True, True]
 
 
 def test_pixels_are_put_in_the_order_of_their_numbers(tmp_path):

@@ -88,6 +88,12 @@ def test_it_writes_a_folder_whose_readme_works_as_it_stands(conditional, tmp_pat
     assert json.loads(Path("spec.json").read_text("utf-8"))["conditions"] == [0, 3, 7]
 
 
+def test_an_empty_folder_that_is_there_is_written_into(conditional, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    export(conditional, ".")
+    assert {each.name for each in tmp_path.iterdir()} == {"encoder.onnx", "decoder.onnx", "spec.json", "README.md"}
+
+
 def test_a_folder_that_holds_something_is_not_written_into(conditional):
     before = {path: path.read_bytes() for path in conditional.folder.rglob("*") if path.is_file()}
     with pytest.raises(InputError, match="there already"):

@@ -193,12 +193,14 @@ def test_a_model_that_saw_binary_rows_is_given_such_by_every_command(tmp_path, f
     binary = as_evaluated(enfold.load(files[1]), run.config, run.spec).x
     assert set(np.unique(binary)) == {0, 255}
     commands = ["encode -o z.npy", "reconstruct -o pairs.npz", "interpolate --rows 3,7 -o way.npz"]
+    commands += ["traverse --row 3 --dimensions 0 -o along.npz"]
     for name, *options, out in map(str.split, commands):
         assert main([name, str(run.folder), files[1], *options, str(tmp_path / out)]) == 0
     means = encode_means(run.model, binary)
     np.testing.assert_array_equal(np.load(tmp_path / "z.npy"), means)
     np.testing.assert_array_equal(np.load(tmp_path / "pairs.npz")["x"], binary)
-    np.testing.assert_allclose(np.load(tmp_path / "way.npz")["z"][0, [0, -1]], means[[3, 7]], rtol=1e-6)
+    np.testing.assert_allclose(np.load(tmp_path / "way.npz")["z"][0, [0, -1]], means[[3, 7]], atol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "along.npz")["z"][0, :, 1], means[3, 1], atol=1e-5)
 
 
 @pytest.mark.parametrize("binarize", ["static", "dynamic"])

@@ -59,18 +59,25 @@ def path_name(path: str | Path) -> str:
 def write_folder(path: str | Path, files: Iterable[tuple[str, bytes]]) -> Path:
     """Write files, by name, into a new folder atomically: a temporary folder beside it, then renamed.
 
+    An empty folder that is there keeps its place; the temporary one is in it, and its files move up one by one.
+
     Raises:
-        InputError: The folder is there already and not empty, or cannot be written; nothing is left of it.
+        InputError: The folder is there already and not empty, or cannot be written; no file of it is left.
     """
     path, temporary = check_new_folder(path), None
+    place = path if path.is_dir() else path.parent
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        place.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=place, prefix=f".{path.name}."))
         for name, content in files:
             (temporary / name).write_bytes(content)
         temporary.chmod(0o777 & ~_umask())
-        temporary.replace(path)
-        _sync(path.parent)
+        if place == path:
+            for file in temporary.iterdir():
+                file.replace(path / file.name)
+        else:
+            temporary.replace(path)
+        _sync(place)
     except OSError as error:
         remedy = "Free some space" if error.errno in FULL else "Choose another place"
         raise InputError(f"Cannot write {path}: {error.strerror}. {remedy}.") from error

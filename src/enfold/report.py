@@ -171,7 +171,7 @@ def write_report(run: Run) -> Path:
 
 def title(spec: Spec) -> str:
     """Return what to call the data."""
-    return " + ".join(TITLES.get(source) or Path(source).resolve().name for source in spec.sources_in_short)
+    return " + ".join(TITLES.get(source) or Path(source).absolute().name for source in spec.sources_in_short)
 
 
 def _summary(config: Config) -> str:
@@ -284,7 +284,7 @@ def _facts(run: Run, metrics: Mapping[str, Any], epochs: int) -> dict[str, str]:
     if spec.classes:
         facts["classes"] = ", ".join(spec.classes)
     facts |= {"held-out rows": f"{metrics['rows']:,}", "epochs": str(epochs), "seed": str(run.config.seed)}
-    return facts | {name: str(value) for name, value in environment.items() if name != "format"}
+    return facts | {name: str(value) for name, value in environment.items() if name not in ("format", "directory")}
 
 
 def _origin(config: Config) -> Recipe:

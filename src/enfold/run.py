@@ -185,7 +185,9 @@ def check_new(folder: Path) -> None:
     """
     path_name(folder)
     if os.path.lexists(folder):
-        raise InputError(f"{folder} exists already. Choose another with --out, or move that one away.")
+        error = InputError(f"{folder} exists already. Choose another with --out, or move that one away.")
+        error.shared = True
+        raise error
 
 
 def open_run(folder: str | Path, device: str = "auto", **parts: Any) -> Run:
@@ -301,5 +303,5 @@ def _environment(run: Run) -> dict[str, Any]:
         "device": str(device),
         "precision": str(precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),
-        "directory": str(Path.cwd()),
+        "directory": str(Path.cwd()).encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
     }

@@ -217,8 +217,9 @@ def _again(run: "Run") -> "tuple[Dataset, Dataset] | None":
 
 def _means(run: "Run", held_out: "Dataset") -> "np.ndarray":
     from enfold.model import conditions, encode_means
+    from enfold.rows import drawn
 
-    rows = held_out[:HELD_OUT]
+    rows = held_out[drawn(len(held_out), HELD_OUT)]
     return encode_means(run.model, rows.x, conditions(rows.labels, run.spec))
 
 

@@ -33,26 +33,25 @@ def required(source: tuple[str, ...]) -> tuple[str, ...]:
 def check_suffix(path: Path, *known: str) -> None:
     """Refuse a path whose name does not end in one of the known suffixes; "" stands for a folder."""
     if path.suffix.lower() not in known:
-        endings = " or ".join(each or "nothing, for a folder" for each in known)
-        raise InputError(f"Cannot tell what to write into '{path}'. Let its name end in {endings}.")
+        raise InputError(f"Cannot tell what to write into '{path}'. {_ending(known)}")
 
 
 def check_examples(path: Path, spec: "Spec", known: tuple[str, ...] = EXAMPLES) -> None:
-    """Refuse a file or folder into which examples of this kind cannot be written, before they are made."""
+    """Refuse a file or a folder into which examples of this kind cannot be written, before they are made."""
     from enfold.files import check_new_folder
 
     check_suffix(path, *known)
-    suffix = path.suffix.lower()
-    if suffix == ".csv" and spec.is_image:
-        raise InputError("Only tables are written as .csv, and these are images. Write a folder or .npz instead.")
-    if suffix in (".png", "") and not spec.is_image:
-        raise InputError(f"Only images make .png files, and these are tables. Write '{path.with_suffix('.csv')}'.")
-    if suffix in (".png", "") and spec.shape[0] not in (1, 3):
-        raise InputError(
-            f"A .png has 1 or 3 channels here, and these images have {spec.shape[0]}. Write .npz instead."
-        )
-    if not suffix:
+    for_pictures, is_picture = (".png", ""), spec.is_image and spec.shape[0] in (1, 3)
+    unfit = [*(() if is_picture else for_pictures), *((".csv",) if spec.is_image else ())]
+    if path.suffix.lower() in unfit:
+        fit = tuple(each for each in known if each not in unfit)
+        raise InputError(f"'{path}' cannot hold {spec}. {_ending(fit)}")
+    if not path.suffix:
         check_new_folder(path)
+
+
+def _ending(known: tuple[str, ...]) -> str:
+    return f"Let its name end in {' or '.join(each or 'nothing, for a folder' for each in known)}."
 
 
 def write_vectors(path: Path, z: "np.ndarray", data: "Dataset") -> None:

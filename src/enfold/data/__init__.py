@@ -112,18 +112,17 @@ def _read_all(sources: Sequence[Any], how: Reading) -> list[Dataset]:
         if are_pictures:
             parts.append(read_images([Path(source) for source in some], image_shape=how.image_shape))
         else:
-            parts += _read_in_turn(some, how, _read)
+            parts += _each_read([*some], how, _read)
     return parts
 
 
-def _read_in_turn(sources: Iterable[Any], how: Reading, read: Callable[[Any, Reading], Dataset]) -> list[Dataset]:
-    """Return the data in each source, where a feature of the first is no label of another."""
-    parts = []
-    for source in sources:
-        parts.append(read(source, how))
-        features = how.features or frozenset(column.name for column in parts[0].spec.columns)
-        how = replace(how, features=features)
-    return parts
+def _each_read(sources: Sequence[Any], how: Reading, read: Callable[[Any, Reading], Dataset]) -> list[Dataset]:
+    """Return the data in each source; a feature of the one that has the label column is no label of another."""
+    parts = [read(source, how) for source in sources]
+    named = [part for part in parts if part.spec.label and part.spec.label == how.label]
+    again = replace(how, features=frozenset(column.name for part in named for column in part.spec.columns))
+    pairs = zip(sources, parts, strict=True)
+    return [read(source, again) if part.spec.label in again.features else part for source, part in pairs]
 
 
 def _is_picture(source: Any) -> bool:
@@ -151,7 +150,7 @@ def _read_folder(path: Path, how: Reading) -> Dataset:
     if files:
         if any(is_image_file(file) for file in beside):
             logging.getLogger("enfold").warning("%s: reading its data files, not its pictures", path)
-        data = join(_read_in_turn(files, how, _read_file))
+        data = join(_each_read(files, how, _read_file))
         return replace(data, spec=replace(data.spec, sources=(str(path),)))
     pictures = image_files(path)
     if pictures:

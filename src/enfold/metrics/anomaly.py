@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from enfold.config import Config
 from enfold.data.dataset import Dataset
-from enfold.distributions import Code, log_ratio, moved
 from enfold.errors import unknown
-from enfold.metrics.likelihood import shared_noise
+from enfold.metrics.likelihood import weights_by_shared_noise
 from enfold.metrics.reconstruction import reconstruction_measures, squared_error
-from enfold.model import Autoencoder, chunks, conditions, decode_means, encode_means, evaluating, given_chunks, in_one
+from enfold.model import Autoencoder, chunks, conditions, decode_means, encode_means, evaluating, in_one
 from enfold.rows import Examples, drawn, selected
 from enfold.spec import Spec
 
@@ -180,17 +178,9 @@ def surprises(model: Autoencoder, x: Examples, condition: Tensor | None = None) 
         x: Raw examples, (n, *shape).
         condition: The class of each, (n,) integers, for a conditional model.
     """  # noqa: D400, D415 - the sentence ends in its formula
-    noise = shared_noise(model.latent_dim, DRAWS).to(model.device)
-
-    def surprise(view: Autoencoder, part: np.ndarray) -> np.ndarray:
-        batch = torch.from_numpy(part).to(model.device)
-        q, p = view.encode(batch), view.prior()
-        draws = [moved(q, each) for each in (noise[:1] if isinstance(q, Code) else noise)]
-        log_w = torch.stack([view.decode(z).log_prob(batch) - log_ratio(q, p, z) for z in draws])
-        return (math.log(len(draws)) - log_w.cpu().double().logsumexp(0)).numpy()
-
     with evaluating(model):
-        return in_one(x, (surprise(view, part) for view, part in given_chunks(model, x, condition)))
+        weights = weights_by_shared_noise(model, x, DRAWS, condition=condition)
+        return in_one(x, ((math.log(len(log_w)) - log_w.logsumexp(0)).numpy() for log_w in weights))
 
 
 def contrast(x: np.ndarray, spec: Spec) -> np.ndarray:

@@ -1,18 +1,21 @@
 """How well a model accounts for data: bounds of log p(x), in nats and in bits."""
 
 import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Independent, Normal
+from torch.distributions import Distribution, Independent, Normal
 
 from enfold.devices import keep_freed_memory, seeded
 from enfold.distributions import Code, IntensityBernoulli, LogisticMixture, log_ratio, moved, rate
-from enfold.model import Autoencoder, chunks, evaluating, given_chunks, in_one
+from enfold.model import Autoencoder, evaluating, given_chunks, in_one
 from enfold.objectives import EVALUATION_SEED, Terms, elbo, terms_of_rows
 from enfold.objectives.bounds import log_likelihood_given
 from enfold.rows import Examples, pieces
+
+Cost = Callable[[Distribution, Distribution, Tensor], Tensor]
 
 DRAWS = 4  # of z for each example, in the mean distortion
 SHARED_DRAWS = 32  # of noise for all examples, in the bound of each; a power of two, for Sobol's balance
@@ -44,17 +47,30 @@ def log_likelihood_bounds(model: Autoencoder, x: Examples) -> np.ndarray:
         model: The model, with a normal posterior.
         x: Raw examples, (n, *shape).
     """
-    noise = shared_noise(model.latent_dim, SHARED_DRAWS)
-
-    def bounds_of(part: np.ndarray) -> np.ndarray:
-        batch = torch.from_numpy(part).to(model.device)
-        q = model.encode(batch)
-        p, draws = model.prior(), [moved(q, each) for each in noise.to(model.device)]
-        bounds = [model.decode(z).log_prob(batch) - rate(q, p, z) for z in draws]
-        return torch.stack(bounds).mean(0).cpu().double().numpy()
-
     with evaluating(model):
-        return in_one(x, map(bounds_of, chunks(x)))
+        return in_one(x, (each.mean(0).numpy() for each in weights_by_shared_noise(model, x, SHARED_DRAWS, rate)))
+
+
+def weights_by_shared_noise(
+    model: Autoencoder, x: Examples, draws: int, cost: Cost = log_ratio, condition: Tensor | None = None
+) -> Iterator[Tensor]:
+    """Yield log p(x|z_k) − cost(q, p, z_k) of a bounded number of examples at once, (draws, B) float64, in nats.
+
+    All examples have the same noise; of codes, which noise does not move, there is one draw.
+
+    Args:
+        model: The model, with a normal posterior, or with codes.
+        x: Raw examples, (n, *shape).
+        draws: K; a power of two.
+        cost: What z ~ q(z|x) costs under p(z): its KL divergence, or the estimate log q(z|x) − log p(z).
+        condition: The class of each, (n,) integers, for a conditional model.
+    """
+    noise = shared_noise(model.latent_dim, draws).to(model.device)
+    for view, part in given_chunks(model, x, condition):
+        batch = torch.from_numpy(part).to(model.device)
+        q, p = view.encode(batch), view.prior()
+        z = [moved(q, each) for each in (noise[:1] if isinstance(q, Code) else noise)]
+        yield torch.stack([view.decode(each).log_prob(batch) - cost(q, p, each) for each in z]).cpu().double()
 
 
 def shared_noise(latent_dim: int, draws: int) -> Tensor:

@@ -78,5 +78,6 @@ def copies_values(found: Copies) -> dict[str, float]:
         "copies": round(found.share * n),
         "share": found.share,
         "expected_share": found.expected_share,
+        "expected_share_error": found.expected_share_error,
         "threshold": found.threshold,
     }
