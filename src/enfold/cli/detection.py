@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from enfold.cli import app
 from enfold.cli.output import Device, Json, Label, Out, RunFolder, Whole, say
 from enfold.cli.points import examples
-from enfold.cli.writing import check_suffix, in_raw_type, required, write_arrays, write_columns
+from enfold.cli.writing import check_suffix, in_raw_type, write_arrays, write_columns
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def score(
         )
     opened = open_run(run, device)
     calibration = read_calibration(opened.folder)
-    data = examples(opened, required(source), label)
+    data = examples(opened, source, label)
     found = Anomalies(opened.model, calibration.reference, data.x, conditions(data.labels, opened.spec))
     scores = found.scores(score)
     p = p_values(scores, calibration.held_out[score])

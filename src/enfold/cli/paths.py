@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from enfold.cli import app
 from enfold.cli.output import Device, Json, Out, RunFolder, Whole, say
 from enfold.cli.points import class_position, examples, unnamed_class
-from enfold.cli.writing import check_suffix, in_raw_type, required, write_animation, write_arrays, write_examples
+from enfold.cli.writing import check_suffix, in_raw_type, write_animation, write_arrays, write_examples
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def interpolate(
 
     opened = _opened(run, out, device)
     model, position = opened.model, class_position(opened.spec, label)
-    numbers, data = _chosen(examples(opened, required(source)), rows)
+    numbers, data = _chosen(examples(opened, source), rows)
     classes = conditions(data.labels, opened.spec)
     z = interpolation(model, encode_means(model, data.x, classes), _steps(steps, out), is_spherical=spherical)
     begin = classes if position is None or classes is None else torch.full((len(data),), position)

@@ -50,7 +50,7 @@ def encode(
 
     check_suffix(out, ".csv", ".npy")
     opened = open_run(run, device)
-    data = examples(opened, required(source), label)
+    data = examples(opened, source, label)
     z = encode_means(opened.model, data.x, conditions(data.labels, opened.spec))
     write_vectors(out, z, data)
     say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} latent vectors: {out}")
@@ -173,7 +173,7 @@ def reconstruct(
         raise InputError(f"The number of columns must be at least 1, got {n}.")
     opened = open_run(run, device)
     check_examples(out, opened.spec, (".npz", ".png"))
-    data = examples(opened, required(source), label)
+    data = examples(opened, source, label)
     data = data[:n] if out.suffix.lower() == ".png" else data
     x, classes = data.x, conditions(data.labels, opened.spec)
     z = encode_means(opened.model, x, classes)
@@ -190,7 +190,7 @@ def examples(run: "Run", source: tuple[str, ...], label: str | None = None) -> "
     from enfold.data import load_like
     from enfold.metrics import as_evaluated
 
-    return as_evaluated(load_like(run.spec, *source, label=label), run.config, run.spec)
+    return as_evaluated(load_like(run.spec, *required(source), label=label), run.config, run.spec)
 
 
 def class_position(spec: "Spec", name: str | None) -> int | None:

@@ -41,8 +41,8 @@ def check_examples(path: Path, spec: "Spec", known: tuple[str, ...] = EXAMPLES) 
     from enfold.files import check_new_folder
 
     check_suffix(path, *known)
-    for_pictures, is_picture = (".png", ""), spec.is_image and spec.shape[0] in (1, 3)
-    unfit = [*(() if is_picture else for_pictures), *((".csv",) if spec.is_image else ())]
+    unfit = (".csv",) if spec.is_image else ()
+    unfit += () if spec.is_image and spec.shape[0] in (1, 3) else (".png", "")
     if path.suffix.lower() in unfit:
         fit = tuple(each for each in known if each not in unfit)
         raise InputError(f"'{path}' cannot hold {spec}. {_ending(fit)}")

@@ -35,7 +35,7 @@ def nearness(
     edges = np.histogram_bin_edges(np.concatenate([distances, held_out]), BINS)
     top.hist(held_out, edges, density=True, color=QUIET, alpha=0.35, label="held-out rows")
     top.hist(distances, edges, density=True, histtype="step", color=ACCENT, lw=1.8, label="draws")
-    top.axvline(threshold, color=INK, lw=1, ls=":", label="nearer: a near copy")
+    top.axvline(threshold, color=INK, lw=1, ls=":", label="up to here: a near copy")
     top.set_title("distance to the nearest training row")
     top.set_yticks([])
     top.spines["left"].set_visible(False)
