@@ -211,7 +211,7 @@ def test_distances_have_their_legend_beside_the_histograms():
     rows = np.linspace(1, 9, 100)
     drawing = plots.nearness(rows, rows + 1, 2.0, None, GREY)
     (legend,), (axes,) = drawing.legends, drawing.axes
-    assert [text.get_text() for text in legend.get_texts()] == ["held-out rows", "draws", "nearer: a near copy"]
+    assert [text.get_text() for text in legend.get_texts()] == ["held-out rows", "draws", "up to here: a near copy"]
     assert not legend.get_window_extent().overlaps(axes.get_window_extent())
 
 
