@@ -23,7 +23,7 @@ NLL = {
     "latent_dim": 32,
     "width": 256,
     "depth": 2,
-    "batch_size": 256,
+    "learning_rate": 0.002,
     "ema": 0.999,
 }
 

@@ -108,7 +108,7 @@ def test_training_lowers_the_loss(digits, posterior, prior):
     """Thirty steps with an average of the weights; codes and normal posteriors, fixed and learned priors."""
     if posterior in CODES and prior != "auto":
         return
-    config = Config(posterior=posterior, prior=prior, epochs=3, ema=0.5, learning_rate=5e-3, **SMALL)
+    config = Config(posterior=posterior, prior=prior, epochs=3, batch_size=128, ema=0.5, learning_rate=5e-3, **SMALL)
     model = build.autoencoder(config, digits.spec)
     ends = [each.train.loss for each in enfold.train(model, digits.x[:1280], config) if each.ends_epoch]
     assert ends[-1] < ends[0] - 1

@@ -157,7 +157,9 @@ def test_free_bits_cost_nothing_until_they_are_used(linear):
 @pytest.mark.parametrize(("share", "epochs"), [(0.5, 4), (1.0, 1), (0.0, 2)])
 def test_the_rate_warms_up_within_the_run(digits, share, epochs):
     """The weight is (step + 1/2) / steps / share, at most one: at the end it is whole, however short the run."""
-    config = Config(width=8, depth=0, epochs=epochs, rate_warm_up=share, beta=2.0, precision="float32")
+    config = Config(
+        width=8, depth=0, epochs=epochs, batch_size=128, rate_warm_up=share, beta=2.0, precision="float32"
+    )
     model, seen = build.autoencoder(config, digits.spec), []
     objective = build.objective(config)
 

@@ -63,10 +63,10 @@ class Config:
     neighbours: int = setting(0, "of each row, that a map keeps near it; 0: none", low=0)
     neighbour_weight: float = setting(2.0, "the weight of keeping them, in nats for each value", low=0.0)
     optimizer: str = setting("adam", "adam, rmsprop (as Keras defines it)")
-    learning_rate: float = setting(2e-3, "the highest step size", above=0.0)
+    learning_rate: float = setting(4e-3, "the highest step size", above=0.0)
     schedule: str = setting("cosine", "the learning rate over time: cosine (after a warm-up), one_cycle, constant")
     warm_up: float = setting(0.1, "the share of training in which the cosine's rate rises", low=0.0, high=0.9)
-    batch_size: int = setting(128, "examples that pass through the network at once", low=1)
+    batch_size: int = setting(256, "examples that pass through the network at once", low=1)
     accumulate: int = setting(1, "batches whose gradients make one step", low=1)
     clip: float = setting(0.0, "the largest norm of a step's gradient; 0: any", low=0.0)
     ema: float = setting(

@@ -33,7 +33,6 @@ RECIPES = {
             recipe="neighbours",
             neighbours=15,
             batch_size=512,
-            learning_rate=4e-3,
         ),
         "A map that keeps what is near in the data near, as UMAP's does, and can still be decoded.",
     ),

@@ -25,7 +25,7 @@ T = TypeVar("T")
 Step = Callable[[Batch, float], Terms]  # a step's examples, the share of training that is done
 
 SECONDS_BETWEEN_REPORTS = 0.2
-AUTO_EXAMPLES = 700_000  # what epochs="auto" aims at in all
+AUTO_EXAMPLES = 650_000  # what epochs="auto" aims at in all
 AUTO_EPOCHS = (1, 300)  # and within which it stays
 MOST_SETBACKS = 3
 SLOWDOWN = 0.25  # of the learning rate at each setback
