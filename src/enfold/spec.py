@@ -99,7 +99,10 @@ class Spec:
 
     def scaled(self, x: np.ndarray, dtype: type[np.floating] = np.float32) -> np.ndarray:
         """Return raw examples, (n, *shape), in units of each column's scale, `(x - offset) / scale`."""
-        return (x.astype(dtype) - self.offset) / self.scale
+        values = x.astype(dtype)
+        values -= self.offset  # in place, as there may be many
+        values /= self.scale
+        return values
 
     def vectors(self, x: np.ndarray, dtype: type[np.floating] = np.float32) -> np.ndarray:
         """Return raw examples, (n, *shape), as vectors in units of each column's scale, (n, values)."""

@@ -2,13 +2,14 @@
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import pairwise_distances
+from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 NEIGHBOURS = 5
 PROBE_STEPS = 1000  # of the solver, at most
+BLOCK = 16  # MiB of distances at a time
 
 
 def knn_accuracy(points: np.ndarray, labels: np.ndarray, new_points: np.ndarray, new_labels: np.ndarray) -> float:
@@ -54,16 +55,22 @@ def trustworthiness_of_rows(x: np.ndarray, points: np.ndarray) -> np.ndarray | N
     equation 1). None of fewer than 11 rows.
 
     Args:
-        x: The data, (n, values); time and memory grow with n².
+        x: The data, (n, values); the time grows with n².
         points: Where the map has each, (n, d).
     """  # noqa: D400, D415 - the sentence ends in its formula
     n, k = len(x), NEIGHBOURS
     if n <= 2 * k:
         return None
-    distances = pairwise_distances(x)
-    np.fill_diagonal(distances, np.inf)  # nothing is its own neighbour
-    ranks = np.empty((n, n), np.int64)
-    np.put_along_axis(ranks, distances.argsort(1), np.arange(1, n + 1)[None], 1)
     near = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)
-    intruders = np.maximum(np.take_along_axis(ranks, near, 1) - k, 0).sum(1)
+
+    def intrusions(distances: np.ndarray, first: int) -> np.ndarray:
+        """Return the inner sum of each row of a block, (m,), from its distances to all rows, (m, n)."""
+        rows = first + np.arange(len(distances))
+        distances[rows - first, rows] = np.inf  # nothing is its own neighbour
+        ranks = np.empty(distances.shape, np.int64)
+        np.put_along_axis(ranks, distances.argsort(1), np.arange(1, n + 1)[None], 1)
+        return np.maximum(np.take_along_axis(ranks, near[rows], 1) - k, 0).sum(1)
+
+    blocks = pairwise_distances_chunked(x, reduce_func=intrusions, working_memory=BLOCK)
+    intruders = np.concatenate(list(blocks))
     return 1 - 2 * intruders / (k * (2 * n - 3 * k - 1))
