@@ -5,11 +5,13 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 
 import enfold
-from enfold.metrics.copies import copies, nearest_rows
+from enfold.metrics.copies import DISTANCES, copies, nearest_rows
 from enfold.sections import read_sections
 
 
-def test_the_nearest_rows_are_those_of_scikit_learn(digits):
+@pytest.mark.parametrize("at_once", [DISTANCES, 1_500, 1])  # all rows, 15 of them, or one
+def test_the_nearest_rows_are_those_of_scikit_learn(digits, monkeypatch, at_once):
+    monkeypatch.setattr("enfold.metrics.copies.DISTANCES", at_once)
     x, spec = digits.x[:500], digits.spec
     points = (digits.x[500:600] / 16).astype(np.float32).reshape(100, -1)
     distances, numbers = nearest_rows(points, x, spec)

@@ -1,6 +1,7 @@
 import json
 import math
 import shutil
+import weakref
 
 import numpy as np
 import pytest
@@ -62,6 +63,28 @@ def test_the_figures_have_what_they_must(digits_run):
 def test_the_held_out_rows_are_stored(digits_run):
     assert digits_run.split.rows == 1797
     np.testing.assert_array_equal(digits_run.split.held_out, held_out_rows(1797, 200, 0))
+
+
+@without_pictures()
+def test_all_rows_are_not_kept_in_memory_beside_those_to_train_on(tmp_path, monkeypatch, digits):
+    np.save(tmp_path / "x.npy", digits.x[:100])
+    loaded, kept = [], []
+
+    def watched(*sources):
+        data = enfold.load(*sources)
+        loaded.append(weakref.ref(data.x))
+        return data
+
+    def looking(items):
+        for each in items:
+            kept.append(loaded[0]() is not None)
+            yield each
+
+    monkeypatch.setattr("enfold.fitting.load", watched)
+    enfold.fit(tmp_path / "x.npy", epochs=2, out=tmp_path / "run", device="cpu", watch=looking)
+    assert len(loaded) == 1
+    assert kept
+    assert not any(kept)
 
 
 @without_pictures()
@@ -260,6 +283,17 @@ def test_a_torn_last_line_of_the_history_is_no_epoch(copy, digits_run):
     path = copy / "history.jsonl"
     path.write_bytes(path.read_bytes()[:-20])
     assert enfold.open(copy).history.equals(digits_run.history[:-1])
+    assert len(enfold.open(copy).epochs) == len(digits_run.epochs) - 1
+
+
+@pytest.mark.parametrize("content", [b"{\n", b"[1]\n", b"{}\n", b"\xff\n", b'{"epoch": [1]}\n{"epoch": {"a": 1}}\n', None])
+def test_a_damaged_history_is_named(copy, content):
+    path = copy / "history.jsonl"
+    path.unlink()
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"history\.jsonl is .*damaged"):
+        enfold.open(copy).history  # noqa: B018 - reading it is the test
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,26 +76,18 @@ def fit(
     config = named_recipe(recipe).config.with_settings(named)
     if test is not None and "holdout" in named:
         raise InputError("The rows to hold out are those of the test data, or a holdout of the data's own. Give one.")
-    data, unseen = _loaded(data, test)
-    if unseen is None:
-        held_out = held_out_rows(len(data), config.holdout, config.seed)
-    else:
-        held_out = last_rows(len(data), len(unseen))
-        config = config.with_settings({"holdout": len(unseen)})
-    seen = data[training_rows(len(data), held_out)]
-    spec = _conditioned(data.spec.standardised(seen.x), seen.labels, config)
-    data = replace(data, spec=spec)  # as it is when it is read again
-    parts = _parts(data, held_out)
+    split, spec, rows = _prepared(data, test, config)
+    if test is not None:
+        config = config.with_settings({"holdout": len(rows.held_out)})
     run, processes = _launched(Run(Path(out or "runs"), config, spec, device, own))
     state = State(run.untrained(), config, processes, own.objective)
-    training = train(state.model, parts[0], config, held_out=parts[1], state=state)
-    split = Split(len(data), held_out, sha256(data.x), unseen.spec.sources if unseen else ())
+    training = train(state.model, rows.training, config, held_out=rows.held_out, state=state)
     if not out:  # named now, as other fits may have begun meanwhile
         run = replace(run, folder=processes.told(_new_folder(spec.sources[0], recipe)))
     processes.lead(lambda: create_run(run, split))
     with ExitStack() as stack:
         processes.lead(lambda: stack.enter_context(only_process(run)))
-        return _finish(run, data, parts, state, watch(training) if processes.rank == 0 else training)
+        return _finish(run, rows, state, watch(training) if processes.rank == 0 else training)
 
 
 def resume(
@@ -139,10 +131,9 @@ def resume(
         state = State(run.untrained(), run.config, processes, run.parts.objective)
         history = load_checkpoint(run.folder, state)
         processes.lead(lambda: rewrite_history(run, history))
-        data = read_again(run, data, test)
-        seen, unseen = _parts(data, run.split.held_out)
-        training = train(state.model, seen, run.config, held_out=unseen, state=state)
-        return _finish(run, data, (seen, unseen), state, watch(training) if processes.rank == 0 else training)
+        rows = _told_apart(read_again(run, data, test), run.split.held_out, run.config)
+        training = train(state.model, rows.training, run.config, held_out=rows.held_out, state=state)
+        return _finish(run, rows, state, watch(training) if processes.rank == 0 else training)
 
 
 def split_again(run: Run) -> tuple[Dataset, Dataset]:
@@ -151,8 +142,8 @@ def split_again(run: Run) -> tuple[Dataset, Dataset]:
     Raises:
         InputError: A source is gone, or has other rows than it had.
     """
-    seen, unseen = _parts(read_again(run), run.split.held_out)
-    return unseen, seen
+    rows = _told_apart(read_again(run), run.split.held_out, run.config)
+    return rows.held_out, rows.training
 
 
 def _loaded(data: Any, test: Any) -> tuple[Dataset, Dataset | None]:
@@ -198,18 +189,41 @@ def read_again(run: Run, data: Any = None, test: Any = None) -> Dataset:
     return found
 
 
-def _parts(data: Dataset, held_out: np.ndarray) -> tuple[Dataset, Dataset]:
-    """Return the rows to train on and those held out."""
-    return data[training_rows(len(data), held_out)], data[held_out]
+@dataclass(frozen=True)
+class _Rows:
+    """Rows by what they are for: to train on, to evaluate on, and those that the recipe names to be shown."""
+
+    training: Dataset
+    held_out: Dataset
+    shown: Dataset | None
 
 
-def _conditioned(spec: Spec, labels: np.ndarray, config: Config) -> Spec:
-    """Return the spec with the labels that a conditional model is told apart by: those of the training rows."""
+def _prepared(data: Any, test: Any, config: Config) -> tuple[Split, Spec, _Rows]:
+    """Return what a fit begins with; the whole data is not kept beside its parts."""
+    data, unseen = _loaded(data, test)
+    if unseen is None:
+        held_out = held_out_rows(len(data), config.holdout, config.seed)
+    else:
+        held_out = last_rows(len(data), len(unseen))
+    split = Split(len(data), held_out, sha256(data.x), unseen.spec.sources if unseen else ())
+    spec = _learned(data.spec, data[training_rows(len(data), held_out)], config)
+    return split, spec, _told_apart(replace(data, spec=spec), held_out, config)
+
+
+def _told_apart(data: Dataset, held_out: np.ndarray, config: Config) -> _Rows:
+    shown = np.array(RECIPES[config.recipe].shown_rows if config.recipe in RECIPES else ())
+    are_shown = 0 < len(shown) and shown.max() < len(data)
+    return _Rows(data[training_rows(len(data), held_out)], data[held_out], data[shown] if are_shown else None)
+
+
+def _learned(spec: Spec, training: Dataset, config: Config) -> Spec:
+    """Return the spec with what is learned from training rows: the scales, and the labels a model is told apart by."""
     if config.condition not in ("none", "label"):
         raise unknown("condition", config.condition, ("none", "label"))
+    spec = spec.standardised(training.x)
     if config.condition == "none":
         return spec
-    found = class_labels(labels)
+    found = class_labels(training.labels)
     if found is None:
         raise InputError(
             "A conditional model takes labels that are classes, at most 50 whole numbers or names, and the data has "
@@ -232,11 +246,11 @@ def _launched(run: Run) -> tuple[Run, Processes]:
     return replace(run, device=processes.device, folder=processes.told(run.folder), config=config), processes
 
 
-def _finish(run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State, items: Iterable[Progress]) -> Run:
+def _finish(run: Run, rows: _Rows, state: State, items: Iterable[Progress]) -> Run:
     """Train to the end, and write what a run folder has of the trained model."""
     _train(run, state, items)
     weights = state.processes.whole(state.model.state_dict())
-    state.processes.lead(lambda: _conclude(run, data, parts, state, weights))
+    state.processes.lead(lambda: _conclude(run, rows, state, weights))
     return run
 
 
@@ -255,7 +269,7 @@ def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
                     processes.lead(lambda: record(run, progress))  # noqa: B023 - called at once
                 signal, due = processes.agreed(signals[0] if signals else 0, clock.is_due(progress))
                 if (signal or due) and state.is_finite():
-                    clock.time(lambda: save_checkpoint(run.folder, state, lambda: run.history.to_dicts()))
+                    clock.time(lambda: save_checkpoint(run.folder, state, lambda: run.epochs))
                 if signal:
                     where = f"after step {progress.step:,} of {progress.steps:,}"
                     raise Interrupted(f"stopped {where}. Go on with: {run.resumption}", signal)
@@ -274,9 +288,7 @@ def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
         raise
 
 
-def _conclude(
-    run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State, weights: dict[str, Tensor]
-) -> None:
+def _conclude(run: Run, rows: _Rows, state: State, weights: dict[str, Tensor]) -> None:
     save_weights(run, weights)
     # what these need, scikit-learn and Matplotlib, takes as long to import as torch: training need not wait for it
     from enfold import report
@@ -284,15 +296,12 @@ def _conclude(
     from enfold.metrics.calibration import calibrate, write_calibration
     from enfold.sections import write_sections
 
-    seen, unseen = parts
-    figures = evaluate(run.model, run.config, unseen, seen)
-    metrics = {**figures, **_cost(state, run.config, len(seen)), "mistakes": mistakes(run.config)}
+    figures = evaluate(run.model, run.config, rows.held_out, rows.training)
+    metrics = {**figures, **_cost(state, run.config, len(rows.training)), "mistakes": mistakes(run.config)}
     write_json(run.folder / "metrics.json", metrics)
-    write_calibration(run.folder, calibrate(run.model, run.config, unseen, seen))
-    rows = RECIPES[run.config.recipe].shown_rows if run.config.recipe in RECIPES else ()
-    shown = data[np.array(rows)] if rows and max(rows) < len(data) else None
-    report.draw(run, run.model, unseen, seen, shown=shown)
-    write_sections(run, unseen, seen)
+    write_calibration(run.folder, calibrate(run.model, run.config, rows.held_out, rows.training))
+    report.draw(run, run.model, rows.held_out, rows.training, shown=rows.shown)
+    write_sections(run, rows.held_out, rows.training)
     report.write_report(run)
 
 

@@ -97,7 +97,7 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
     axes = latent.shown_axes(means)
     pictures = {
         "samples": plots.samples(np.asarray(shown.x), shown.labels, spec),
-        "curves": plots.curves(run.history.to_dicts()),
+        "curves": plots.curves(run.epochs),
         "latent": plots.latent_map(means, held_out.labels, spec, axes),
         "reconstructions": _reconstructions(run, model, held_out[:REBUILT], spec),
     }
@@ -148,7 +148,7 @@ def write_report(run: Run) -> Path:
     Raises:
         InputError: A file of the run is missing or damaged, or the folder cannot be written to.
     """
-    metrics, history = run.metrics, run.history.to_dicts()
+    metrics, history = run.metrics, run.epochs
     page = template("report").render(
         title=title(run.spec),
         config=run.config,

@@ -130,17 +130,36 @@ class Run:
         return str(path) if path.exists() else source
 
     @property
-    def history(self) -> "pl.DataFrame":
-        """A row for each epoch, as in `history.jsonl`."""
-        import polars as pl
+    def epochs(self) -> list[dict[str, Any]]:
+        """What was recorded of each epoch, as in `history.jsonl`.
 
+        Raises:
+            InputError: It is missing or damaged.
+        """
         path = self.folder / "history.jsonl"
         try:
             lines = path.read_text("utf-8").splitlines(keepends=True)
-            whole = [json.loads(line) for line in lines if line.endswith("\n")]  # a torn last line is no epoch
-            return pl.DataFrame(whole, infer_schema_length=None)
-        except (OSError, ValueError, TypeError, pl.exceptions.PolarsError) as error:
+            found = [json.loads(line) for line in lines if line.endswith("\n")]  # a torn last line is no epoch
+            if not all(isinstance(each, dict) and "epoch" in each for each in found):
+                raise ValueError("a line is no epoch")
+            return found
+        except (OSError, ValueError) as error:
             raise InputError(f"{path} is missing or damaged ({error}). Restore it or fit again.") from error
+
+    @property
+    def history(self) -> "pl.DataFrame":
+        """A table of the epochs, a row for each.
+
+        Raises:
+            InputError: It is missing or damaged.
+        """
+        import polars as pl  # here alone, as it takes 70 MB of memory
+
+        try:
+            return pl.DataFrame(self.epochs, infer_schema_length=None)
+        except (TypeError, pl.exceptions.PolarsError) as error:
+            path = self.folder / "history.jsonl"
+            raise InputError(f"{path} is damaged ({error}). Restore it or fit again.") from error
 
     @property
     def split(self) -> Split:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from enfold.rows import Examples, pieces
 from enfold.spec import Spec
 
 COPY_QUANTILE = 0.01  # of the held-out rows' distances: as near as that is a near copy
+DISTANCES = 2**22  # at once
 
 
 @dataclass(frozen=True)
@@ -85,15 +85,12 @@ def nearest_rows(points: np.ndarray, x: Examples, spec: Spec) -> tuple[np.ndarra
     """
     asked = torch.from_numpy(points)
     best, number = torch.full((len(asked),), torch.inf), torch.zeros(len(asked), dtype=torch.int64)
-    for start, part in pieces(x):
+    for start, part in pieces(x, DISTANCES // len(points)):
         rows = torch.from_numpy(spec.vectors(part))
-        less, place = _squares(asked, rows).min(1)
+        squares = torch.addmm(rows.square().sum(1), asked, rows.T, alpha=-2)  # less the points' own, (n, rows)
+        less, place = squares.min(1)
         number = torch.where(less < best, start + place, number)
         best = torch.minimum(less, best)
     rows = spec.vectors(np.asarray(x[number.numpy()]))
     return np.linalg.norm(points - rows, axis=1), number.numpy()  # anew: differences of large squares are not exact
 
-
-def _squares(points: Tensor, rows: Tensor) -> Tensor:
-    """Return the squared distances less the points' own squares, (n, N)."""
-    return (rows * rows).sum(1) - 2 * points @ rows.T
