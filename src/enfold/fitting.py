@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from enfold.parts import Parts
 from enfold.processes import Processes, launch
 from enfold.recipes import RECIPES, mistakes
 from enfold.recipes import recipe as named_recipe
-from enfold.rows import sha256
+from enfold.rows import sha256, unread
 from enfold.run import Run, check_new, create_run, only_process, open_run, record, rewrite_history, save_weights
 from enfold.spec import Spec
 from enfold.state import Diverged, State
@@ -76,18 +76,26 @@ def fit(
     config = named_recipe(recipe).config.with_settings(named)
     if test is not None and "holdout" in named:
         raise InputError("The rows to hold out are those of the test data, or a holdout of the data's own. Give one.")
-    split, spec, rows = _prepared(data, test, config)
-    if test is not None:
-        config = config.with_settings({"holdout": len(rows.held_out)})
+    data, unseen = _loaded(data, test)
+    if unseen is None:
+        held_out = held_out_rows(len(data), config.holdout, config.seed)
+    else:
+        held_out = last_rows(len(data), len(unseen))
+        config = config.with_settings({"holdout": len(unseen)})
+    seen, _ = _parts(data, held_out)
+    spec = _conditioned(data.spec.standardised(seen.x), seen.labels, config)
+    data = replace(data, spec=spec)  # as it is when it is read again
+    parts = _parts(data, held_out)
     run, processes = _launched(Run(Path(out or "runs"), config, spec, device, own))
     state = State(run.untrained(), config, processes, own.objective)
-    training = train(state.model, rows.training, config, held_out=rows.held_out, state=state)
+    training = train(state.model, parts[0], config, held_out=parts[1], state=state)
+    split = Split(len(data), held_out, sha256(data.x), unseen.spec.sources if unseen else ())
     if not out:  # named now, as other fits may have begun meanwhile
         run = replace(run, folder=processes.told(_new_folder(spec.sources[0], recipe)))
     processes.lead(lambda: create_run(run, split))
     with ExitStack() as stack:
         processes.lead(lambda: stack.enter_context(only_process(run)))
-        return _finish(run, rows, state, watch(training) if processes.rank == 0 else training)
+        return _finish(run, data, parts, state, watch(training) if processes.rank == 0 else training)
 
 
 def resume(
@@ -131,9 +139,10 @@ def resume(
         state = State(run.untrained(), run.config, processes, run.parts.objective)
         history = load_checkpoint(run.folder, state)
         processes.lead(lambda: rewrite_history(run, history))
-        rows = _told_apart(read_again(run, data, test), run.split.held_out, run.config)
-        training = train(state.model, rows.training, run.config, held_out=rows.held_out, state=state)
-        return _finish(run, rows, state, watch(training) if processes.rank == 0 else training)
+        data = read_again(run, data, test)
+        seen, unseen = _parts(data, run.split.held_out)
+        training = train(state.model, seen, run.config, held_out=unseen, state=state)
+        return _finish(run, data, (seen, unseen), state, watch(training) if processes.rank == 0 else training)
 
 
 def split_again(run: Run) -> tuple[Dataset, Dataset]:
@@ -142,8 +151,8 @@ def split_again(run: Run) -> tuple[Dataset, Dataset]:
     Raises:
         InputError: A source is gone, or has other rows than it had.
     """
-    rows = _told_apart(read_again(run), run.split.held_out, run.config)
-    return rows.held_out, rows.training
+    seen, unseen = _parts(read_again(run), run.split.held_out)
+    return unseen, seen
 
 
 def _loaded(data: Any, test: Any) -> tuple[Dataset, Dataset | None]:
@@ -189,41 +198,18 @@ def read_again(run: Run, data: Any = None, test: Any = None) -> Dataset:
     return found
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Rows by what they are for: to train on, to evaluate on, and those that the recipe names to be shown."""
-
-    training: Dataset
-    held_out: Dataset
-    shown: Dataset | None
+def _parts(data: Dataset, held_out: np.ndarray) -> tuple[Dataset, Dataset]:
+    """Return the rows to train on, which are no copy, and those held out."""
+    return replace(data, x=unread(data.x))[training_rows(len(data), held_out)], data[held_out]
 
 
-def _prepared(data: Any, test: Any, config: Config) -> tuple[Split, Spec, _Rows]:
-    """Return what a fit begins with; the whole data is not kept beside its parts."""
-    data, unseen = _loaded(data, test)
-    if unseen is None:
-        held_out = held_out_rows(len(data), config.holdout, config.seed)
-    else:
-        held_out = last_rows(len(data), len(unseen))
-    split = Split(len(data), held_out, sha256(data.x), unseen.spec.sources if unseen else ())
-    spec = _learned(data.spec, data[training_rows(len(data), held_out)], config)
-    return split, spec, _told_apart(replace(data, spec=spec), held_out, config)
-
-
-def _told_apart(data: Dataset, held_out: np.ndarray, config: Config) -> _Rows:
-    shown = np.array(RECIPES[config.recipe].shown_rows if config.recipe in RECIPES else ())
-    are_shown = 0 < len(shown) and shown.max() < len(data)
-    return _Rows(data[training_rows(len(data), held_out)], data[held_out], data[shown] if are_shown else None)
-
-
-def _learned(spec: Spec, training: Dataset, config: Config) -> Spec:
-    """Return the spec with what is learned from training rows: the scales, and the labels a model is told apart by."""
+def _conditioned(spec: Spec, labels: np.ndarray, config: Config) -> Spec:
+    """Return the spec with the labels that a conditional model is told apart by: those of the training rows."""
     if config.condition not in ("none", "label"):
         raise unknown("condition", config.condition, ("none", "label"))
-    spec = spec.standardised(training.x)
     if config.condition == "none":
         return spec
-    found = class_labels(training.labels)
+    found = class_labels(labels)
     if found is None:
         raise InputError(
             "A conditional model takes labels that are classes, at most 50 whole numbers or names, and the data has "
@@ -246,11 +232,11 @@ def _launched(run: Run) -> tuple[Run, Processes]:
     return replace(run, device=processes.device, folder=processes.told(run.folder), config=config), processes
 
 
-def _finish(run: Run, rows: _Rows, state: State, items: Iterable[Progress]) -> Run:
+def _finish(run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State, items: Iterable[Progress]) -> Run:
     """Train to the end, and write what a run folder has of the trained model."""
     _train(run, state, items)
     weights = state.processes.whole(state.model.state_dict())
-    state.processes.lead(lambda: _conclude(run, rows, state, weights))
+    state.processes.lead(lambda: _conclude(run, data, parts, state, weights))
     return run
 
 
@@ -288,7 +274,9 @@ def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
         raise
 
 
-def _conclude(run: Run, rows: _Rows, state: State, weights: dict[str, Tensor]) -> None:
+def _conclude(
+    run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State, weights: dict[str, Tensor]
+) -> None:
     save_weights(run, weights)
     # what these need, scikit-learn and Matplotlib, takes as long to import as torch: training need not wait for it
     from enfold import report
@@ -296,12 +284,15 @@ def _conclude(run: Run, rows: _Rows, state: State, weights: dict[str, Tensor]) -
     from enfold.metrics.calibration import calibrate, write_calibration
     from enfold.sections import write_sections
 
-    figures = evaluate(run.model, run.config, rows.held_out, rows.training)
-    metrics = {**figures, **_cost(state, run.config, len(rows.training)), "mistakes": mistakes(run.config)}
+    seen, unseen = parts
+    figures = evaluate(run.model, run.config, unseen, seen)
+    metrics = {**figures, **_cost(state, run.config, len(seen)), "mistakes": mistakes(run.config)}
     write_json(run.folder / "metrics.json", metrics)
-    write_calibration(run.folder, calibrate(run.model, run.config, rows.held_out, rows.training))
-    report.draw(run, run.model, rows.held_out, rows.training, shown=rows.shown)
-    write_sections(run, rows.held_out, rows.training)
+    write_calibration(run.folder, calibrate(run.model, run.config, unseen, seen))
+    rows = RECIPES[run.config.recipe].shown_rows if run.config.recipe in RECIPES else ()
+    shown = data[np.array(rows)] if rows and max(rows) < len(data) else None
+    report.draw(run, run.model, unseen, seen, shown=shown)
+    write_sections(run, unseen, seen)
     report.write_report(run)
 
 

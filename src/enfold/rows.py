@@ -223,6 +223,11 @@ def selected(x: Examples, rows: Any) -> Examples:
     return x.select(rows) if isinstance(x, Rows) else x[rows]
 
 
+def unread(x: Examples) -> Rows:
+    """Return rows that may be in memory as `Rows`, of which a selection is no copy."""
+    return x if isinstance(x, Rows) else Rows(x.shape, x.dtype, x.__getitem__)
+
+
 def drawn(n: int, at_most: int, seed: int = 0) -> np.ndarray:
     """Return the numbers of at most so many of `n` rows, in order, by chance, the same for the same seed."""
     return np.sort(np.random.default_rng(seed).permutation(n)[:at_most])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -307,8 +308,6 @@ def _load_weights(model: Autoencoder, path: Path) -> None:
 
 
 def _environment(run: Run) -> dict[str, Any]:
-    import sklearn
-
     device = choose_device(run.device)
     precision = autocast_dtype(device, run.config.precision) or torch.float32
     return {
@@ -316,7 +315,7 @@ def _environment(run: Run) -> dict[str, Any]:
         "enfold": __version__,
         "torch": torch.__version__,
         "numpy": np.__version__,
-        "scikit-learn": sklearn.__version__,
+        "scikit-learn": metadata.version("scikit-learn"),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": str(device),

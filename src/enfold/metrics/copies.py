@@ -10,7 +10,7 @@ from enfold.rows import Examples, pieces
 from enfold.spec import Spec
 
 COPY_QUANTILE = 0.01  # of the held-out rows' distances: as near as that is a near copy
-DISTANCES = 2**22  # at once
+DISTANCES = 2**20  # at once
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 NEIGHBOURS = 5
 PROBE_STEPS = 1000  # of the solver, at most
-BLOCK = 16  # MiB of distances at a time
+BLOCK = 4  # MiB of distances at a time
 
 
 def knn_accuracy(points: np.ndarray, labels: np.ndarray, new_points: np.ndarray, new_labels: np.ndarray) -> float:

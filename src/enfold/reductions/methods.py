@@ -18,7 +18,7 @@ from enfold.data.dataset import Dataset
 from enfold.devices import choose_device
 from enfold.model import chunks, decode_means, encode_means, in_one
 from enfold.recipes import recipe
-from enfold.rows import IN_MEMORY, Examples, drawn
+from enfold.rows import IN_MEMORY, Examples, drawn, selected
 from enfold.spec import Spec
 from enfold.training import Progress, epochs_for, train
 
@@ -126,7 +126,8 @@ def rows_in_memory(job: Job) -> tuple[np.ndarray, np.ndarray]:
     The rows are in units of each column's scale, (n, values) float32.
     """
     numbers = drawn(len(job.training), max(IN_MEMORY // (4 * job.spec.size), 1), job.config.seed)
-    return numbers, job.spec.vectors(np.asarray(job.training.x[numbers]))
+    some = selected(job.training.x, numbers)
+    return numbers, in_one(some, (job.spec.vectors(part) for part in chunks(some)))
 
 
 def _network(job: Job) -> Iterator[Progress | Reduction]:
