@@ -22,7 +22,7 @@ from enfold.nets.notebook import FEATURES, NotebookDecoder, NotebookEncoder, glo
 from enfold.nets.posteriors import CodesPrior, DiagonalNormal, FiniteScalar, FullNormal, VectorQuantised, at_most_one
 from enfold.objectives import Objective
 from enfold.objectives.terms import Change, Task
-from enfold.optimizers import KerasRMSprop
+from enfold.optimizers import Adam, KerasRMSprop
 from enfold.parts import NONE_OWN, Parts, check_parts, own_decoder, own_encoder, own_prior
 from enfold.priors import Flow, Mixture, StandardNormal, VampPrior
 from enfold.rows import Examples
@@ -289,7 +289,7 @@ CORRUPTIONS = {
     "salt_and_pepper": corruptions.salt_and_pepper,
     "mixed": corruptions.mixed,
 }
-OPTIMIZERS = {"adam": partial(torch.optim.Adam, fused=True), "rmsprop": KerasRMSprop}
+OPTIMIZERS = {"adam": partial(Adam, fused=True), "rmsprop": KerasRMSprop}
 CODES = ("fsq", "vq")
 DEMANDS = (  # where one setting has one of some values, another must have one of some; and why
     ("posterior", CODES, "prior", ("auto", "codes", OWN), "a prior of codes is a table of chances"),

@@ -3,6 +3,7 @@
 # pyright: reportPrivateImportUsage=false
 
 from collections.abc import Iterable
+from inspect import unwrap
 from typing import Any
 
 import torch
@@ -10,7 +11,23 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 
-class KerasRMSprop(Optimizer):
+class _Eager(Optimizer):
+    """An optimizer that is not guarded from `torch.compile`.
+
+    The guards around torch's methods import the compiler, compiling or not: 80 MB of memory, and seconds.
+    """
+
+    add_param_group = unwrap(Optimizer.add_param_group)
+    zero_grad = unwrap(Optimizer.zero_grad)
+
+
+class Adam(_Eager, torch.optim.Adam):
+    """torch's Adam (Kingma & Ba 2015), to the last bit, without its guards."""
+
+    step = torch.no_grad()(unwrap(torch.optim.Adam.step))
+
+
+class KerasRMSprop(_Eager):
     """RMSprop as Keras defines it, with ε inside the root:
 
         v ← ρ v + (1 − ρ) g²,   w ← w − η g / √(v + ε).

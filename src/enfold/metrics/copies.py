@@ -93,4 +93,3 @@ def nearest_rows(points: np.ndarray, x: Examples, spec: Spec) -> tuple[np.ndarra
         best = torch.minimum(less, best)
     rows = spec.vectors(np.asarray(x[number.numpy()]))
     return np.linalg.norm(points - rows, axis=1), number.numpy()  # anew: differences of large squares are not exact
-
