@@ -1,12 +1,15 @@
 import math
+import sys
 
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
 import enfold
+from enfold.fitting import split_again
 from enfold.metrics.copies import DISTANCES, copies, nearest_rows
 from enfold.sections import read_sections
+from enfold.sections.generation import generation
 
 
 @pytest.mark.parametrize("at_once", [DISTANCES, 1_500, 1])  # all rows, 15 of them, or one
@@ -71,6 +74,14 @@ def test_a_report_says_how_much_is_copied(digits_run):
     assert section.picture.startswith(b"\x89PNG")
     assert section.values["copies"] == round(section.values["share"] * section.values["draws"])
     assert section.title in (digits_run.folder / "report.html").read_text("utf-8")
+
+
+def test_a_report_compares_with_some_of_many_rows(digits_run, monkeypatch):
+    monkeypatch.setattr(sys.modules[generation.__module__], "COMPARED", 300)
+    held_out, training = split_again(digits_run)
+    section = generation(digits_run, held_out, training)
+    assert section.paragraphs[0].endswith("300 of the 1,597 training rows were compared, drawn by chance.")
+    assert "drawn by chance" not in section.paragraphs[1]
 
 
 def test_a_damaged_section_is_named(digits_run, tmp_path):

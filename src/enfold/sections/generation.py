@@ -14,6 +14,7 @@ from enfold.sections.section import Section
 
 DRAWS = 1000
 HELD_OUT = 1000  # rows, at most, to compare with
+COMPARED = 100_000  # training rows, at most: all of many would take longer than the training
 SHOWN = 12  # of the draws, those nearest to a training row
 PAIRS = "The lower row of images is the training row nearest to the draw above it; a copy would show. "
 COPIES_TRUST = (
@@ -31,26 +32,32 @@ def generation(run: Run, held_out: Dataset, training: Dataset) -> Section | None
     z = latent.prior_samples(model, DRAWS)
     condition = torch.arange(DRAWS) % len(spec.conditions) if spec.conditions else None
     made = decode_means(model, z, condition)
-    found = copies(made, training.x, selected(held_out.x, drawn(len(held_out), HELD_OUT)), spec)
-    return copies_section(found, made, training, "the prior")
+    some = training[drawn(len(training), COMPARED)]
+    found = copies(made, some.x, selected(held_out.x, drawn(len(held_out), HELD_OUT)), spec)
+    return copies_section(found, made, some, len(training), "the prior")
 
 
-def copies_section(found: Copies, made: np.ndarray, training: Dataset, source: str) -> Section:
+def copies_section(found: Copies, made: np.ndarray, training: Dataset, rows: int, source: str) -> Section:
     """Return the section about new examples, of which it is known how near they are to training rows.
 
     Args:
         found: How near.
         made: The new examples, (n, *shape), raw.
-        training: The training rows.
+        training: The training rows that they were compared with.
+        rows: How many training rows there are.
         source: What they were drawn from.
     """
     spec = training.spec
     first = np.argsort(found.distances, kind="stable")[:SHOWN]
     pairs = (made[first], np.asarray(training.x[found.nearest[first]])) if spec.is_image else None
+    are_drawn = f" {len(training):,} of the {rows:,} training rows were compared, drawn by chance."
     return Section(
         "generation",
         "Is what it makes up new?",
-        (copies_text(found, source), f"{PAIRS if spec.is_image else ''}{COPIES_TRUST}"),
+        (
+            f"{copies_text(found, source)}{are_drawn if len(training) < rows else ''}",
+            f"{PAIRS if spec.is_image else ''}{COPIES_TRUST}",
+        ),
         alt="Distances of draws to their nearest training row beside those of held-out rows, and the nearest pairs",
         values=copies_values(found),
         picture=plots.png(plots.nearness(found.distances, found.held_out, found.threshold, pairs, spec)),
