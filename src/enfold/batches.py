@@ -101,7 +101,7 @@ class Source:
 def examples(x: Examples, rows: Tensor, size: int) -> Iterator[Tensor]:
     """Yield raw examples in the order of their row numbers, `size` at once.
 
-    Rows in files are read for many batches at once, each file's in order, which spares most of the seeking, and while
+    `Rows` are read for many batches at once, each file's in order, which spares most of the seeking, and while
     the batches before are at work.
     """
     x = unmapped(x) if isinstance(x, np.ndarray) else x

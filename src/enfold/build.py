@@ -6,6 +6,7 @@ from functools import partial
 from math import cos, pi, prod
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -25,7 +26,7 @@ from enfold.objectives.terms import Change, Task
 from enfold.optimizers import Adam, KerasRMSprop
 from enfold.parts import NONE_OWN, Parts, check_parts, own_decoder, own_encoder, own_prior
 from enfold.priors import Flow, Mixture, StandardNormal, VampPrior
-from enfold.rows import Examples
+from enfold.rows import IN_MEMORY, Examples
 from enfold.spec import Spec
 
 ONE_CYCLE_RISE, ONE_CYCLE_START = 0.3, 0.04  # of all steps; of the highest rate
@@ -100,7 +101,9 @@ def task(config: Config, spec: Spec, own: Objective | None = None) -> Task:
 def rows_to_learn(config: Config, spec: Spec, x: Examples) -> Examples:
     """Return raw rows, (n, *shape), as training takes them: binary, if the settings ask for that once and for all."""
     _binarise(config, spec)  # refuses what cannot be
-    return corruptions.binarised_once(x, spec) if config.binarize == "static" else x
+    if config.binarize != "static":
+        return x
+    return corruptions.binarised_once(np.asarray(x) if x.nbytes <= IN_MEMORY else x, spec)  # once, if there is room
 
 
 def rows_to_evaluate(config: Config, spec: Spec, x: Examples) -> Examples:

@@ -27,7 +27,7 @@ from enfold.parts import Parts
 from enfold.processes import Processes, launch
 from enfold.recipes import RECIPES, mistakes
 from enfold.recipes import recipe as named_recipe
-from enfold.rows import sha256, unread
+from enfold.rows import as_rows, sha256
 from enfold.run import Run, check_new, create_run, only_process, open_run, record, rewrite_history, save_weights
 from enfold.spec import Spec
 from enfold.state import Diverged, State
@@ -82,7 +82,7 @@ def fit(
     else:
         held_out = last_rows(len(data), len(unseen))
         config = config.with_settings({"holdout": len(unseen)})
-    seen, _ = _parts(data, held_out)
+    seen = _parts(data, held_out)[0]
     spec = _conditioned(data.spec.standardised(seen.x), seen.labels, config)
     data = replace(data, spec=spec)  # as it is when it is read again
     parts = _parts(data, held_out)
@@ -200,7 +200,7 @@ def read_again(run: Run, data: Any = None, test: Any = None) -> Dataset:
 
 def _parts(data: Dataset, held_out: np.ndarray) -> tuple[Dataset, Dataset]:
     """Return the rows to train on, which are no copy, and those held out."""
-    return replace(data, x=unread(data.x))[training_rows(len(data), held_out)], data[held_out]
+    return replace(data, x=as_rows(data.x))[training_rows(len(data), held_out)], data[held_out]
 
 
 def _conditioned(spec: Spec, labels: np.ndarray, config: Config) -> Spec:

@@ -12,9 +12,9 @@ from torch.optim import Optimizer
 
 
 class _Eager(Optimizer):
-    """An optimizer that is not guarded from `torch.compile`.
+    """An optimizer whose methods that training calls are not guarded from `torch.compile`.
 
-    The guards around torch's methods import the compiler, compiling or not: 80 MB of memory, and seconds.
+    The guards around torch's own import the compiler, compiling or not: 80 MB of memory, and seconds.
     """
 
     add_param_group = unwrap(Optimizer.add_param_group)
@@ -22,7 +22,7 @@ class _Eager(Optimizer):
 
 
 class Adam(_Eager, torch.optim.Adam):
-    """torch's Adam (Kingma & Ba 2015), to the last bit, without its guards."""
+    """torch's Adam (Kingma & Ba 2015), to the last bit, without the guards; `differentiable` has no effect."""
 
     step = torch.no_grad()(unwrap(torch.optim.Adam.step))
 

@@ -1,4 +1,4 @@
-"""Rows that stay in their files until they are asked for, so that data may be larger than memory.
+"""Rows that stay where they are until they are asked for, so that data may be larger than memory.
 
 They are read, not memory-mapped: pages that a map has touched count as resident until it is closed, and reading a
 batch of random rows takes a third of the time.
@@ -84,7 +84,7 @@ class Rows:
         return np.where(numbers < 0, numbers + n, numbers).astype(np.int64)
 
 
-Examples = np.ndarray | Rows  # in memory, or yet to be read
+Examples = np.ndarray | Rows  # at hand, or yet to be read
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def stored(file: File, dtype: np.dtype, shape: tuple[int, ...]) -> Rows:
 
 
 def mapped(x: Examples, f: Callable[..., np.ndarray], *arguments: Any) -> Examples:
-    """Return `f(x, *arguments)`, computed when the rows are read if they are not in memory.
+    """Return `f(x, *arguments)`, computed when the rows are read if they are `Rows`.
 
     Args:
         x: Rows, (n, …).
@@ -219,11 +219,11 @@ def joined(parts: Sequence[Examples]) -> Examples:
 
 
 def selected(x: Examples, rows: Any) -> Examples:
-    """Return some rows, unread if they are not in memory."""
+    """Return some rows, unread if they are `Rows`."""
     return x.select(rows) if isinstance(x, Rows) else x[rows]
 
 
-def unread(x: Examples) -> Rows:
+def as_rows(x: Examples) -> Rows:
     """Return rows that may be in memory as `Rows`, of which a selection is no copy."""
     return x if isinstance(x, Rows) else Rows(x.shape, x.dtype, x.__getitem__)
 

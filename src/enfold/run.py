@@ -141,7 +141,7 @@ class Run:
         try:
             lines = path.read_text("utf-8").splitlines(keepends=True)
             found = [json.loads(line) for line in lines if line.endswith("\n")]  # a torn last line is no epoch
-            if not all(isinstance(each, dict) and "epoch" in each for each in found):
+            if not all(_is_epoch(each) for each in found):
                 raise ValueError("a line is no epoch")
             return found
         except (OSError, ValueError) as error:
@@ -156,11 +156,7 @@ class Run:
         """
         import polars as pl  # here alone, as it takes 70 MB of memory
 
-        try:
-            return pl.DataFrame(self.epochs, infer_schema_length=None)
-        except (TypeError, pl.exceptions.PolarsError) as error:
-            path = self.folder / "history.jsonl"
-            raise InputError(f"{path} is damaged ({error}). Restore it or fit again.") from error
+        return pl.DataFrame(self.epochs, infer_schema_length=None)
 
     @property
     def split(self) -> Split:
@@ -171,6 +167,14 @@ class Run:
             return Split.from_dict(found)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{path} is damaged ({error!r}). Restore it or fit again.") from error
+
+
+def _is_epoch(values: Any) -> bool:
+    return (
+        isinstance(values, dict)
+        and "epoch" in values
+        and all(isinstance(each, int | float) for each in values.values())
+    )
 
 
 def create_run(run: Run, split: Split) -> None:

@@ -16,7 +16,7 @@ class Dataset:
 
     Attributes:
         x: Raw values, (n, *spec.shape), of type `spec.dtype`: an array, or `Rows`, which are read when they are
-            indexed, where there is more than 256 MB of them in files.
+            indexed: where there is more than 256 MB of them in files, and the rows to train on.
         labels: (n,) float64; NaN where a label is missing. Where `spec.classes` has names, a label is the
             position of its name there.
         spec: What an example is.

@@ -10,7 +10,7 @@ from enfold.rows import Examples, pieces
 from enfold.spec import Spec
 
 COPY_QUANTILE = 0.01  # of the held-out rows' distances: as near as that is a near copy
-DISTANCES = 2**20  # at once
+POINTS, ROWS = 2_000, 500  # between which distances are taken at once
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,13 @@ def nearest_rows(points: np.ndarray, x: Examples, spec: Spec) -> tuple[np.ndarra
     """
     asked = torch.from_numpy(points)
     best, number = torch.full((len(asked),), torch.inf), torch.zeros(len(asked), dtype=torch.int64)
-    for start, part in pieces(x, DISTANCES // len(points)):
+    blocks = [each.split(POINTS) for each in (asked, best, number)]
+    for start, part in pieces(x, ROWS):
         rows = torch.from_numpy(spec.vectors(part))
-        squares = torch.addmm(rows.square().sum(1), asked, rows.T, alpha=-2)  # less the points' own, (n, rows)
-        less, place = squares.min(1)
-        number = torch.where(less < best, start + place, number)
-        best = torch.minimum(less, best)
+        norms = rows.square().sum(1)
+        for some, least, which in zip(*blocks, strict=True):
+            less, place = torch.addmm(norms, some, rows.T, alpha=-2).min(1)  # less the points' own squares
+            nearer = less < least
+            least[nearer], which[nearer] = less[nearer], start + place[nearer]
     rows = spec.vectors(np.asarray(x[number.numpy()]))
     return np.linalg.norm(points - rows, axis=1), number.numpy()  # anew: differences of large squares are not exact

@@ -16,7 +16,10 @@ DRAWS = 1000
 HELD_OUT = 1000  # rows, at most, to compare with
 COMPARED = 100_000  # training rows, at most: all of many would take longer than the training
 SHOWN = 12  # of the draws, those nearest to a training row
-PAIRS = "The lower row of images is the training row nearest to the draw above it; a copy would show. "
+PAIRS = (
+    "The lower row of images is the nearest to the draw above it of the training rows that were compared; a copy of "
+    "one of them would show. "
+)
 COPIES_TRUST = (
     "Draws are shown without the noise of p(x|z), which makes them smoother than data, and nearer to all of it. A "
     "large share says that the model repeats rows, or that it makes only the most ordinary ones. A "
