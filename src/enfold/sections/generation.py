@@ -37,28 +37,14 @@ def generation(run: Run, held_out: Dataset, training: Dataset) -> Section | None
     made = decode_means(model, z, condition)
     some = training[drawn(len(training), COMPARED)]
     found = copies(made, some.x, selected(held_out.x, drawn(len(held_out), HELD_OUT)), spec)
-    return copies_section(found, made, some, len(training), "the prior")
-
-
-def copies_section(found: Copies, made: np.ndarray, training: Dataset, rows: int, source: str) -> Section:
-    """Return the section about new examples, of which it is known how near they are to training rows.
-
-    Args:
-        found: How near.
-        made: The new examples, (n, *shape), raw.
-        training: The training rows that they were compared with.
-        rows: How many training rows there are.
-        source: What they were drawn from.
-    """
-    spec = training.spec
     first = np.argsort(found.distances, kind="stable")[:SHOWN]
-    pairs = (made[first], np.asarray(training.x[found.nearest[first]])) if spec.is_image else None
-    are_drawn = f" {len(training):,} of the {rows:,} training rows were compared, drawn by chance."
+    pairs = (made[first], np.asarray(some.x[found.nearest[first]])) if spec.is_image else None
+    are_drawn = f" {len(some):,} of the {len(training):,} training rows were compared, drawn by chance."
     return Section(
         "generation",
         "Is what it makes up new?",
         (
-            f"{copies_text(found, source)}{are_drawn if len(training) < rows else ''}",
+            f"{copies_text(found, 'the prior')}{are_drawn if len(some) < len(training) else ''}",
             f"{PAIRS if spec.is_image else ''}{COPIES_TRUST}",
         ),
         alt="Distances of draws to their nearest training row beside those of held-out rows, and the nearest pairs",
