@@ -30,6 +30,11 @@ LAYERS = {
     "decoder_deconv": "decoder.0.deconv",
     "decoder_conv": "decoder.0.conv",
 }
+# python benchmarks/rivals/keras_notebook.py steps tests/oracle/notebook_oracle.npz 20
+KERAS_LOSSES = [
+    0.2562539, 0.2480981, 0.2430200, 0.2437241, 0.2773450, 0.2701774, 0.2570695, 0.2511665, 0.2477990, 0.2446213,
+    0.2411222, 0.2371840, 0.2332001, 0.2298217, 0.2273043, 0.2254286, 0.2239600, 0.2227459, 0.2217622, 0.2209328,
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +118,18 @@ def test_one_step_of_rmsprop_is_kerass(oracle, model, images, keras_noise):
     for name, module in LAYERS.items():
         bias, expected = model.get_submodule(module).bias.detach(), oracle[f"after_one_rmsprop_step/{name}/bias"]
         np.testing.assert_allclose(bias, as_torch(expected), rtol=0, atol=1e-6)
+
+
+def test_the_first_steps_of_rmsprop_are_kerass(model, images, keras_noise):
+    """One step cannot tell how its mean square forgets, or where ε is; after twenty, roundings have grown too far."""
+    optimizer, objective, losses = build.optimizer(CONFIG, model.parameters()), build.objective(CONFIG), []
+    for _ in KERAS_LOSSES:
+        loss = objective(model, images).loss.mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    np.testing.assert_allclose(losses, KERAS_LOSSES, rtol=0, atol=1e-5)
 
 
 def test_a_pixel_beyond_what_keras_takes_for_sure_has_no_gradient(model):

@@ -4,6 +4,7 @@ python keras_notebook.py train    IMAGES BATCH WARM_UP TIMED   # images a second
 python keras_notebook.py encode   IMAGES WARM_UP TIMED         # seconds
 python keras_notebook.py manifold SIDE                         # seconds
 python keras_notebook.py fit      IMAGES HELD_OUT              # one epoch of the whole job, for its memory
+python keras_notebook.py steps    ORACLE COUNT                 # losses of so many steps on the oracle's images
 """
 
 import json
@@ -19,12 +20,19 @@ LATENT_DIM = 2
 RATE_WEIGHT = 5e-4
 SPLIT_SEED = 555
 BATCH = 16
+ENCODER_LAYERS = ("conv1", "conv2", "conv3", "conv4", "dense", "z_mu", "z_log_sigma")
+DECODER_LAYERS = ("decoder_dense", "decoder_deconv", "decoder_conv")
 
 
 class Sampling(layers.Layer):
+    def __init__(self, noise=None):
+        super().__init__()
+        self.noise = noise
+
     def call(self, inputs):
         mu, log_sigma = inputs
-        return mu + ops.exp(log_sigma) * keras.random.normal(ops.shape(mu))
+        noise = keras.random.normal(ops.shape(mu)) if self.noise is None else self.noise
+        return mu + ops.exp(log_sigma) * noise
 
 
 class NotebookLoss(layers.Layer):
@@ -56,10 +64,10 @@ def decoder():
     return keras.Model(z, layers.Conv2D(1, 3, padding="same", activation="sigmoid")(h))
 
 
-def autoencoder():
+def autoencoder(encoder, decoder, noise=None):
     x = keras.Input((28, 28, 1))
-    mu, log_sigma = encoder()(x)
-    decoded = decoder()(Sampling()([mu, log_sigma]))
+    mu, log_sigma = encoder(x)
+    decoded = decoder(Sampling(noise)([mu, log_sigma]))
     model = keras.Model(x, NotebookLoss()([x, decoded, mu, log_sigma]))
     model.compile(optimizer="rmsprop")
     return model
@@ -76,7 +84,7 @@ def seconds(f, *arguments, **options):
 
 
 def train(images, batch, warm_up, timed):
-    x, model = load(images), autoencoder()
+    x, model = load(images), autoencoder(encoder(), decoder())
     options = {"batch_size": int(batch), "epochs": 1, "verbose": 0}
     warm_up, timed = int(warm_up), int(timed)
     model.fit(x[:warm_up], **options)
@@ -101,9 +109,19 @@ def fit(images, held_out):
     x = load(images)
     rows = np.random.RandomState(SPLIT_SEED).permutation(len(x))
     unseen, seen = x[rows[: int(held_out)]], x[rows[int(held_out) :]]
-    return seconds(autoencoder().fit, seen, batch_size=BATCH, epochs=1, validation_data=(unseen, None), verbose=0)
+    model = autoencoder(encoder(), decoder())
+    return seconds(model.fit, seen, batch_size=BATCH, epochs=1, validation_data=(unseen, None), verbose=0)
+
+
+def steps(oracle, count):
+    """Return the losses of steps that all have the oracle's images and noise, from its weights on."""
+    arrays, parts = np.load(oracle), (encoder(), decoder())
+    for part, names in zip(parts, (ENCODER_LAYERS, DECODER_LAYERS), strict=True):
+        part.set_weights([arrays[f"weights/{name}/{kind}"] for name in names for kind in ("kernel", "bias")])
+    model, x = autoencoder(*parts, arrays["epsilon"]), (arrays["images"].astype("float32") / 255)[..., None]
+    return [float(model.train_on_batch(x)) for _ in range(int(count))]
 
 
 if __name__ == "__main__":
-    jobs = {"train": train, "encode": encode, "manifold": manifold, "fit": fit}
+    jobs = {"train": train, "encode": encode, "manifold": manifold, "fit": fit, "steps": steps}
     print(json.dumps({"value": jobs[sys.argv[1]](*sys.argv[2:])}))
