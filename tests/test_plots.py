@@ -14,6 +14,7 @@ from enfold.plots.style import QUALITATIVE, UNLABELLED
 from enfold.spec import Column, Spec
 
 GREY = Spec((1, 4, 4), (Column("pixel", "intensity", scale=255.0),), "uint8")
+SIXTEEN = replace(GREY, shape=(1, 16, 16))
 COLOUR = Spec((3, 4, 5), (Column("pixel", "intensity", scale=1.0),))
 TABLE = Spec((3,), tuple(Column(f"c{i}", "real", offset=i, scale=2.0) for i in range(3)))
 WIDE = Spec((50,), tuple(Column(f"c{i}", "real") for i in range(50)))
@@ -64,33 +65,45 @@ def test_colour_stays_colour_and_of_other_channels_the_first_are_shown(channels)
     np.testing.assert_array_equal(sheet[:4, :5], tile[..., 0] if channels == 2 else tile[..., :3])
 
 
-def test_the_manifold_has_row_0_on_top_and_column_0_on_the_left():
+def test_the_manifold_lies_as_the_map_does():
     """Each tile has a brightness of its own, so every place in the mosaic can be told."""
-    x = np.zeros((3, 3, 1, 4, 4), np.uint8) + np.arange(9).reshape(3, 3, 1, 1, 1).astype(np.uint8) * 20
+    x = np.zeros((3, 3, 1, 16, 16), np.uint8) + np.arange(9).reshape(3, 3, 1, 1, 1).astype(np.uint8) * 20
     steps = np.array([-1.0, 0.0, 1.0])
-    (axes,) = plots.manifold(Manifold(x, steps, steps - 5, (0, 1)), GREY).axes
+    (axes,) = plots.manifold(Manifold(x, steps, steps - 5, (0, 1)), SIXTEEN).axes
     mosaic = axes.images[0].get_array()
-    assert mosaic.shape == (12, 12)
-    np.testing.assert_array_equal(mosaic[1::4, 1::4], np.arange(9).reshape(3, 3) * 20)
+    assert mosaic.shape == (48, 48)
+    np.testing.assert_array_equal(mosaic[8::16, 8::16], np.arange(9).reshape(3, 3)[::-1] * 20)
     assert axes.yaxis_inverted()
-    assert axes.get_yticks()[0] == 1.5
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["−6.00", "−5.00", "−4.00"]
+    assert axes.get_yticks()[0] == 7.5
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["−4.00", "−5.00", "−6.00"]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["−1.00", "0.00", "1.00"]
 
 
-def test_the_mosaics_first_row_is_the_upper_one_in_the_file():
-    x = np.zeros((2, 2, 1, 4, 4), np.uint8)
+def test_a_manifold_downwards_has_row_0_on_top():
+    x = np.zeros((2, 2, 1, 16, 16), np.uint8)
     x[0] = 255
-    picture = seen(plots.manifold(Manifold(x, np.arange(2.0), np.arange(2.0), (0, 1)), GREY))
-    height, width = picture.shape[:2]
-    assert picture[height // 4, width // 2].min() == 255
-    assert picture[height * 3 // 4, width // 2].max() == 0
+    grid = Manifold(x, np.arange(2.0), np.arange(2.0), (0, 1))
+    for upward, above, below in ((True, 0, 255), (False, 255, 0)):
+        picture = seen(plots.manifold(grid, SIXTEEN, upward=upward))
+        height, width = picture.shape[:2]
+        assert (picture[height // 4, width // 4 : width // 2] == above).all()
+        assert (picture[height * 3 // 4, width // 4 : width // 2] == below).all()
+
+
+def test_tiny_images_of_a_manifold_are_kept_apart():
+    x = np.zeros((2, 3, 1, 4, 4), np.uint8)
+    (axes,) = plots.manifold(Manifold(x, np.arange(3.0), np.arange(2.0), (0, 1)), GREY).axes
+    mosaic = axes.images[0].get_array()
+    assert mosaic.shape == (9, 14)
+    assert (mosaic[4] == 255).all()
+    assert axes.get_xticks().tolist() == [1.5, 6.5, 11.5]
+    assert axes.get_yticks().tolist() == [1.5, 6.5]
 
 
 def test_one_latent_axis_gives_one_row():
     x = draws((1, 20), GREY)
     (axes,) = plots.manifold(Manifold(x, np.linspace(-2, 2, 20), np.zeros(1), (0,)), GREY).axes
-    assert axes.images[0].get_array().shape == (4, 80)
+    assert axes.images[0].get_array().shape == (4, 20 * 5 - 1)
     assert len(axes.get_yticks()) == 0
 
 

@@ -33,14 +33,16 @@ class Config:
     network: str = setting("mlp", "encoder and decoder: mlp, conv (images), notebook (images)")
     encoder: str = setting("auto", "auto: the network's; own: a module passed in Python")
     decoder: str = setting("auto", "auto: the network's; own: a module passed in Python")
-    width: int = setting(256, "the width of hidden layers, of conv the features between", low=1)
+    width: int = setting(256, "the width of hidden layers, of conv that of the last one", low=1)
     depth: int = setting(3, "residual layers of the mlp on each side, of conv at each size", low=0)
     latent_dim: int = setting(2, "how many latent dimensions", low=1)
     posterior: str = setting("diagonal", "q(z|x): diagonal, full (normal); fsq, vq (codes)")
-    prior: str = setting("auto", "p(z): normal, mixture, vamp, realnvp, spline, own; auto: normal, or as codes are")
+    prior: str = setting(
+        "auto", "p(z): normal, mixture, vamp, realnvp, spline, codes, own; auto: codes with fsq and vq, else normal"
+    )
     components: int = setting(100, "normals in the mixture prior, pseudo-inputs of the vamp prior", low=1)
     codes: int = setting(8, "values of a coordinate (fsq), or codes in a codebook (vq)", low=2)
-    codebooks: int = setting(1, "that share the coordinates of z evenly (vq)", low=1)
+    codebooks: int = setting(1, "codebooks, which share the coordinates of z evenly (vq)", low=1)
     likelihood: str = setting(
         "auto",
         "p(x|z): bernoulli, continuous_bernoulli, normal (a deviation a column), normal_each (one a value), "
@@ -54,10 +56,12 @@ class Config:
     penalty: float | Literal["auto"] = setting("auto", "the weight of the penalty in tc and mmd", low=0.0)
     corruption: str = setting(
         "none",
-        "of what the encoder sees: none, gaussian, masking, salt_and_pepper, mixed (the first or the last of these, "
+        "of what the encoder sees: none, gaussian, masking, salt_and_pepper, mixed (gaussian or salt_and_pepper, "
         "each example at a level of its own)",
     )
-    corruption_level: float = setting(0.25, "its deviation, or the share of values; of mixed, the highest", low=0.0)
+    corruption_level: float = setting(
+        0.25, "its deviation, in each column's scale, or the share of values; of mixed, the highest", low=0.0
+    )
     binarize: str = setting("none", "pixels: none, static (once), dynamic (anew each time)")
     condition: str = setting("none", "what encoder and decoder are told of an example: none, label")
     neighbours: int = setting(0, "of each row, that a map keeps near it; 0: none", low=0)

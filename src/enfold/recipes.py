@@ -26,7 +26,7 @@ class Recipe:
 RECIPES = {
     "default": Recipe(
         Config(),
-        "The best map in the least time: the evidence lower bound with β = 1 and a network made for the data.",
+        "A good map in little time: the evidence lower bound with β = 1, and a likelihood chosen by the data.",
     ),
     "neighbours": Recipe(
         Config(
@@ -38,7 +38,7 @@ RECIPES = {
     ),
     "autoencoder": Recipe(
         Config(recipe="autoencoder", objective="autoencoder"),
-        "A plain autoencoder: no noise, no prior; it rebuilds well but cannot generate.",
+        "A plain autoencoder: no noise, no prior; it rebuilds well, and new examples need a sampler.",
     ),
     "denoise": Recipe(
         Config(

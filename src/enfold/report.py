@@ -103,7 +103,8 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
     }
     if run.has_prior:  # to walk through and to draw from
         usual, name = _usual_class(training, spec)
-        pictures["manifold"] = plots.manifold(latent.manifold(model, axes, condition=usual), spec, name)
+        grid = latent.manifold(model, axes, condition=usual)
+        pictures["manifold"] = plots.manifold(grid, spec, name, upward=run.config.recipe != "notebook")
         pictures["generated"] = _generated(model, spec)
     for name, figure in pictures.items():
         write(_picture(run, name), plots.png(figure))

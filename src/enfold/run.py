@@ -236,7 +236,7 @@ def open_run(folder: str | Path, device: str = "auto", **parts: Any) -> Run:
     if written_by["format"] > FORMAT:
         raise InputError(
             f"{folder} was written by enfold {written_by.get('enfold')}, in format {written_by['format']}; this is "
-            f"enfold {__version__}, which reads up to format {FORMAT}. Upgrade enfold: pip install --upgrade enfold."
+            f"enfold {__version__}, which reads up to format {FORMAT}. Upgrade enfold."
         )
     try:
         config = Config.from_toml((folder / "config.toml").read_text("utf-8"))

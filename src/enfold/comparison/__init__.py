@@ -103,7 +103,7 @@ def _suited(names: Sequence[str], setup: Setup, *, asked: bool) -> tuple[list[st
         method = METHODS[name]
         how = f"it needs {method.package}: pip install {method.package}"
         if not method.is_installed and asked:
-            raise InputError(f"The method '{name}' cannot be had: {how}, or pip install 'enfold[compare]'.")
+            raise InputError(f"The method '{name}' cannot be had: {how}")
         reason = method.unsuited(setup.job(method)) if method.is_installed else how
         if reason:
             left_out[name] = reason

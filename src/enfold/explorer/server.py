@@ -78,7 +78,7 @@ def serving(files: Files, port: int = 0) -> Iterator[str]:
     """
     missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
     if missing:
-        raise InputError(f"The explorer needs {' and '.join(missing)}: pip install 'enfold[explore]'")
+        raise InputError(f"The explorer needs {' and '.join(missing)}: pip install {' '.join(missing)}")
     import uvicorn
 
     with _listening(port) as listener:
