@@ -118,6 +118,13 @@ def test_fit_reads_a_kaggle_pair_the_notebooks_way(json_of, tmp_path, digits, wr
     assert len(found["metrics"]["mistakes"]) == 4
 
 
+def test_latent_columns_of_other_numbers_are_refused(enfold, run, tmp_path):
+    (tmp_path / "z.csv").write_text("z1,z7\n0.5,0.5\n")
+    status, _, err = enfold("decode", run, tmp_path / "z.csv", "-o", tmp_path / "images.npz")
+    assert status == 2
+    assert "has the latent columns z1, z7" in err
+
+
 def test_encode_decode_and_encode_again(json_of, run, digits, digits_run, tmp_path):
     np.save(tmp_path / "digits.npy", digits.x[:30])
     assert json_of("encode", run, tmp_path / "digits.npy", "-o", tmp_path / "z.csv")["rows"] == 30
@@ -257,7 +264,7 @@ def test_recipes_and_devices_are_shown(json_of, enfold):
         (["fit", "digits", "--image-shape", "²x2"], "28x28"),
         (["fit", "digits", "--latent-dim", "2.7"], "2.7"),
         (["fit", "digits", "--holdout", "1.5"], "whole number"),
-        (["fit", "digits", "--seed", "5000000000"], "at most 4294967295"),
+        (["fit", "digits", "--seed", "5000000000"], "below 2³²"),
         (["fit", "digits", "--set", "width=inf"], "a whole number"),
         (["fit", "digits", "--set", "recipe=notebook"], "--recipe"),
         (

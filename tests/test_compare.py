@@ -149,14 +149,25 @@ def test_a_folder_of_another_comparison_is_not_written_over(digits, folder, comp
     with pytest.raises(InputError, match="another comparison: 'seed' was 0, and is 1"):
         enfold.compare(digits, methods=["pca"], out=folder, seed=1, **QUICK)
     changed = replace(digits, x=np.where(digits.x > 8, 16, 0).astype(np.uint8))
-    with pytest.raises(InputError, match="the rows had other values"):
-        enfold.compare(changed, methods=["pca"], out=folder, **QUICK)
+    relabelled = replace(digits, labels=digits.labels[::-1].copy())
+    for other in (changed, relabelled):
+        with pytest.raises(InputError, match="the rows had other values or labels"):
+            enfold.compare(other, methods=["pca"], out=folder, **QUICK)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_a_damaged_result_is_refused(digits, tmp_path):
     enfold.compare(digits, methods=["pca"], out=tmp_path)
-    (tmp_path / "methods" / "pca.npz").write_bytes(b"no zip")
+    path = tmp_path / "methods" / "pca.npz"
+    whole = path.read_bytes()
+    garbled = bytes(
+        byte ^ 255 if 200 < i < 900 else byte for i, byte in enumerate(whole)
+    )  # a stream, not the directory
+    for damaged in (b"no zip", garbled):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"pca.json or the .npz beside it is damaged"):
+            enfold.compare(digits, methods=["pca"], out=tmp_path)
+    path.unlink()
     with pytest.raises(InputError, match=r"pca.json or the .npz beside it is damaged"):
         enfold.compare(digits, methods=["pca"], out=tmp_path)
 
@@ -232,10 +243,16 @@ def test_rows_bound_what_every_method_is_fitted_to(digits):
 
 
 def test_what_does_not_fit_into_memory_is_drawn(digits, monkeypatch, tmp_path):
-    monkeypatch.setattr("enfold.reductions.methods.IN_MEMORY", 200 * 64 * 4)
+    monkeypatch.setattr("enfold.rows.MOST_VALUES", 200 * 64)
     found = enfold.compare(digits, methods=["pca", "default"], out=tmp_path, **QUICK)
     assert found.table["training_rows"].to_list() == [200, 1617]
     assert "the same 1,617 rows, or some of them," in " ".join((tmp_path / "comparison.html").read_text().split())
+
+
+def test_pca_is_left_out_where_memory_holds_fewer_rows_than_dimensions(digits, monkeypatch, tmp_path):
+    monkeypatch.setattr("enfold.rows.MOST_VALUES", 4 * 64)
+    with pytest.raises(InputError, match="at most 4 dimensions here"):
+        enfold.compare(digits, methods=["pca"], latent_dim=5, out=tmp_path)
 
 
 def test_settings_may_be_numbers_of_numpy(digits, tmp_path):

@@ -315,3 +315,29 @@ def test_vectors_in_units_of_the_scale_become_the_examples_again(images):
     assert spec.vectors(images).shape == (7, 16)
     np.testing.assert_array_equal(spec.scaled(images, np.float64), images / 255)
     np.testing.assert_allclose(spec.examples(spec.vectors(images)), images.reshape(7, 1, 4, 4), rtol=1e-6)
+
+
+def test_names_with_underscores_are_no_numbers():
+    data = enfold.load(np.zeros((3, 2, 2), np.uint8), labels=["1_0", "10", "1_1"])
+    assert data.spec.classes == ("10", "1_0", "1_1")
+
+
+def test_parts_without_a_labelled_row_are_joined():
+    data = enfold.load(np.zeros((4, 2, 2), np.uint8), labels=["cat", "", "", ""])
+    assert not enfold.load(data[1:3], data[3:]).labelled.any()
+    np.testing.assert_array_equal(enfold.load(data[1:3], data[:1]).labels, [np.nan, np.nan, 0])
+
+
+def test_arrays_of_other_kinds_are_plain_or_refused():
+    values = np.random.default_rng(0).normal(size=(4, 3))
+    assert type(enfold.load(values.view(np.matrix)).x) is np.ndarray
+    with pytest.raises(InputError, match="masked"):
+        enfold.load(np.ma.masked_greater(values, 0))
+
+
+def test_a_folder_called_array_is_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "array").mkdir()
+    np.save(tmp_path / "array" / "a.npy", np.zeros((3, 2, 2), np.uint8))
+    assert not enfold.load("array").spec.is_array
+    assert enfold.load("array")[:2].spec.is_array

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -90,6 +91,19 @@ def test_wrong_parameters_are_refused_when_fitting(images):
         VAE(n_components=0).fit(images)
     with pytest.raises(InputError, match="did you mean 'default'"):
         VAE(recipe="defualt").fit(images)
+
+
+def test_it_has_to_be_fitted_first(images):
+    for method in ("transform", "score_samples", "sample"):
+        with pytest.raises(NotFittedError):
+            getattr(VAE(), method)(*([] if method == "sample" else [images]))
+
+
+def test_numbers_beyond_float32_are_refused_after_fitting_too():
+    table = np.random.default_rng(0).normal(size=(20, 3))
+    vae = VAE(epochs=1, random_state=0).fit(table)
+    with pytest.raises(InputError, match="float32"):
+        vae.transform(np.full((1, 3), 1e300))
 
 
 def test_other_data_is_refused_after_fitting(vae):

@@ -18,7 +18,7 @@ from enfold.data.split import Split
 from enfold.recipes import RECIPES
 from enfold.run import Run, create_run, open_run
 from enfold.sections import read_sections
-from enfold.spec import Column, Spec
+from enfold.spec import ARRAY, Column, Spec
 
 METRICS = {
     "rows": 20,
@@ -287,7 +287,7 @@ def test_a_recipe_as_it_is_needs_no_settings(make_run):
 
 
 def test_data_from_an_array_are_repeated_in_python(make_run):
-    run = make_run(replace(SMALL, latent_dim=8, epochs=3), replace(GREY, sources=("array",)))
+    run = make_run(replace(SMALL, latent_dim=8, epochs=3), replace(GREY, sources=(ARRAY,)))
     assert report.command_line(run) == "enfold.fit(data, recipe='default', latent_dim=8, epochs=3)"
     assert html.escape("enfold.fit(data", quote=False) in page_of(run).text
 

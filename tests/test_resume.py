@@ -196,6 +196,19 @@ def test_a_finished_run_is_left_as_it_is(digits_run):
 
 
 @without_pictures()
+def test_a_conditional_model_is_resumed_with_its_labels(tmp_path, digits):
+    settings = {"epochs": 1, "width": 16, "device": "cpu", "condition": "label"}
+    run = enfold.fit(digits[:200], out=tmp_path / "run", **settings)
+    weights = (run.folder / "model.safetensors").read_bytes()
+    (run.folder / "report.html").unlink()
+    with pytest.raises(InputError, match="had labels"):
+        enfold.resume(run.folder, data=digits.x[:200])
+    again = enfold.resume(run.folder, data=digits[:200])
+    assert (run.folder / "model.safetensors").read_bytes() == weights
+    assert again.config == run.config  # whatever precision was found best
+
+
+@without_pictures()
 def test_an_array_must_be_given_again(tmp_path, digits):
     run = enfold.fit(digits.x, out=tmp_path / "run", epochs=1, width=16, device="cpu")
     weights = (run.folder / "model.safetensors").read_bytes()

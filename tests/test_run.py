@@ -250,6 +250,8 @@ def read_all(run):
     ("name", "change"),
     [
         ("run.json", {"format": "1"}),
+        ("run.json", {"precision": None}),
+        ("run.json", {"directory": 5}),
         ("spec.json", {"shape": [1, 8.5, 8]}),
         ("spec.json", {"shape": [8, 8]}),
         ("spec.json", {"dtype": "float16"}),

@@ -33,8 +33,7 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
-        x, *rest = (None if each is None else each.to(device, non_blocking=True) for each in self._parts)
-        return Batch(self.x if x is None else x, *rest)
+        return Batch(self.x.to(device), *(None if each is None else each.to(device) for each in self._parts[1:]))
 
     def split(self, size: int) -> list["Batch"]:
         """Return the batch as several with at most `size` examples each."""

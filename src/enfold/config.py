@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
 import tomli_w
@@ -11,7 +11,7 @@ from enfold.errors import InputError, unknown
 
 OWN = "own"  # the name of a part that is an object of the user's
 LARGEST_NUMBER = 1e300
-LARGEST_SEED = 2**32 - 1  # of NumPy's legacy generator, which draws the split
+LARGEST_WHOLE = 2**32 - 1  # of a seed of NumPy's legacy generator, which draws the split, and of any count
 
 
 def setting(
@@ -85,7 +85,7 @@ class Config:
     num_nodes: int = setting(1, "machines that share every batch", low=1)
     strategy: str = setting("ddp", "all weights in every process: ddp; a part of them in each: fsdp")
     holdout: float = setting(0.1, "rows held out: a share below 1, or a count; with --test, its rows", above=0.0)
-    seed: int = setting(0, "of the split, the weights and the training", low=0, high=LARGEST_SEED)
+    seed: int = setting(0, "of the split, the weights and the training", low=0)
 
     def __post_init__(self):
         hints = get_type_hints(type(self))
@@ -164,7 +164,6 @@ def describe(config: Config) -> list[dict[str, Any]]:
     return [
         {"name": each.name, "value": getattr(config, each.name), "meaning": each.metadata["help"]}
         for each in fields(config)
-        if each.default is not MISSING
     ]
 
 
@@ -184,11 +183,11 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_NUMBER
     if hint is float and is_number:
         return float(value)
-    if hint is int and is_number and value == int(value):
+    if hint is int and is_number and abs(value) <= LARGEST_WHOLE and value == int(value):
         return int(value)
     if hint is str and isinstance(value, str):
         return value
-    kinds = {int: "a whole number", float: "a finite number", str: "a word"}
+    kinds = {int: "a whole number below 2³²", float: "a finite number", str: "a word"}
     raise InputError(f"The setting '{name}' must be {kinds[hint]}, got {value!r}.")
 
 

@@ -58,7 +58,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the latent vectors of X, (n, n_components) float32: the posterior means, so always the same."""
-        return encode_means(self.model_, self._examples(X))
+        x = self._examples(X)
+        return encode_means(self.model_, x)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Return the examples that latent vectors X, (n, n_components), stand for, in the data's own units.
@@ -340,7 +341,8 @@ class VAE(_Estimator):
 
         The noise is the same at every call.
         """
-        return log_likelihood_bounds(self.model_, self._examples(X))
+        x = self._examples(X)
+        return log_likelihood_bounds(self.model_, x)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean of `score_samples`, so that a grid search looks for the likeliest model."""

@@ -34,12 +34,14 @@ def write(path: str | Path, content: bytes | str) -> Path:
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
+        temporary = None
         _sync(path.parent)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         remedy = "Free some space" if error.errno in FULL else "Choose another place"
         raise InputError(f"Cannot write {path}: {error.strerror}. {remedy}.") from error
+    finally:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
     return path
 
 

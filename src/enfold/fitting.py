@@ -87,8 +87,8 @@ def fit(
     data = replace(data, spec=spec)  # as it is when it is read again
     parts = _parts(data, held_out)
     run, processes = _launched(Run(Path(out or "runs"), config, spec, device, own))
-    state = State(run.untrained(), config, processes, own.objective)
-    training = train(state.model, parts[0], config, held_out=parts[1], state=state)
+    state = State(run.untrained(), run.config, processes, own.objective)
+    training = train(state.model, parts[0], run.config, held_out=parts[1], state=state)
     split = Split(len(data), held_out, sha256(data.x), unseen.spec.sources if unseen else ())
     if not out:  # named now, as other fits may have begun meanwhile
         run = replace(run, folder=processes.told(_new_folder(spec.sources[0], recipe)))
@@ -124,9 +124,8 @@ def resume(
             process is at work there.
     """
     run = open_run(folder, device, **parts)
-    if device == "auto":  # also in the precision that was found best there
-        config = run.config.with_settings({"precision": run.environment["precision"]})
-        run = replace(run, device=run.environment["device"], config=config)
+    begun = run.environment if device == "auto" else {}
+    run = replace(run, device=begun.get("device", device))
     if run.is_finished:
         with only_process(run):
             return run
@@ -136,12 +135,13 @@ def resume(
         raise InputError(f"{folder} was begun by {asked} processes, not {processes.count}. Resume it with as many.")
     with ExitStack() as stack:
         processes.lead(lambda: stack.enter_context(only_process(run)))
-        state = State(run.untrained(), run.config, processes, run.parts.objective)
+        config = run.config.with_settings({"precision": begun.get("precision", run.config.precision)})
+        state = State(run.untrained(), config, processes, run.parts.objective)
         history = load_checkpoint(run.folder, state)
         processes.lead(lambda: rewrite_history(run, history))
         data = read_again(run, data, test)
         seen, unseen = _parts(data, run.split.held_out)
-        training = train(state.model, seen, run.config, held_out=unseen, state=state)
+        training = train(state.model, seen, config, held_out=unseen, state=state)
         return _finish(run, data, (seen, unseen), state, watch(training) if processes.rank == 0 else training)
 
 
@@ -182,7 +182,7 @@ def read_again(run: Run, data: Any = None, test: Any = None) -> Dataset:
     Raises:
         InputError: A source is gone, was an array, or has other rows than it had.
     """
-    if data is None and ("array" in run.spec.sources or test is not None):
+    if data is None and (run.spec.is_array or test is not None):
         raise InputError(
             "The run was fitted to an array, which cannot be read again. Name the data to evaluate on, or give it to "
             "enfold.resume as data=…, with test=… if there was test data."
@@ -195,6 +195,8 @@ def read_again(run: Run, data: Any = None, test: Any = None) -> Dataset:
         raise InputError(f"{sources} had {rows:,} rows when the run was fitted, and now {len(found):,}. {advice}")
     if sha256(found.x) != run.split.sha256:
         raise InputError(f"{sources} had other values, or another order, when the run was fitted. {advice}")
+    if run.spec.conditions and not found.labelled.any():
+        raise InputError(f"{sources} had labels when the run was fitted, which its model is told. {advice}")
     return found
 
 

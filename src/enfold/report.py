@@ -29,10 +29,10 @@ from enfold.objectives import EVALUATION_SEED
 from enfold.recipes import RECIPES, Recipe
 from enfold.run import Run
 from enfold.sections import ORDER, read_sections
-from enfold.spec import Spec
+from enfold.spec import ARRAY, Spec
 
 PICTURES = ("latent", "manifold", "reconstructions", "generated", "curves", "samples")
-TITLES = {"array": "Data from an array", "mnist": "MNIST", "digits": "Digits"}
+TITLES = {ARRAY: "Data from an array", "mnist": "MNIST", "digits": "Digits"}
 SAMPLES = 64
 SAMPLES_OF_A_CLASS, SHOWN_CLASSES = 10, 20  # of a conditional model, at most
 REBUILT = 500  # held-out rows, at most
@@ -190,7 +190,7 @@ def command_line(run: Run) -> str:
     changes, tested = run.config.changes(base), run.split.tested
     if tested:  # how many rows they have, they tell
         changes.pop("holdout", None)
-    if "array" in run.spec.sources or run.config.own:
+    if run.spec.is_array or run.config.own:
         own, test = run.config.own, "test=test, " if tested else ""
         settings = "".join(f", {name}={name if name in own else repr(value)}" for name, value in changes.items())
         return f"enfold.fit(data, {test}recipe={base.recipe!r}{settings})"

@@ -22,6 +22,7 @@ from enfold.errors import InputError
 IN_MEMORY = 2**28  # bytes; what is no larger is read at once
 AT_ONCE = 2**22  # bytes; larger pieces are not read any faster
 CHECKED_ROWS = 1_000  # of data that is larger than memory
+MOST_VALUES = 2**26  # of examples that are held as float32: 256 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,6 +227,11 @@ def selected(x: Examples, rows: Any) -> Examples:
 def as_rows(x: Examples) -> Rows:
     """Return rows that may be in memory as `Rows`, of which a selection is no copy."""
     return x if isinstance(x, Rows) else Rows(x.shape, x.dtype, x.__getitem__)
+
+
+def affordable(size: int, at_most: int) -> int:
+    """Return how many examples of `size` values to hold as float32, at most so many, so that memory stays bounded."""
+    return min(at_most, max(2, MOST_VALUES // size))
 
 
 def drawn(n: int, at_most: int, seed: int = 0) -> np.ndarray:

@@ -36,6 +36,7 @@ LATER_FIGURES = [  # which runs of old do not have
     *("log_likelihood", "bits_per_dim", "mutual_information", "marginal_kl", "psnr", "ssim", "trustworthiness"),
     *("linear_probe_accuracy", "clustering_accuracy", "nmi", "ari"),
 ]
+ENVIRONMENT = ["device", "precision", "directory"]  # what `run.json` must tell
 FORMAT = 1  # of the folder; a higher one was written by a newer enfold
 
 
@@ -123,11 +124,16 @@ class Run:
     @property
     def environment(self) -> dict[str, Any]:
         """The device, the versions and the platform of the fit, and the directory in which it was begun."""
-        return read_json(self.folder / "run.json")
+        path = self.folder / "run.json"
+        found = read_json(path)
+        wrong = [name for name in ENVIRONMENT if not isinstance(found.get(name), str)]
+        if wrong:
+            raise InputError(f"{path} is damaged: '{wrong[0]}' is not as it must be. Restore it or fit again.")
+        return found
 
     def placed(self, source: str) -> str:
         """Return where a source is that was named in the directory in which the fit was begun."""
-        path = Path(self.environment.get("directory", ""), source)
+        path = Path(self.environment["directory"], source)
         return str(path) if path.exists() else source
 
     @property

@@ -14,6 +14,7 @@ from enfold.errors import InputError
 from enfold.rows import Examples, mapped, pieces
 
 Kind = Literal["intensity", "real"]
+ARRAY = "<array>"  # the source of what came from memory
 MOST_SOURCES = 5  # that are named where people read
 SMALLEST_VARIATION = 1e-6  # relative to the mean; below it a float32 column only varies by rounding
 
@@ -55,7 +56,7 @@ class Spec:
     columns: tuple[Column, ...]
     dtype: Literal["uint8", "float32"] = "float32"
     classes: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ("array",)
+    sources: tuple[str, ...] = (ARRAY,)
     label: str = ""
     conditions: tuple[float, ...] = ()
 
@@ -63,6 +64,11 @@ class Spec:
     def is_image(self) -> bool:
         """Whether an example is an image rather than a table's row."""
         return len(self.shape) == 3
+
+    @property
+    def is_array(self) -> bool:
+        """Whether some of the examples came from an array in memory, which cannot be read again."""
+        return ARRAY in self.sources
 
     @property
     def sources_in_short(self) -> tuple[str, ...]:
@@ -141,16 +147,23 @@ class Spec:
                 f"{x.shape[1:]}. Give data of that shape, or fit a new model to this one."
             )
         if not all(self._may_hold(part) for _, part in pieces(x)):
+            numbers = "whole numbers" if self.dtype == "uint8" else "numbers"
+            known = f"{numbers} from 0 to {self.scale.min():g}" if self.kind == "intensity" else "numbers of float32"
             raise InputError(
-                f"The model was made for {'whole numbers' if self.dtype == 'uint8' else 'numbers'} from 0 to "
-                f"{self.scale.min():g}, but the data has other values. Give it as it was when the model was fitted."
+                f"The model was made for {known}, but the data has other values. Give it as it was when the model "
+                "was fitted."
             )
         return mapped(x, _shaped, self.dtype, self.shape)
 
     def _may_hold(self, x: np.ndarray) -> bool:
         """Return whether all values are of the spec's type and in its range."""
         whole = self.dtype != "uint8" or x.dtype.kind in "biu" or bool(np.all(x == np.rint(x)))
-        return whole and (self.kind == "real" or bool(x.min() >= 0 and x.max() <= self.scale.min()))
+        if not whole or not len(x):
+            return whole
+        low, high = x.min(), x.max()
+        if self.kind == "real":
+            return bool(max(-low, high) <= np.finfo(np.float32).max)
+        return bool(low >= 0 and high <= self.scale.min())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

@@ -124,13 +124,13 @@ def sample(
     seed
         Another seed gives other examples.
     """
-    from enfold.config import LARGEST_SEED
+    from enfold.config import LARGEST_WHOLE
     from enfold.latent import draws, tempered
     from enfold.model import decode_means
     from enfold.run import open_run
 
-    if n < 1 or not 0 <= seed <= LARGEST_SEED:
-        raise InputError(f"Expected at least 1 sample and a seed from 0 to {LARGEST_SEED}, got {n} and {seed}.")
+    if n < 1 or not 0 <= seed <= LARGEST_WHOLE:
+        raise InputError(f"Expected at least 1 sample and a seed from 0 to {LARGEST_WHOLE}, got {n} and {seed}.")
     opened = open_run(run, device)
     spec, place = opened.spec, class_position(opened.spec, label)
     check_examples(out, spec)
@@ -269,7 +269,7 @@ def _split_again(run: "Run", what: str, instead: str) -> "tuple[Dataset, Dataset
     """
     from enfold.fitting import split_as_evaluated
 
-    if "array" in run.spec.sources:
+    if run.spec.is_array:
         raise InputError(
             f"{what} the training data, and the run's was an array, which cannot be read again. {instead}"
         )
@@ -309,10 +309,15 @@ def _read_vectors(path: Path, latent_dim: int) -> "Dataset":
         raise InputError(f"Expected latent vectors in a .csv or .npy file, got '{path}'.")
     is_table = path.suffix.lower() == ".csv" and path.is_file()
     found = read_csv(path, Reading(only=ENCODED)) if is_table else load(path)
-    axes = [column.name for column in found.spec.columns]
-    if len(axes) != latent_dim or len(found.spec.shape) != 1:
+    axes, wanted = [column.name for column in found.spec.columns], {f"z{i}" for i in range(latent_dim)}
+    if len(axes) != latent_dim or len(found.spec.shape) != 1 or (is_table and set(axes) != wanted):
+        has = (
+            f"the latent columns {', '.join(axes)}"
+            if is_table and len(axes) == latent_dim
+            else f"{len(axes)} latent columns"
+        )
         raise InputError(
-            f"{path} has {len(axes)} latent columns, but the run has {latent_dim} latent dimensions. "
+            f"{path} has {has}, but the run has {latent_dim} latent dimensions. "
             f"Give columns z0 to z{latent_dim - 1}, as `enfold encode` writes them."
         )
     order = sorted(range(latent_dim), key=lambda i: int(axes[i].lstrip("z"))) if is_table else slice(None)

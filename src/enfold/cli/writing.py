@@ -78,7 +78,7 @@ def write_columns(path: Path, columns: dict[str, Any], data: "Dataset") -> None:
 
 
 def in_raw_type(x: "np.ndarray", spec: "Spec") -> "np.ndarray":
-    """Return values as the data has them: pixels as whole numbers in 0…255."""
+    """Return values as the data has them: pixels as whole numbers from 0 to their scale, such as 255."""
     import numpy as np
 
     return np.rint(x).clip(0, spec.scale[0]).astype(np.uint8) if spec.dtype == "uint8" else x

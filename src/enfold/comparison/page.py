@@ -91,7 +91,7 @@ def command_line(comparison: Comparison) -> str:
     tested = comparison.setup.tested
     if tested:  # how many rows they have, they tell
         settings = {name: value for name, value in settings.items() if name != "holdout"}
-    if "array" in spec.sources:
+    if spec.is_array:
         test = "test=test, " if tested else ""
         return f"enfold.compare(data, {test}methods={names}{''.join(f', {k}={v}' for k, v in settings.items())})"
     words = ["enfold", "compare", *spec.sources[: len(spec.sources) - len(tested)]]

@@ -1,7 +1,6 @@
 """What a comparison is of, what came of it, and how that is kept."""
 
 import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from enfold import __version__
 from enfold.config import Config
 from enfold.data import Dataset, load
 from enfold.data.split import held_out_rows, last_rows, training_rows
@@ -60,6 +60,8 @@ class Setup:
             "held_out_rows": len(self.held_out),
             "training_sha256": sha256(self.training.x),
             "held_out_sha256": sha256(self.held_out.x),
+            "labels_sha256": sha256(np.concatenate([self.training.labels, self.held_out.labels])),
+            "enfold": __version__,
         }
 
 
@@ -169,7 +171,7 @@ def read_result(folder: Path, name: str, setup: Setup) -> Result | None:
         was = known if isinstance(known, dict) else {}
         other = next(each for each in now | was if was.get(each) != now.get(each))
         values = f"'{other}' was {was.get(other)}, and is {now.get(other)}"
-        what = "the rows had other values" if other.endswith("sha256") else values
+        what = "the rows had other values or labels" if other.endswith("sha256") else values
         raise InputError(
             f"{folder} holds another comparison: {what}. Choose another folder with --out, or delete that one."
         )
@@ -180,5 +182,5 @@ def read_result(folder: Path, name: str, setup: Setup) -> Result | None:
         if z.shape != (len(setup.held_out), setup.settings["latent_dim"]) or rebuilt.shape[1:] != setup.spec.shape:
             raise ValueError("shape")
         return Result(figures, int(values["fitted"]), int(values["rebuilt_rows"]), z, rebuilt)
-    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # NumPy raises errors of many kinds for damaged files
         raise InputError(f"{path} or the .npz beside it is damaged ({error!r}). Delete both.") from error

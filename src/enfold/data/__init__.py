@@ -172,7 +172,7 @@ def _fitting(part: Dataset, spec: Spec) -> Dataset:
 def _in_order(table: Dataset, spec: Spec) -> Examples:
     """Return a table's values with the columns in the spec's order, by name; arrays have no names and keep theirs."""
     names, expected = ([column.name for column in each.columns] for each in (table.spec, spec))
-    if "array" in (*table.spec.sources, *spec.sources) or len(names) != len(expected):
+    if table.spec.is_array or spec.is_array or len(names) != len(expected):
         return table.x
     differing = sorted(set(names) ^ set(expected))
     if differing:

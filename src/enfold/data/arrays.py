@@ -10,7 +10,7 @@ import numpy as np
 from enfold.data.dataset import Dataset
 from enfold.errors import InputError
 from enfold.rows import IN_MEMORY, Examples, File, Rows, mapped, pieces, stored, unmapped
-from enfold.spec import Column, Spec
+from enfold.spec import ARRAY, Column, Spec
 
 EXAMPLES = ("x", "X", "images", "data", "arr_0")
 LABELS = ("y", "labels", "label", "target")
@@ -26,7 +26,7 @@ class Extent(NamedTuple):
 
 
 def from_array(
-    x: Any, *, labels: Any = None, image_shape: Sequence[int] | None = None, source: str = "array"
+    x: Any, *, labels: Any = None, image_shape: Sequence[int] | None = None, source: str = ARRAY
 ) -> Dataset:
     """Return the data set in an array.
 
@@ -122,7 +122,7 @@ def encode_labels(labels: Any, n: int, source: str) -> tuple[np.ndarray, tuple[s
         return values.astype(np.float64), ()
     names = ["" if value is None or value != value else str(value).strip() for value in values.tolist()]
     try:
-        return encode_labels(np.array([float(name) if name else np.nan for name in names]), n, source)
+        return encode_labels(np.array([number(name) if name else np.nan for name in names]), n, source)
     except ValueError as error:
         if isinstance(error, InputError):
             raise
@@ -131,12 +131,25 @@ def encode_labels(labels: Any, n: int, source: str) -> tuple[np.ndarray, tuple[s
         return np.array([position.get(name, np.nan) for name in names]), classes
 
 
+def number(text: str) -> float:
+    """Return the number that a text is, as people write it: without the underscores that Python allows.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if "_" in text:
+        raise ValueError(text)
+    return float(text)
+
+
 def _stored(path: Path) -> Examples:
     """Return the array in a `.npy` file, its rows unread."""
     try:  # mapped, so that a header cannot claim more than the file holds
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # NumPy raises errors of many kinds for damaged files
         raise _unreadable(path, error) from error
+    if not isinstance(array, np.memmap):
+        raise InputError(f"{path} is an .npz archive by another name. Call it {path.stem}.npz.")
     if array.ndim and array.flags.c_contiguous:
         return stored(File(path, array.offset, len(array)), array.dtype, array.shape[1:])
     if array.nbytes > IN_MEMORY:
@@ -155,7 +168,9 @@ def _unreadable(path: Path, error: Exception) -> InputError:
 
 
 def _real(x: Any, source: str) -> Examples:
-    array = x if isinstance(x, Rows) else unmapped(np.asanyarray(x))
+    if isinstance(x, np.ma.MaskedArray):
+        raise InputError(f"{source} is masked. Fill in or drop what is masked: x.filled(…).")
+    array = x if isinstance(x, Rows) else unmapped(np.asarray(x))
     if array.dtype.kind not in "biuf":
         raise InputError(
             f"{source} holds values of type {array.dtype}, not real numbers. Convert them: x.astype('float32')."

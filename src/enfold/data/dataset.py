@@ -7,7 +7,7 @@ import numpy as np
 
 from enfold.errors import InputError
 from enfold.rows import IN_MEMORY, Examples, Rows, joined, selected
-from enfold.spec import Spec
+from enfold.spec import ARRAY, Spec
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Dataset:
     def __getitem__(self, rows: np.ndarray | slice) -> "Dataset":
         """Return some of the rows; they can no longer be read again from the sources alone."""
         files = None if self.files is None else self.files[rows]
-        return Dataset(selected(self.x, rows), self.labels[rows], replace(self.spec, sources=("array",)), files)
+        return Dataset(selected(self.x, rows), self.labels[rows], replace(self.spec, sources=(ARRAY,)), files)
 
     def changed(self, f: Callable[[Examples], Examples]) -> "Dataset":
         """Return the data set with its examples taken through a function that keeps their shape and type."""
@@ -115,4 +115,4 @@ def _united_classes(parts: Sequence[Dataset]) -> tuple[str, ...]:
     named = [part for part in labelled if part.spec.classes]
     if named and len(named) < len(labelled):
         raise InputError("Some sources have names as labels and others numbers. Give all of them one kind of label.")
-    return tuple(sorted({name for part in named for name in part.spec.classes}))
+    return tuple(sorted({name for part in parts for name in part.spec.classes}))

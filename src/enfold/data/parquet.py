@@ -52,7 +52,7 @@ def read_parquet(path: Path, how: Reading) -> Dataset:
             return layout.dataset(x, labels, classes, path)
         data = from_array(x, image_shape=how.image_shape, source=str(path))
         return Dataset(data.x, labels, replace(data.spec, classes=classes, label=layout.label or ""))
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise InputError(f"{path} cannot be read as a Parquet file ({error}). Check the file.") from error
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
-from enfold.data.arrays import encode_labels, image_shape_of
+from enfold.data.arrays import encode_labels, image_shape_of, number
 from enfold.data.dataset import Dataset
 from enfold.data.pixels import read_pixels
 from enfold.errors import InputError
@@ -227,7 +227,7 @@ def _reshaped(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def _is_number(cell: str) -> bool:
     try:
-        return bool(np.isfinite(float(cell)))
+        return bool(np.isfinite(number(cell)))
     except ValueError:
         return False
 

@@ -93,7 +93,7 @@ def _data(run: Run, sources: tuple[Any, ...]) -> tuple[Dataset, np.ndarray | Non
     """Return the rows, and the numbers of those that were held out, if they are the run's own."""
     if sources:
         return load_like(run.spec, *sources), None
-    if "array" in run.spec.sources:
+    if run.spec.is_array:
         raise InputError(
             "The run was fitted to an array, which cannot be read again. Name a source after the run: a file, a "
             "folder, or a data set such as mnist; in Python also an array."

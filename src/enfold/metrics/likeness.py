@@ -5,7 +5,7 @@ import numpy as np
 from enfold.data.dataset import Dataset
 from enfold.metrics.copies import nearest_rows
 from enfold.model import Autoencoder, conditions, rebuilt_means
-from enfold.rows import drawn, selected
+from enfold.rows import affordable, drawn, selected
 
 UNLIKE_QUANTILE = 0.95  # of the reconstructions' distances: further than that is unlike data
 TRAINING_ROWS, HELD_OUT_ROWS = 10_000, 500  # at most, to compare with
@@ -22,7 +22,8 @@ def unlike(model: Autoencoder, x: np.ndarray, held_out: Dataset, training: Datas
         held_out: Rows that the model has not seen, as it takes them; 500 of them are used.
         training: Rows that it was fitted to, as it takes them; 10,000 of them are used.
     """
-    spec, some = model.spec, held_out[drawn(len(held_out), HELD_OUT_ROWS)]
+    spec = model.spec
+    some = held_out[drawn(len(held_out), affordable(spec.size, HELD_OUT_ROWS))]
     classes = conditions(some.labels, spec)
     rebuilt = rebuilt_means(model, some.x, classes)
     asked = np.concatenate([spec.vectors(each) for each in (rebuilt, x.reshape(-1, *spec.shape))])

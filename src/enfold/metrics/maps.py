@@ -5,7 +5,7 @@ import numpy as np
 from enfold.data.dataset import Dataset, class_labels
 from enfold.metrics import embedding
 from enfold.metrics.intervals import NOTHING, Figure, mean_of, share_error
-from enfold.rows import drawn
+from enfold.rows import affordable, drawn
 from enfold.spec import Spec
 
 KNN_ROWS = 20_000  # at most, of the labelled training rows
@@ -38,7 +38,7 @@ def trustworthiness(data: Dataset, points: np.ndarray, spec: Spec) -> Figure:
         points: Where the map has each, (n, d).
         spec: The units in which distances of rows are taken.
     """
-    some = drawn(len(data), PAIR_ROWS)
+    some = drawn(len(data), affordable(spec.size, PAIR_ROWS))
     found = embedding.trustworthiness_of_rows(spec.vectors(np.asarray(data.x[some])), points[some])
     return NOTHING if found is None else mean_of(found)
 

@@ -15,7 +15,7 @@ NARROWEST = -40.0  # raw deviations, of e^-20: the root of 0 would cost infinite
 def at_most_one(raw: Tensor) -> Tensor:
     """Return a deviation between e^-20 and 1, the root of sigmoid(raw).
 
-    A posterior is then never wider than the standard normal prior, and no stray example can make its rate explode.
+    A diagonal posterior is then never wider than the standard normal prior, and its rate cannot explode by its width.
     """
     return torch.sigmoid(raw.clamp(min=NARROWEST)).sqrt()
 

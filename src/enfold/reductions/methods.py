@@ -18,7 +18,7 @@ from enfold.data.dataset import Dataset
 from enfold.devices import choose_device
 from enfold.model import chunks, decode_means, encode_means, in_one
 from enfold.recipes import recipe
-from enfold.rows import IN_MEMORY, Examples, drawn, selected
+from enfold.rows import Examples, affordable, drawn, selected
 from enfold.spec import Spec
 from enfold.training import Progress, epochs_for, train
 
@@ -125,7 +125,7 @@ def rows_in_memory(job: Job) -> tuple[np.ndarray, np.ndarray]:
 
     The rows are in units of each column's scale, (n, values) float32.
     """
-    numbers = drawn(len(job.training), max(IN_MEMORY // (4 * job.spec.size), 1), job.config.seed)
+    numbers = drawn(len(job.training), affordable(job.spec.size, len(job.training)), job.config.seed)
     some = selected(job.training.x, numbers)
     return numbers, in_one(some, (job.spec.vectors(part) for part in chunks(some)))
 
@@ -200,7 +200,7 @@ def quiet() -> Iterator[None]:
 
 
 def _more_than_values(job: Job) -> str:
-    most = min(job.spec.size, len(job.training))
+    most = min(job.spec.size, affordable(job.spec.size, len(job.training)))
     return f"it has at most {most} dimensions here" if job.config.latent_dim > most else ""
 
 

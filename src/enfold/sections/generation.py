@@ -8,11 +8,11 @@ from enfold.data.dataset import Dataset
 from enfold.metrics.copies import Copies, copies
 from enfold.metrics.intervals import share_error
 from enfold.model import decode_means
-from enfold.rows import drawn, selected
+from enfold.rows import affordable, drawn, selected
 from enfold.run import Run
 from enfold.sections.section import Section
 
-DRAWS = 1000
+DRAWS = 1000  # at most
 HELD_OUT = 1000  # rows, at most, to compare with
 COMPARED = 100_000  # training rows, at most: all of many would take longer than the training
 SHOWN = 12  # of the draws, those nearest to a training row
@@ -32,11 +32,12 @@ def generation(run: Run, held_out: Dataset, training: Dataset) -> Section | None
     if run.config.is_plain:
         return None
     model, spec = run.model, run.model.spec
-    z = latent.prior_samples(model, DRAWS)
-    condition = torch.arange(DRAWS) % len(spec.conditions) if spec.conditions else None
+    draws, rows = (affordable(spec.size, at_most) for at_most in (DRAWS, HELD_OUT))
+    z = latent.prior_samples(model, draws)
+    condition = torch.arange(draws) % len(spec.conditions) if spec.conditions else None
     made = decode_means(model, z, condition)
     some = training[drawn(len(training), COMPARED)]
-    found = copies(made, some.x, selected(held_out.x, drawn(len(held_out), HELD_OUT)), spec)
+    found = copies(made, some.x, selected(held_out.x, drawn(len(held_out), rows)), spec)
     first = np.argsort(found.distances, kind="stable")[:SHOWN]
     pairs = (made[first], np.asarray(some.x[found.nearest[first]])) if spec.is_image else None
     are_drawn = f" {len(some):,} of the {len(training):,} training rows were compared, drawn by chance."

@@ -13,7 +13,7 @@ from enfold.metrics.likeness import UNLIKE_QUANTILE, unlike
 from enfold.model import conditions, encode_means
 from enfold.plots import Strips
 from enfold.plots.style import short
-from enfold.rows import drawn
+from enfold.rows import affordable, drawn
 from enfold.run import Run
 from enfold.sections.section import Section
 
@@ -43,8 +43,8 @@ def paths(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
     if len(rows) < FEWEST:
         return None
     means = encode_means(model, rows.x, conditions(rows.labels, spec))
-    pairs = _pairs(rows.labels)
     kinds = ("straight", "spherical") if _is_about_the_origin(run) else ("straight",)
+    pairs = _pairs(rows.labels)[: affordable(spec.size, PAIRS * STEPS * len(kinds)) // (STEPS * len(kinds)) or 1]
     between = np.stack([_between(run, rows, means, pairs, kind) for kind in kinds])  # (kinds, pairs, steps, *shape)
     strange = unlike(model, between, held_out, training)
     along = _along(run, rows, means)
