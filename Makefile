@@ -1,6 +1,7 @@
 # make demo   sets everything up, fits the default model on the bundled digits and says where the report is
 # make test   sets everything up and runs the tests
-# make check  format, lint, types, architecture; with Node also the explorer's page: its tests, and that web/ builds it
+# make check  format, lint, types, architecture, docs; with Node also the explorer's page: its tests, and that web/ builds it
+# make docs   builds the documentation → build/docs/docs/index.html
 # make web    builds the explorer's page from web/, with Node, into the Python package
 # make quality  measures the models on held-out digits, about five hours → benchmarks/QUALITY.md
 # make bench  times enfold beside its rivals, in environments of their own, about an hour → benchmarks/RESULTS.md
@@ -10,7 +11,7 @@ BIN := .venv/bin
 PAGE := src/enfold/explorer/static
 BUILD := cd web && npm ci && npm run build
 
-.PHONY: demo test check lint types architecture quality bench web page browser format clean
+.PHONY: demo test check lint types architecture docs quality bench web page browser format clean
 
 demo: .venv/.installed
 	$(BIN)/enfold fit
@@ -18,7 +19,7 @@ demo: .venv/.installed
 test: .venv/.installed-dev browser
 	$(BIN)/python -m pytest -n 2 -rs tests
 
-check: lint types architecture page
+check: lint types architecture docs page
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff format --check .
@@ -29,6 +30,9 @@ types: .venv/.installed-dev
 
 architecture: .venv/.installed-dev
 	$(BIN)/python -m pytest tests/test_architecture.py
+
+docs: .venv/.installed-dev
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . build/docs
 
 quality: .venv/.installed-bench
 	$(BIN)/python benchmarks/quality.py
@@ -77,6 +81,6 @@ clean:
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	touch $@
 
-.venv/.installed-dev: .venv/.installed
+.venv/.installed-dev: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $@
+	touch .venv/.installed $@
