@@ -10,6 +10,7 @@ from enfold.fitting import split_again
 from enfold.metrics.copies import POINTS, ROWS, copies, nearest_rows
 from enfold.sections import read_sections
 from enfold.sections.generation import generation
+from enfold.sections.paths import paths
 
 
 @pytest.mark.parametrize(("points_at_once", "rows_at_once"), [(POINTS, ROWS), (30, 7), (1, 500)])
@@ -83,6 +84,14 @@ def test_a_report_compares_with_some_of_many_rows(digits_run, monkeypatch):
     held_out, training = split_again(digits_run)
     section = generation(digits_run, held_out, training)
     assert section.paragraphs[0].endswith("300 of the 1,597 training rows were compared, drawn by chance.")
+
+
+def test_large_examples_are_fewer(digits_run, monkeypatch):
+    """What is decoded after training takes no more memory, however large an example is."""
+    monkeypatch.setattr("enfold.rows.MOST_VALUES", 40 * 64)
+    held_out, training = split_again(digits_run)
+    assert generation(digits_run, held_out, training).values["draws"] == 40
+    assert paths(digits_run, held_out, training).values["pairs"] == 2  # of ten steps, straight and spherical
 
 
 def test_a_damaged_section_is_named(digits_run, tmp_path):

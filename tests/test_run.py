@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 import enfold
 from conftest import without_pictures
-from enfold import InputError
+from enfold import InputError, plots
 from enfold.cli import main
 from enfold.data.split import held_out_rows
 from enfold.fitting import read_again, split_again
@@ -301,3 +301,16 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
         enfold.open(tmp_path)
     with pytest.raises(InputError, match="no folder"):
         enfold.open(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(("recipe", "upward"), [("notebook", False), ("default", True)])
+def test_the_notebooks_manifold_alone_grows_downwards(digits, tmp_path, monkeypatch, recipe, upward):
+    drawn, manifold = [], plots.manifold
+
+    def spied(*args, **options):
+        drawn.append(options)
+        return manifold(*args, **options)
+
+    monkeypatch.setattr(plots, "manifold", spied)
+    enfold.fit(digits[:200], recipe=recipe, out=tmp_path / "run", epochs=1, holdout=20, device="cpu")
+    assert drawn == [{"upward": upward}]
