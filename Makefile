@@ -1,7 +1,8 @@
 # make demo   sets everything up, fits the default model on the bundled digits and says where the report is
 # make test   sets everything up and runs the tests
-# make check  format, lint, types, architecture, docs; with Node also the explorer's page: its tests, and that web/ builds it
-# make docs   builds the documentation → build/docs/docs/index.html
+# make check  format, lint, types, architecture, the documentation without running its tutorial; with Node also the
+#             explorer's page: its tests, and that web/ builds it
+# make docs   builds the documentation, running its tutorial → build/docs/docs/index.html
 # make web    builds the explorer's page from web/, with Node, into the Python package
 # make quality  measures the models on held-out digits, about five hours → benchmarks/QUALITY.md
 # make bench  times enfold beside its rivals, in environments of their own, about an hour → benchmarks/RESULTS.md
@@ -9,6 +10,8 @@ MAKEFLAGS += -j2
 PYTHON ?= python3
 BIN := .venv/bin
 PAGE := src/enfold/explorer/static
+RUN := force
+PIP := .venv/bin/python -m pip install --quiet --no-compile --constraint constraints.txt --editable
 BUILD := cd web && npm ci && npm run build
 
 .PHONY: demo test check lint types architecture docs quality bench web page browser format clean
@@ -19,6 +22,7 @@ demo: .venv/.installed
 test: .venv/.installed-dev browser
 	$(BIN)/python -m pytest -n 2 -rs tests
 
+check: RUN = off
 check: lint types architecture docs page
 
 lint: .venv/.installed-dev
@@ -32,7 +36,7 @@ architecture: .venv/.installed-dev
 	$(BIN)/python -m pytest tests/test_architecture.py
 
 docs: .venv/.installed-dev
-	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . build/docs
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -D nb_execution_mode=$(RUN) -c docs . build/docs
 
 quality: .venv/.installed-bench
 	$(BIN)/python benchmarks/quality.py
@@ -74,13 +78,13 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/.installed: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[explore]'
+	$(PIP) '.[explore]'
 	touch $@
 
 .venv/.installed-bench: .venv/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(PIP) '.[bench]'
 	touch $@
 
 .venv/.installed-dev: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PIP) '.[dev]'
 	touch .venv/.installed $@

@@ -14,7 +14,6 @@ html_theme = "furo"
 html_title = "enfold"
 
 myst_heading_anchors = 4
-nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 
