@@ -11,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PAGE := src/enfold/explorer/static
 RUN := force
-PIP := .venv/bin/python -m pip install --quiet --no-compile --constraint constraints.txt --editable
+PIP := .venv/bin/python -m pip install --quiet --constraint constraints.txt --editable
 BUILD := cd web && npm ci && npm run build
 
 .PHONY: demo test check lint types architecture docs quality bench web page browser format clean
