@@ -122,7 +122,7 @@ def test_latent_columns_of_other_numbers_are_refused(enfold, run, tmp_path):
     (tmp_path / "z.csv").write_text("z1,z7\n0.5,0.5\n")
     status, _, err = enfold("decode", run, tmp_path / "z.csv", "-o", tmp_path / "images.npz")
     assert status == 2
-    assert "has the latent columns z1, z7" in err
+    assert "has 2 latent columns (z1, z7)" in err
 
 
 def test_encode_decode_and_encode_again(json_of, run, digits, digits_run, tmp_path):

@@ -310,14 +310,11 @@ def _read_vectors(path: Path, latent_dim: int) -> "Dataset":
     is_table = path.suffix.lower() == ".csv" and path.is_file()
     found = read_csv(path, Reading(only=ENCODED)) if is_table else load(path)
     axes, wanted = [column.name for column in found.spec.columns], {f"z{i}" for i in range(latent_dim)}
-    if len(axes) != latent_dim or len(found.spec.shape) != 1 or (is_table and set(axes) != wanted):
-        has = (
-            f"the latent columns {', '.join(axes)}"
-            if is_table and len(axes) == latent_dim
-            else f"{len(axes)} latent columns"
-        )
+    fits = set(axes) == wanted if is_table else found.spec.shape == (latent_dim,)
+    if not fits:
+        names = f" ({', '.join(axes[:8])})" if is_table else ""
         raise InputError(
-            f"{path} has {has}, but the run has {latent_dim} latent dimensions. "
+            f"{path} has {len(axes)} latent columns{names}, but the run has {latent_dim} latent dimensions. "
             f"Give columns z0 to z{latent_dim - 1}, as `enfold encode` writes them."
         )
     order = sorted(range(latent_dim), key=lambda i: int(axes[i].lstrip("z"))) if is_table else slice(None)
