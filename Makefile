@@ -7,11 +7,12 @@
 # make quality  measures the models on held-out digits, about five hours → benchmarks/QUALITY.md
 # make bench  times enfold beside its rivals, in environments of their own, about an hour → benchmarks/RESULTS.md
 MAKEFLAGS += -j2
+unexport PYTHONDONTWRITEBYTECODE # each module is compiled when it is first imported, not all of them at installation
 PYTHON ?= python3
 BIN := .venv/bin
 PAGE := src/enfold/explorer/static
 RUN := force
-PIP := .venv/bin/python -m pip install --quiet --constraint constraints.txt --editable
+PIP := .venv/bin/python -m pip install --quiet --no-compile --constraint constraints.txt
 BUILD := cd web && npm ci && npm run build
 
 .PHONY: demo test check lint types architecture docs quality bench web page browser format clean
@@ -76,15 +77,16 @@ clean:
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
+	$(PIP) --upgrade pip
 
 .venv/.installed: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) '.[explore]'
+	$(PIP) --editable '.[explore]'
 	touch $@
 
 .venv/.installed-bench: .venv/.installed
-	$(PIP) '.[bench]'
+	$(PIP) --editable '.[bench]'
 	touch $@
 
 .venv/.installed-dev: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) '.[dev]'
+	$(PIP) --editable '.[dev]'
 	touch .venv/.installed $@

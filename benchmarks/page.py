@@ -2,7 +2,7 @@
 
 from statistics import median
 
-from lines import KERAS_QUALITY, KERAS_SECONDS, MORE_IS_BETTER, QUICK_RECIPE, Line
+from lines import KERAS_QUALITY, KERAS_SECONDS, MORE_IS_BETTER, Line
 
 HEAD = """# How fast and how small
 
@@ -78,13 +78,12 @@ def quality(result: dict) -> str:
     spread = [[each[name] for each in result["details"]] for name in names]
     lines = [f"| {seed} | {' | '.join(row)} |" for seed, row in enumerate(rows)]
     lines.append(f"| spread | {' | '.join(f'{max(each) - min(each):.2g}' for each in spread)} |")
-    settings = ", ".join(f"{name} = {value}" for name, value in QUICK_RECIPE.items())
     keras = [KERAS_SECONDS, *KERAS_QUALITY.values()]
     return f"""### As good as Keras, sooner
 
-The default recipe with {settings}, on the split of `QUALITY.md` (5,000 rows held out, seed
-555). Seconds are of training alone, without evaluation. Keras's figures were measured once and not again for this
-page; at least as good means all three of negative ELBO, distortion and 5-nn, for every seed.
+The default recipe with the settings in the line's command below, on the split of `QUALITY.md` (5,000 rows held out,
+seed 555). Seconds are of training alone, without evaluation. Keras's figures were measured once and not again for
+this page; at least as good means all three of negative ELBO, distortion and 5-nn, for every seed.
 
 | seed | seconds | negative ELBO, nats | distortion, nats | 5-nn |
 |---|---|---|---|---|
@@ -115,11 +114,10 @@ def method(line: Line, result: dict) -> str:
     """Return one line's commands, versions and machine."""
     versions = "; ".join(result["versions"].values())
     turns = f"{len(result['ours'])} turns" if len(result["ours"]) > 1 else "1 turn"
-    commands = [f"`{line.ours}`", *([f"`{line.theirs}`"] if line.theirs else [])]
     known = f"- {line.rival}: {line.known:g} {line.unit}, known, not measured again\n" if line.known else ""
     return (
         f"**{line.key}**: {turns}, {result['date']}, load {result['load']} before\n"
-        + "".join(f"- {command}\n" for command in commands)
+        + "".join(f"- `{command}`\n" for command in result["commands"])
         + known
         + f"- {versions}\n- {result['machine']}"
     )

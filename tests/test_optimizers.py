@@ -6,6 +6,7 @@ import sys
 
 import torch
 
+from enfold import Config, build
 from enfold.optimizers import Adam
 
 
@@ -22,6 +23,14 @@ def test_adam_is_torchs_to_the_last_bit():
         assert all(each.grad is None for each in layer.parameters())
         weights.append(layer.weight)
     assert torch.equal(*weights)
+
+
+def test_the_settings_reach_it():
+    weights = torch.nn.Parameter(torch.ones(2))
+    [adam] = build.optimizer(Config(learning_rate=0.01, adam_beta2=0.95), [weights]).param_groups
+    assert (adam["lr"], adam["betas"]) == (0.01, (0.9, 0.95))
+    [rmsprop] = build.optimizer(Config(optimizer="rmsprop", learning_rate=0.01), [weights]).param_groups
+    assert (rmsprop["lr"], rmsprop["rho"]) == (0.01, 0.9)
 
 
 def test_training_does_not_import_torchs_compiler():

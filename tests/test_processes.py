@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 import enfold
-from conftest import after_an_epoch, without_pictures
+from conftest import WITHOUT_PICTURES, after_an_epoch, without_pictures
 from enfold import InputError, build
 from enfold.batches import Source
 from enfold.processes import Processes, launch
@@ -54,11 +54,15 @@ def torchrun(processes):
 
 def fit_arguments(folder, *more):
     settings = ["--epochs", str(EPOCHS), "--set", "width=32", "--set", "ema=0.9", "--device", "cpu", "--json"]
-    return [ENFOLD, "fit", "digits", "--out", str(folder), *settings, *more]
+    return ["fit", "digits", "--out", str(folder), *settings, *more]
 
 
-def fit(folder, *more, prefix=()):
-    return command([*prefix, *fit_arguments(folder, *more)])
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """The beginning of an `enfold` command that draws nothing."""
+    script = tmp_path_factory.mktemp("script") / "enfold"
+    script.write_text(WITHOUT_PICTURES + "from enfold.cli import main; raise SystemExit(main())")
+    return [sys.executable, str(script)]
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
@@ -84,7 +88,7 @@ def test_two_processes_have_the_gradient_of_one_with_the_joined_batch(tmp_path, 
 def by_torchrun(tmp_path_factory):
     """The output of a fit by two processes that torchrun started, and the run."""
     folder = tmp_path_factory.mktemp("torchrun") / "run"
-    done = fit(folder, prefix=torchrun(2))
+    done = command([*torchrun(2), ENFOLD, *fit_arguments(folder)])
     assert done.returncode == 0, done.stderr
     return done.stdout, enfold.open(folder)
 
@@ -102,26 +106,26 @@ def test_two_processes_learn_what_one_does(tmp_path, by_torchrun):
     assert abs(by_torchrun[1].metrics["negative_elbo"] - alone["negative_elbo"]) < 0.02 * alone["negative_elbo"]
 
 
-def test_processes_that_enfold_starts_and_a_signal_stops_end_as_those_of_torchrun(tmp_path, by_torchrun):
-    errors = fit_and_stop(tmp_path / "run")
+def test_processes_that_enfold_starts_and_a_signal_stops_end_as_those_of_torchrun(tmp_path, by_torchrun, quick):
+    errors = fit_and_stop(quick, tmp_path / "run")
     assert errors.count(f"enfold resume {tmp_path / 'run'}") == 1
     assert "Traceback" not in errors
     alone = command([*torchrun(1), ENFOLD, "resume", str(tmp_path / "run")])
     assert "was begun by 2 processes" in alone.stderr
-    weights = resumed(tmp_path / "run").read_bytes()
+    weights = resumed(quick, tmp_path / "run").read_bytes()
     assert weights == (by_torchrun[1].folder / "model.safetensors").read_bytes()
 
 
-def test_processes_with_a_part_of_the_weights_each_learn_the_same(tmp_path, by_torchrun):
-    fit_and_stop(tmp_path / "run", "--strategy", "fsdp")
+def test_processes_with_a_part_of_the_weights_each_learn_the_same(tmp_path, by_torchrun, quick):
+    fit_and_stop(quick, tmp_path / "run", "--strategy", "fsdp")
     weights = load_file(by_torchrun[1].folder / "model.safetensors")
-    for name, value in load_file(resumed(tmp_path / "run")).items():
+    for name, value in load_file(resumed(quick, tmp_path / "run")).items():
         torch.testing.assert_close(value, weights[name], rtol=0, atol=1e-3)  # Adam's steps make much of rounding
 
 
-def fit_and_stop(folder, *more):
+def fit_and_stop(quick, folder, *more):
     """Fit with two processes, and stop them by a signal to the first; return what they say."""
-    arguments = fit_arguments(folder, "--devices", "2", *more)
+    arguments = [*quick, *fit_arguments(folder, "--devices", "2", *more)]
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
         after_an_epoch(folder, process)
         process.terminate()
@@ -131,9 +135,9 @@ def fit_and_stop(folder, *more):
     return errors
 
 
-def resumed(folder):
+def resumed(quick, folder):
     """Finish a fit, and return the file with its weights."""
-    done = command([ENFOLD, "resume", str(folder), "--json"])
+    done = command([*quick, "resume", str(folder), "--json"])
     assert done.returncode == 0, done.stderr
     return folder / "model.safetensors"
 
@@ -152,7 +156,7 @@ class SecondOfTwo(Processes):
 
 
 def test_what_processes_cannot_share_is_refused_by_the_first_alone(tmp_path):
-    done = fit(tmp_path / "run", "--set", "batch_size=33", "--devices", "2")
+    done = command([ENFOLD, *fit_arguments(tmp_path / "run", "--set", "batch_size=33", "--devices", "2")])
     assert done.stderr.count("2 processes cannot share batches of 33") == 1
     assert not (tmp_path / "run").exists()
 

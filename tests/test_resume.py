@@ -16,7 +16,7 @@ import pytest
 from safetensors.torch import load_file
 
 import enfold
-from conftest import after_an_epoch, without_pictures
+from conftest import WITHOUT_PICTURES, after_an_epoch, without_pictures
 from enfold import InputError, build, fitting, training
 from enfold.checkpoints import checkpoints, load_checkpoint, save_checkpoint
 from enfold.objectives import elbo
@@ -24,7 +24,7 @@ from enfold.run import only_process
 from enfold.state import State
 
 SETTINGS = {"epochs": 5, "width": 64, "ema": 0.9, "clip": 5.0, "batch_size": 32, "device": "cpu"}
-CHILD = """
+CHILD = f"""{WITHOUT_PICTURES}
 import json, sys, torch, enfold
 from enfold import fitting
 torch.set_num_threads(1)

@@ -123,7 +123,7 @@ def objective(config: Config, own: Objective | None = None) -> Objective:
 
 def optimizer(config: Config, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """Return the optimizer of the parameters."""
-    return _named(OPTIMIZERS, config.optimizer, "optimizer")(list(parameters), lr=config.learning_rate)
+    return _named(OPTIMIZERS, config.optimizer, "optimizer")(config, list(parameters))
 
 
 def schedule(config: Config) -> Callable[[float], float]:
@@ -292,7 +292,12 @@ CORRUPTIONS = {
     "salt_and_pepper": corruptions.salt_and_pepper,
     "mixed": corruptions.mixed,
 }
-OPTIMIZERS = {"adam": partial(Adam, fused=True), "rmsprop": KerasRMSprop}
+OPTIMIZERS = {
+    "adam": lambda config, parameters: Adam(
+        parameters, config.learning_rate, betas=(0.9, config.adam_beta2), fused=True
+    ),
+    "rmsprop": lambda config, parameters: KerasRMSprop(parameters, config.learning_rate),
+}
 CODES = ("fsq", "vq")
 DEMANDS = (  # where one setting has one of some values, another must have one of some; and why
     ("posterior", CODES, "prior", ("auto", "codes", OWN), "a prior of codes is a table of chances"),

@@ -67,6 +67,7 @@ class Config:
     neighbours: int = setting(0, "of each row, that a map keeps near it; 0: none", low=0)
     neighbour_weight: float = setting(2.0, "the weight of keeping them, in nats for each value", low=0.0)
     optimizer: str = setting("adam", "adam, rmsprop (as Keras defines it)")
+    adam_beta2: float = setting(0.999, "β₂ of adam: the decay of its mean square gradient", low=0.0, high=0.99999)
     learning_rate: float = setting(4e-3, "the highest step size", above=0.0)
     schedule: str = setting("cosine", "the learning rate over time: cosine (after a warm-up), one_cycle, constant")
     warm_up: float = setting(0.1, "the share of training in which the cosine's rate rises", low=0.0, high=0.9)
