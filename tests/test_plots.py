@@ -115,6 +115,16 @@ def test_a_tables_manifold_has_a_panel_for_each_of_its_first_columns(spec, panel
     assert [title for title in titles if title] == [f"c{i}" for i in range(panels)]
 
 
+def test_panels_of_one_plane_say_its_values_at_the_left_and_at_the_bottom_alone():
+    """Of six columns four are in the upper row, of which two have nothing below them."""
+    six, steps = replace(WIDE, shape=(6,), columns=WIDE.columns[:6]), np.linspace(-2, 2, 5)
+    drawing = plots.manifold(Manifold(draws((5, 5), six), steps, steps, (0, 1)), six)
+    drawing.draw_without_rendering()
+    panels = drawing.axes[:6]
+    assert [bool(each.get_xticklabels()) for each in panels] == [False, False, True, True, True, True]
+    assert [bool(each.get_yticklabels()) for each in panels] == [True, False, False, False, True, False]
+
+
 def test_every_class_is_in_the_legend_and_on_the_map_and_missing_labels_are_grey():
     labels = np.repeat([0.0, 1.0, 2.0, np.nan], 10)
     spec = replace(GREY, classes=("cat", "dog", "owl"))

@@ -30,7 +30,7 @@ def manifold(grid: Manifold, spec: Spec, name: str = "", *, upward: bool = True)
     """
     if spec.is_image:
         return _mosaic(grid, spec, name, slice(None, None, -1 if upward else 1))
-    drawing, axes = panels(spec)
+    drawing, axes = panels(spec, share_plane=len(grid.axes) > 1)
     if name:
         drawing.suptitle(_title(name), x=0.01, ha="left")
     for i, panel in enumerate(axes):

@@ -17,15 +17,22 @@ NAMED_COLUMNS = 40  # at most: beyond, names would overlap
 LIMIT = 3.0  # standard deviations at which the colours end
 
 
-def panels(spec: Spec) -> tuple[Figure, list[Axes]]:
-    """Return a figure with a panel for each of a table's first 12 columns."""
+def panels(spec: Spec, *, share_plane: bool = False) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a panel for each of a table's first 12 columns.
+
+    Args:
+        spec: What the columns are.
+        share_plane: Whether all panels have the same axes; then only the outermost say their values.
+    """
     n = min(len(spec.columns), MOST_PANELS)
     across = min(n, PANELS_ACROSS)
     down = math.ceil(n / across)
     drawing = figure(3 * max(across, 2), 2.8 * down + 0.3)
-    axes = drawing.subplots(down, across, squeeze=False).ravel().tolist()
+    axes = drawing.subplots(down, across, squeeze=False, sharex=share_plane, sharey=share_plane).ravel().tolist()
     for spare in axes[n:]:
         spare.remove()
+    for lowest in axes[n - across : n]:
+        lowest.tick_params(labelbottom=True)
     if n < len(spec.columns):
         drawing.suptitle(f"the first {n} of {len(spec.columns)} columns", x=0.01, ha="left")
     return drawing, axes[:n]
