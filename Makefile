@@ -7,7 +7,7 @@
 # make quality  measures the models on held-out digits, about five hours → benchmarks/QUALITY.md
 # make bench  times enfold beside its rivals, in environments of their own, about an hour → benchmarks/RESULTS.md
 MAKEFLAGS += -j2
-unexport PYTHONDONTWRITEBYTECODE # each module is compiled when it is first imported, not all of them at installation
+unexport PYTHONDONTWRITEBYTECODE # pip leaves modules uncompiled, and what is imported is compiled once
 PYTHON ?= python3
 BIN := .venv/bin
 PAGE := src/enfold/explorer/static
@@ -77,7 +77,7 @@ clean:
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
-	$(PIP) --upgrade pip
+	-$(PIP) --upgrade pip
 
 .venv/.installed: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[explore]'

@@ -87,7 +87,7 @@ def compare(line: Line, folder: Path) -> dict:
         "ours": [each[line.measure] for each in found["enfold"]],
         "theirs": theirs or ([line.known] * line.turns if line.known else []),
         "details": [{name: each[name] for name in each if isinstance(each[name], float)} for each in found["enfold"]],
-        "commands": list(sides.values()),
+        "commands": sides,
         "versions": {name: versions(name) for name in sides},
         **context,
     }

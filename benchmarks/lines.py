@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 QUICK_RECIPE = {  # changes to the default recipe
     "epochs": 3,
-    "batch_size": 256,
     "learning_rate": 0.008,
     "warm_up": 0.2,
     "adam_beta2": 0.95,

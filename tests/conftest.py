@@ -25,19 +25,20 @@ def after_an_epoch(folder, process):
         time.sleep(0.01)
 
 
+PICTURES = "enfold.report.draw", "enfold.sections.write_sections"
+WITHOUT_PICTURES = f"""
+import enfold.report, enfold.sections
+{" = ".join(PICTURES)} = lambda *given, **named: None
+"""  # what `without_pictures` does, at the beginning of the script of a process of its own
+
+
 @contextmanager
 def without_pictures():
     """Let fits end without pictures and sections, which take seconds each; for tests of what else they do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("enfold.report.draw", lambda *given, **named: None)
-        patch.setattr("enfold.sections.write_sections", lambda *given: None)
+        for name in PICTURES:
+            patch.setattr(name, lambda *given, **named: None)
         yield
-
-
-WITHOUT_PICTURES = """
-import enfold.report, enfold.sections
-enfold.report.draw = enfold.sections.write_sections = lambda *given, **named: None
-"""  # the same for a process of its own, at the beginning of its script
 
 
 @pytest.fixture(scope="session")

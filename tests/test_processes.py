@@ -58,8 +58,8 @@ def fit_arguments(folder, *more):
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    """The beginning of an `enfold` command that draws nothing."""
+def enfold_without_pictures(tmp_path_factory):
+    """The beginning of a command."""
     script = tmp_path_factory.mktemp("script") / "enfold"
     script.write_text(WITHOUT_PICTURES + "from enfold.cli import main; raise SystemExit(main())")
     return [sys.executable, str(script)]
@@ -106,26 +106,28 @@ def test_two_processes_learn_what_one_does(tmp_path, by_torchrun):
     assert abs(by_torchrun[1].metrics["negative_elbo"] - alone["negative_elbo"]) < 0.02 * alone["negative_elbo"]
 
 
-def test_processes_that_enfold_starts_and_a_signal_stops_end_as_those_of_torchrun(tmp_path, by_torchrun, quick):
-    errors = fit_and_stop(quick, tmp_path / "run")
+def test_processes_that_enfold_starts_and_a_signal_stops_end_as_those_of_torchrun(
+    tmp_path, by_torchrun, enfold_without_pictures
+):
+    errors = fit_and_stop(enfold_without_pictures, tmp_path / "run")
     assert errors.count(f"enfold resume {tmp_path / 'run'}") == 1
     assert "Traceback" not in errors
     alone = command([*torchrun(1), ENFOLD, "resume", str(tmp_path / "run")])
     assert "was begun by 2 processes" in alone.stderr
-    weights = resumed(quick, tmp_path / "run").read_bytes()
+    weights = resumed(enfold_without_pictures, tmp_path / "run").read_bytes()
     assert weights == (by_torchrun[1].folder / "model.safetensors").read_bytes()
 
 
-def test_processes_with_a_part_of_the_weights_each_learn_the_same(tmp_path, by_torchrun, quick):
-    fit_and_stop(quick, tmp_path / "run", "--strategy", "fsdp")
+def test_processes_with_a_part_of_the_weights_each_learn_the_same(tmp_path, by_torchrun, enfold_without_pictures):
+    fit_and_stop(enfold_without_pictures, tmp_path / "run", "--strategy", "fsdp")
     weights = load_file(by_torchrun[1].folder / "model.safetensors")
-    for name, value in load_file(resumed(quick, tmp_path / "run")).items():
+    for name, value in load_file(resumed(enfold_without_pictures, tmp_path / "run")).items():
         torch.testing.assert_close(value, weights[name], rtol=0, atol=1e-3)  # Adam's steps make much of rounding
 
 
-def fit_and_stop(quick, folder, *more):
+def fit_and_stop(enfold_without_pictures, folder, *more):
     """Fit with two processes, and stop them by a signal to the first; return what they say."""
-    arguments = [*quick, *fit_arguments(folder, "--devices", "2", *more)]
+    arguments = [*enfold_without_pictures, *fit_arguments(folder, "--devices", "2", *more)]
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
         after_an_epoch(folder, process)
         process.terminate()
@@ -135,9 +137,9 @@ def fit_and_stop(quick, folder, *more):
     return errors
 
 
-def resumed(quick, folder):
+def resumed(enfold_without_pictures, folder):
     """Finish a fit, and return the file with its weights."""
-    done = command([*quick, "resume", str(folder), "--json"])
+    done = command([*enfold_without_pictures, "resume", str(folder), "--json"])
     assert done.returncode == 0, done.stderr
     return folder / "model.safetensors"
 
