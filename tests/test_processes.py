@@ -42,6 +42,20 @@ for network in ("mlp", "notebook"):
     processes.lead(lambda: np.savez(f"{folder}/{network}.npz", **gradients))
 """
 
+TELLING_THREADS = """
+import sys, torch.distributed
+from pathlib import Path
+
+disconnect = torch.distributed.destroy_process_group
+
+def disconnect_and_tell():
+    disconnect()
+    names = [each.read_text().strip() for each in Path("/proc/self/task").glob("*/comm")]
+    sys.stderr.write(f"threads left: {[name for name in names if 'gloo' in name]}\\n")
+
+torch.distributed.destroy_process_group = disconnect_and_tell
+"""
+
 
 def command(arguments):
     return subprocess.run(arguments, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
@@ -158,8 +172,13 @@ class SecondOfTwo(Processes):
 
 
 def test_what_processes_cannot_share_is_refused_by_the_first_alone(tmp_path):
-    done = command([ENFOLD, *fit_arguments(tmp_path / "run", "--set", "batch_size=33", "--devices", "2")])
+    """And their connection leaves no threads, for which the end of Python might wait for ever."""
+    script = tmp_path / "enfold"
+    script.write_text(TELLING_THREADS + "from enfold.cli import main; raise SystemExit(main())")
+    arguments = fit_arguments(tmp_path / "run", "--set", "batch_size=33", "--devices", "2")
+    done = command([sys.executable, str(script), *arguments])
     assert done.stderr.count("2 processes cannot share batches of 33") == 1
+    assert done.stderr.count("threads left: []") == 2
     assert not (tmp_path / "run").exists()
 
 

@@ -1,6 +1,7 @@
 """The processes that train one model together: this one alone, or several on one machine or on many."""
 
 import atexit
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -184,8 +185,13 @@ def like(value: Tensor, other: Tensor) -> Tensor:
 
 
 def _disconnect() -> None:
-    """End the threads of the connection while Python still runs: one that asks for it later aborts the process."""
+    """End the threads of the connection while Python still runs: one that asks for it later aborts the process.
+
+    Only torch's own reference lets others run while it ends them. Were a wrapped model the last to have one, the
+    collector would wait for a thread that waits for Python, for ever.
+    """
     if torch.distributed.is_initialized():
+        gc.collect()
         torch.distributed.destroy_process_group()
 
 
