@@ -76,7 +76,7 @@ def test_a_fit_that_is_killed_again_and_again_ends_with_the_same_weights(tmp_pat
     """SIGKILL at random moments, with a checkpoint written every hundredth of a second, so also during one."""
     folder, moments = tmp_path / "run", random.Random(0)
     process = child(folder, SETTINGS)
-    for step in (30, 110, 200):
+    for step in (30, 90, 150, 210):
         steps_until(process, step)
         time.sleep(moments.uniform(0, 0.05))
         process.kill()
