@@ -13,6 +13,7 @@ import torch
 from enfold import build
 from enfold.data.arrays import from_array
 from enfold.metrics.likelihood import bound_of_rows
+from enfold.nets.notebook import convolved
 from enfold.recipes import RECIPES
 
 ORACLE = Path(__file__).parent / "oracle" / "notebook_oracle.npz"
@@ -146,6 +147,18 @@ def test_a_pixel_beyond_what_keras_takes_for_sure_has_no_gradient(model):
 
 def test_the_network_has_as_many_parameters_as_kerass(model):
     assert sum(p.numel() for p in model.parameters()) == 550_629
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 5), (5, 1), (1, 1), (2, 3)])
+def test_a_convolution_as_a_product_of_matrices_is_the_same_map(inputs, outputs):
+    layer = torch.nn.Conv2d(inputs, outputs, 3, padding=1, dtype=torch.float64)
+    x = torch.randn(3, inputs, 4, 7, dtype=torch.float64, requires_grad=True)
+    pull = torch.randn(3, outputs, 4, 7, dtype=torch.float64)
+    ours, theirs = convolved(x, layer), layer(x)
+    torch.testing.assert_close(ours, theirs)
+    gradients = [torch.autograd.grad(y, [x, *layer.parameters()], pull) for y in (ours, theirs)]
+    torch.testing.assert_close(*gradients)
+    assert convolved(x[:0], layer).shape == (0, outputs, 4, 7)
 
 
 def test_its_weights_begin_as_kerass_do(oracle):

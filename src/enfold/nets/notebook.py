@@ -1,6 +1,7 @@
 """The convolutional network of the notebook that enfold grew from, layer by layer."""
 
 import math
+from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -40,7 +41,7 @@ class NotebookEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features, (B, 32)."""
-        h = relu(convolved(turned(x), self.conv1))  # (B, C, H, W) → (B, 32, H, W)
+        h = F.relu(convolved(turned(x), self.conv1))  # (B, C, H, W) → (B, 32, H, W); over a view autograd is slow
         h = relu(self.conv2(h))  # (B, 64, H/2, W/2)
         h = relu(self.conv3(h))
         h = relu(self.conv4(h))
@@ -75,7 +76,7 @@ class NotebookDecoder(nn.Module):
         """Return the logits, (B, C, H, W), between ±16.1."""
         h = relu(self.dense(z)).unflatten(1, self.size).permute(0, 3, 1, 2)  # (B, 64, H/2, W/2)
         h = relu(doubled(h, self.deconv))  # (B, 32, H, W)
-        return turned(self.conv(h)).clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
+        return turned(convolved(h, self.conv)).clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
 
 
 def turned(x: Tensor) -> Tensor:
@@ -84,21 +85,56 @@ def turned(x: Tensor) -> Tensor:
 
 
 def convolved(x: Tensor, layer: nn.Conv2d) -> Tensor:
-    """Return a convolution with "same" padding; from one channel, on the processor, as a product of matrices.
+    """Return a convolution with "same" padding; from or to one channel, on the processor, as a product of matrices.
 
-    That is several times faster there than oneDNN's convolution, for a ninefold copy of the input.
+    That is several times faster there than oneDNN's convolution, for an array nine times as large as an image.
 
     Args:
         x: (B, in, H, W).
-        layer: From in to out channels, 3×3, padded by 1.
+        layer: From in to out channels, 3×3, padded by 1, with a bias.
 
     Returns:
         (B, out, H, W), channels last in memory.
     """
-    if layer.in_channels > 1 or x.device.type != "cpu":
+    if x.device.type != "cpu" or torch.compiler.is_compiling() or 1 not in (layer.in_channels, layer.out_channels):
         return layer(x.to(memory_format=torch.channels_last))
-    patches = F.pad(x, (1, 1, 1, 1)).unfold(2, 3, 1).unfold(3, 3, 1).permute(0, 2, 3, 1, 4, 5)  # (B, H, W, in, 3, 3)
-    return F.linear(patches.flatten(3), layer.weight.flatten(1), layer.bias).permute(0, 3, 1, 2)
+    assert layer.bias is not None
+    places = (len(x), *x.shape[2:])
+    if layer.in_channels == 1:
+        kernel = layer.weight.permute(1, 2, 3, 0).flatten(0, 2).contiguous()  # (9, out); autograd multiplies by rows
+        values = torch.addmm(layer.bias, neighbours(x[:, 0]).flatten(1).t(), kernel)  # (B H W, out)
+        return values.unflatten(0, places).permute(0, 3, 1, 2)
+    kernel = turned(layer.weight).permute(0, 2, 3, 1).flatten(0, 2).contiguous()  # (9, in)
+    shares = kernel @ x.permute(0, 2, 3, 1).flatten(0, 2).t()  # of each pixel in those around it: (9, B H W)
+    return (_Collected.apply(shares.unflatten(1, places)) + layer.bias).unsqueeze(1)
+
+
+def neighbours(x: Tensor) -> Tensor:
+    """Return the 3×3 pixels around each, itself included, (9, B, H, W), of (B, H, W); those outside are zero."""
+    height, width = x.shape[1:]
+    return F.pad(x, (1, 1, 1, 1)).unfold(1, height, 1).unfold(2, width, 1).permute(1, 2, 0, 3, 4).flatten(0, 1)
+
+
+class _Collected(torch.autograd.Function):
+    """The sum of what each pixel gets from those around it, (9, B, H, W) → (B, H, W), in float32 at least.
+
+    It is the transpose of the linear map `neighbours`, and so each is the gradient of the other.
+    """
+
+    @staticmethod
+    def forward(ctx, shares):
+        ctx.dtype = shares.dtype
+        shares = shares.to(torch.promote_types(shares.dtype, torch.float32))
+        batch, height, width = shares.shape[1:]
+        padded = shares.new_zeros(batch, height + 2, width + 2)
+        for (i, j), share in zip(product(range(3), repeat=2), shares, strict=True):
+            padded[:, i : i + height, j : j + width].add_(share)
+        return padded[:, 1:-1, 1:-1]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):  # pyright: ignore[reportIncompatibleMethodOverride]
+        return neighbours(grad.to(ctx.dtype))
 
 
 def relu(h: Tensor) -> Tensor:
