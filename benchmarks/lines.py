@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 QUICK_RECIPE = {  # changes to the default recipe
-    "epochs": 3,
+    "epochs": 4,
     "learning_rate": 0.008,
     "warm_up": 0.2,
     "adam_beta2": 0.95,
