@@ -158,6 +158,7 @@ def test_a_convolution_as_a_product_of_matrices_is_the_same_map(inputs, outputs)
     torch.testing.assert_close(ours, theirs)
     gradients = [torch.autograd.grad(y, [x, *layer.parameters()], pull) for y in (ours, theirs)]
     torch.testing.assert_close(*gradients)
+    assert torch.autograd.gradgradcheck(lambda x: convolved(x, layer).square(), x[:1, :, :2, :3])
     assert convolved(x[:0], layer).shape == (0, outputs, 4, 7)
 
 

@@ -253,6 +253,21 @@ def test_curves_hold_the_history_and_leave_out_what_is_absent():
     assert [line.get_label() for line in left.lines] == ["training"]
 
 
+def test_a_curve_with_a_value_far_above_the_others_still_shows_them():
+    rates = [1e7, 8.0, 7.0, 9.0]
+    rest = {"train_distortion": 3.0, "held_out_rate": 6.0}
+    history = [{"epoch": i, "train_rate": rate, **rest} for i, rate in enumerate(rates, 1)]
+    axes = plots.curves(history).axes[1]
+    low, high = axes.get_ylim()
+    assert 5 < low < 6
+    assert 9 < high < 10
+    assert axes.get_title(loc="left") == "rate, nats per example (up to 10,000,000)"
+    rising = [{"epoch": i, "train_rate": float(i > 18), "train_distortion": 3.0} for i in range(20)]
+    axes = plots.curves(rising).axes[1]
+    assert axes.get_ylim()[1] > 1
+    assert axes.get_title(loc="left") == "rate, nats per example"
+
+
 def test_a_single_epoch_is_a_visible_mark_and_300_are_a_line():
     history = [{"epoch": i, "train_distortion": 3.0, "train_rate": 1.0} for i in range(1, 301)]
     one, many = plots.curves(history[:1]).axes[0].lines[0], plots.curves(history).axes[0].lines[0]

@@ -41,7 +41,7 @@ class NotebookEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features, (B, 32)."""
-        h = F.relu(convolved(turned(x), self.conv1))  # (B, C, H, W) → (B, 32, H, W); over a view autograd is slow
+        h = F.relu(convolved(turned(x), self.conv1))  # (B, C, H, W) → (B, 32, H, W); not in place, as it is a view
         h = relu(self.conv2(h))  # (B, 64, H/2, W/2)
         h = relu(self.conv3(h))
         h = relu(self.conv4(h))
@@ -87,38 +87,42 @@ def turned(x: Tensor) -> Tensor:
 def convolved(x: Tensor, layer: nn.Conv2d) -> Tensor:
     """Return a convolution with "same" padding; from or to one channel, on the processor, as a product of matrices.
 
-    That is several times faster there than oneDNN's convolution, for an array nine times as large as an image.
+    That is several times faster there than oneDNN's convolution, for an array nine times as large as the images. What
+    is compiled or exported has the layer itself.
 
     Args:
         x: (B, in, H, W).
         layer: From in to out channels, 3×3, padded by 1, with a bias.
 
     Returns:
-        (B, out, H, W), channels last in memory.
+        (B, out, H, W), channels last in memory; to one channel in float32 at least, whatever autocast says.
     """
     if x.device.type != "cpu" or torch.compiler.is_compiling() or 1 not in (layer.in_channels, layer.out_channels):
         return layer(x.to(memory_format=torch.channels_last))
     assert layer.bias is not None
     places = (len(x), *x.shape[2:])
     if layer.in_channels == 1:
-        kernel = layer.weight.permute(1, 2, 3, 0).flatten(0, 2).contiguous()  # (9, out); autograd multiplies by rows
-        values = torch.addmm(layer.bias, neighbours(x[:, 0]).flatten(1).t(), kernel)  # (B H W, out)
+        kernel = layer.weight.flatten(1).t().contiguous()  # (9, out)
+        values = torch.addmm(layer.bias, shifted(x[:, 0]).flatten(1).t(), kernel)  # (B H W, out)
         return values.unflatten(0, places).permute(0, 3, 1, 2)
-    kernel = turned(layer.weight).permute(0, 2, 3, 1).flatten(0, 2).contiguous()  # (9, in)
-    shares = kernel @ x.permute(0, 2, 3, 1).flatten(0, 2).t()  # of each pixel in those around it: (9, B H W)
-    return (_Collected.apply(shares.unflatten(1, places)) + layer.bias).unsqueeze(1)
+    kernel = layer.weight[0].flatten(1).flip(1).t().contiguous()  # (9, in)
+    shares = kernel @ x.permute(0, 2, 3, 1).flatten(0, 2).t()  # of each pixel in the 3×3 around it: (9, B H W)
+    return (_ShiftedBack.apply(shares.unflatten(1, places)) + layer.bias).unsqueeze(1)
 
 
-def neighbours(x: Tensor) -> Tensor:
-    """Return the 3×3 pixels around each, itself included, (9, B, H, W), of (B, H, W); those outside are zero."""
+def shifted(x: Tensor) -> Tensor:
+    """Return images, (B, H, W), shifted by at most a pixel each way, (9, B, H, W), with zeros beyond their edges.
+
+    So each pixel has the 3×3 around it in the nine images.
+    """
     height, width = x.shape[1:]
     return F.pad(x, (1, 1, 1, 1)).unfold(1, height, 1).unfold(2, width, 1).permute(1, 2, 0, 3, 4).flatten(0, 1)
 
 
-class _Collected(torch.autograd.Function):
-    """The sum of what each pixel gets from those around it, (9, B, H, W) → (B, H, W), in float32 at least.
+class _ShiftedBack(torch.autograd.Function):
+    """The sum of nine images, each shifted back, (9, B, H, W) → (B, H, W), in float32 at least.
 
-    It is the transpose of the linear map `neighbours`, and so each is the gradient of the other.
+    It is the transpose of the linear map `shifted`, which therefore is its gradient.
     """
 
     @staticmethod
@@ -132,9 +136,8 @@ class _Collected(torch.autograd.Function):
         return padded[:, 1:-1, 1:-1]
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad):  # pyright: ignore[reportIncompatibleMethodOverride]
-        return neighbours(grad.to(ctx.dtype))
+        return shifted(grad.to(ctx.dtype))
 
 
 def relu(h: Tensor) -> Tensor:
