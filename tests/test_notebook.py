@@ -149,12 +149,14 @@ def test_the_network_has_as_many_parameters_as_kerass(model):
     assert sum(p.numel() for p in model.parameters()) == 550_629
 
 
-@pytest.mark.parametrize(("inputs", "outputs"), [(1, 5), (5, 1), (1, 1), (2, 3)])
-def test_a_convolution_as_a_product_of_matrices_is_the_same_map(inputs, outputs):
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 5), (5, 1), (1, 1)])
+def test_a_convolution_as_a_product_of_matrices_is_the_same_map(inputs, outputs, monkeypatch):
     layer = torch.nn.Conv2d(inputs, outputs, 3, padding=1, dtype=torch.float64)
     x = torch.randn(3, inputs, 4, 7, dtype=torch.float64, requires_grad=True)
     pull = torch.randn(3, outputs, 4, 7, dtype=torch.float64)
-    ours, theirs = convolved(x, layer), layer(x)
+    theirs = layer(x)
+    monkeypatch.delattr(torch.nn.Conv2d, "forward")  # the product does without it
+    ours = convolved(x, layer)
     torch.testing.assert_close(ours, theirs)
     gradients = [torch.autograd.grad(y, [x, *layer.parameters()], pull) for y in (ours, theirs)]
     torch.testing.assert_close(*gradients)
