@@ -133,18 +133,23 @@ def _quality(sizes: Sizes) -> Line:
 
 def _against_keras(sizes: Sizes) -> list[Line]:
     encode, manifold = f"encode {MNIST} 320 {sizes.encoded}", f"manifold {sizes.side}"
-    return [
+    what = f"encoding {sizes.encoded:,} images, the notebook's network"
+    encodings = [
         Line(
-            "encode",
-            f"encoding {sizes.encoded:,} images, the notebook's network",
+            name,
+            what + how,
             "s",
-            f"{OURS} {encode}",
+            f"{OURS} {encode} {precision}",
             "Keras",
             f"{KERAS} {encode}",
             floor=4.0,
             goal=8.0,
             turns=sizes.turns,
-        ),
+        )
+        for name, precision, how in (("encode", "float32", ""), ("encode-auto", "auto", ", `--precision auto`"))
+    ]
+    return [
+        *encodings,
         Line(
             "manifold",
             f"the {sizes.side} × {sizes.side} manifold of decoded images; Keras: a `predict` for each cell",

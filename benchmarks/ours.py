@@ -3,7 +3,7 @@
 python ours.py train    IMAGES BATCH WARM_UP TIMED    # images a second, in the recipe `notebook`
 python ours.py quality  SEED SETTING=VALUE …          # seconds, in the recipe `default`, and the held-out figures
 python ours.py rows     IMAGES WHERE TIMED            # images a second, in the recipe `default`; WHERE: file, memory
-python ours.py encode   IMAGES WARM_UP TIMED          # seconds
+python ours.py encode   IMAGES WARM_UP TIMED PRECISION  # seconds
 python ours.py manifold SIDE                          # seconds
 python ours.py read     SMALL LARGE                   # seconds for the large table, after the small one as warm-up
 python ours.py make     FILE-ROWS.npy|csv             # writes that many rows of MNIST, over and over if need be
@@ -11,6 +11,7 @@ python ours.py make     FILE-ROWS.npy|csv             # writes that many rows of
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -20,6 +21,7 @@ import enfold
 from enfold import build
 from enfold.config import parse_settings
 from enfold.data.split import held_out_rows, training_rows
+from enfold.devices import autocast_dtype
 from enfold.latent import manifold as decoded_grid
 from enfold.metrics import evaluate
 from enfold.model import encode_means
@@ -84,10 +86,11 @@ def rows(images, where, timed):
     return {"value": len(x) / seconds(lambda: last(enfold.train(model, x, config)))}
 
 
-def encode(images, warm_up, timed):
+def encode(images, warm_up, timed, precision):
     x, (_, model) = load(images), notebook()
-    encode_means(model, x[: int(warm_up)])
-    return {"value": seconds(encode_means, model, x[: int(timed)])}
+    encoding = partial(encode_means, dtype=autocast_dtype(model.device, precision))
+    encoding(model, x[: int(warm_up)])
+    return {"value": seconds(encoding, model, x[: int(timed)])}
 
 
 def manifold(side):

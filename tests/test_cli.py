@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from PIL import Image
 
 from enfold.cli import app, main, register
@@ -143,6 +144,22 @@ def test_encode_decode_and_encode_again(json_of, run, digits, digits_run, tmp_pa
     np.testing.assert_allclose(shown, rebuilt[29, 0] * 255 / 16, atol=0.51)  # pixels are whole
 
 
+def test_encode_in_bfloat16_rounds_means_within_their_posteriors(json_of, run, digits, digits_run, tmp_path):
+    np.save(tmp_path / "digits.npy", digits.x[:200])
+    found = []
+    for precision in ("float32", "bfloat16"):
+        out = tmp_path / f"{precision}.npy"
+        json_of("encode", run, tmp_path / "digits.npy", "-o", out, "--precision", precision)
+        found.append(np.load(out))
+    exact, rounded = found
+    np.testing.assert_array_equal(exact, encode_means(digits_run.model, digits.x[:200]))
+    with torch.no_grad():
+        deviation = digits_run.model.encode(digits.x[:200]).stddev.numpy()
+    error = np.sqrt(np.mean(((rounded - exact) / deviation) ** 2))
+    assert 1e-4 < error < 0.2
+    assert rounded.dtype == np.float32
+
+
 def test_encode_writes_the_labels_that_are_known(json_of, run, digits, tmp_path):
     json_of("encode", run, "digits", "-o", tmp_path / "z.csv")
     assert pl.read_csv(tmp_path / "z.csv")["label"].to_list() == digits.labels.astype(int).tolist()
@@ -278,6 +295,7 @@ def test_recipes_and_devices_are_shown(json_of, enfold):
         (["encode", "{run}", "-o", "z.csv"], "source"),
         (["encode", "{run}", "digits"], "--out"),
         (["encode", "{run}", "mnist", "-o", "z.csv"], "8 × 8"),
+        (["encode", "{run}", "digits", "-o", "z.csv", "--precision", "half"], "'half'"),
         (["sample", "{run}", "-n", "0", "-o", "s.png"], "at least 1"),
         (["decode", "{run}", "nowhere.csv", "-o", "x.npz"], "nowhere.csv"),
         (["report", "nowhere"], "no folder"),

@@ -63,7 +63,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def autocast_dtype(device: torch.device, precision: str) -> torch.dtype | None:
-    """Return the type in which matrices are multiplied while training, or None for float32 throughout.
+    """Return the type in which matrices are multiplied, or None for float32 throughout.
 
     Args:
         device: Where.

@@ -105,9 +105,19 @@ def conditions(labels: np.ndarray, spec: Spec) -> Tensor | None:
     return torch.from_numpy(np.where(known[place] == labels, place, -1))
 
 
-def encode_means(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> np.ndarray:
-    """Return the means of q(z|x) of raw examples, (n, latent_dim) float32, a bounded number at once."""
-    return _in_chunks(lambda model, part: model.encode(part).mean, x, model, condition)
+def encode_means(
+    model: Autoencoder, x: Examples, condition: Tensor | None = None, dtype: torch.dtype | None = None
+) -> np.ndarray:
+    """Return the means of q(z|x) of raw examples, (n, latent_dim) float32, a bounded number at once.
+
+    Args:
+        model: The model.
+        x: Raw examples, (n, *shape).
+        condition: The class of each, (n,) integers, for a conditional model.
+        dtype: In which the network multiplies matrices, as `autocast_dtype` chooses it; None: float32.
+    """
+    with torch.autocast(model.device.type, dtype, enabled=dtype is not None):
+        return _in_chunks(lambda model, part: model.encode(part).mean, x, model, condition)
 
 
 def decode_means(model: Autoencoder, z: np.ndarray, condition: Tensor | None = None) -> np.ndarray:

@@ -35,7 +35,14 @@ ENCODED = re.compile(r"z\d+|label")
 
 @app.command(help_format="markdown")
 def encode(
-    run: RunFolder, /, *source: Source, label: Label = None, out: Out, device: Device = "auto", json: Json = False
+    run: RunFolder,
+    /,
+    *source: Source,
+    label: Label = None,
+    out: Out,
+    precision: str = "float32",
+    device: Device = "auto",
+    json: Json = False,
 ) -> None:
     """Write the latent vectors of data: for each row its number, the posterior's mean, and the label if it has one.
 
@@ -44,14 +51,19 @@ def encode(
     out
         A .csv file with columns row, z0, z1, …, label, and file for pictures; or a .npy file with the vectors
         alone.
+    precision
+        float32, or bfloat16, which takes half of the time on hardware made for it and moves a mean by some
+        hundredths of its posterior's width; auto: bfloat16 where it is faster.
     """
+    from enfold.devices import autocast_dtype
     from enfold.model import conditions, encode_means
     from enfold.run import open_run
 
     check_suffix(out, ".csv", ".npy")
     opened = open_run(run, device)
+    dtype = autocast_dtype(opened.model.device, precision)
     data = examples(opened, source, label)
-    z = encode_means(opened.model, data.x, conditions(data.labels, opened.spec))
+    z = encode_means(opened.model, data.x, conditions(data.labels, opened.spec), dtype)
     write_vectors(out, z, data)
     say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} latent vectors: {out}")
 
