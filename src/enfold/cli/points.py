@@ -52,8 +52,8 @@ def encode(
         A .csv file with columns row, z0, z1, …, label, and file for pictures; or a .npy file with the vectors
         alone.
     precision
-        float32, or bfloat16, which takes half of the time on hardware made for it and moves a mean by some
-        hundredths of its posterior's width; auto: bfloat16 where it is faster.
+        float32, or bfloat16, which is faster with a large network on hardware made for it, and moves a mean by
+        some hundredths of its posterior's width; auto: bfloat16 where it is faster.
     """
     from enfold.devices import autocast_dtype
     from enfold.model import conditions, encode_means
