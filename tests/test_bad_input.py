@@ -55,6 +55,12 @@ CASES = {
     "value 256": ("a.csv", f"{HEADER}\n1,2,3,4,5\n1,2,3,256,5\n".encode(), "line 3, column 'pixel2'"),
     "value -1": ("a.csv", f"{HEADER}\n1,2,-1,4,5\n".encode(), "got '-1'"),
     "fraction": ("a.csv", f"{HEADER}\n1,2,0.5,4,5\n".encode(), "got '0.5'"),
+    "a number before a space": (
+        "a.csv",
+        b"a,b\n1,2\n3 ,4\n",
+        "line 3, column 'a': expected a finite number, got '3 '",
+    ),
+    "a column that pandas numbered": ("a.csv", b",a,b\n0,1.5,2\n1,2.5,3\n", "a column without a name"),
     "a table's columns counted": ("a.csv", b"0,1,2,3\n0.5,1,2,3\n", "for a table, give them other names"),
     "three columns counted": ("a.csv", b"0,1,2\n1,2,3\n", "for a table, give them other names"),
     "783 pixel columns": ("a.csv", PIXELS_783.encode(), "783 pixels in each row, which make no square"),

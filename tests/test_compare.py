@@ -23,6 +23,7 @@ from enfold.plots import Panel
 from enfold.recipes import recipe
 from enfold.reductions import FIGURES, METHODS, best
 from enfold.sections import read_sections
+from enfold.sections.reduction import reduction
 
 QUICK = {"epochs": 2, "device": "cpu"}
 
@@ -303,6 +304,12 @@ def test_every_report_has_the_model_beside_pca(digits, digits_run):
         assert pca[name] == pytest.approx(alone[name], rel=1e-6)
     assert section.table[0][1:] == tuple(kind.label for kind in FIGURES.values())
     assert section.picture.startswith(b"\x89PNG")
+
+
+def test_the_report_says_how_many_rows_pca_could_be_fitted_to(digits, digits_run, monkeypatch):
+    monkeypatch.setattr("enfold.rows.MOST_VALUES", 50 * 64)
+    section = reduction(digits_run, digits[:100], digits[100:])
+    assert "fitted to 50 training rows" in " ".join(section.paragraphs)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])

@@ -7,6 +7,7 @@ import struct
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -292,6 +293,72 @@ def test_folders_are_read_file_by_file_in_order(tmp_path, images, write_idx):
 def test_whole_numbers_are_classes_if_they_are_few(labels, expected):
     found = class_labels(np.array(labels, np.float64))
     assert (found is None) if expected is None else found.tolist() == expected
+
+
+def test_a_column_that_varies_little_beside_its_mean_is_brought_near_the_others():
+    """Unix seconds of an hour: float32 has steps of two minutes there."""
+    x = np.stack([np.linspace(1.7e9, 1.7e9 + 3600, 500), np.sin(np.arange(500.0))], 1)
+    data = enfold.load(x)
+    spec = data.spec.standardised(data.x)
+    assert np.abs(spec.scaled(data.x)).max() < 3
+    constant = enfold.load(np.full((5, 2), 1.7e9))
+    np.testing.assert_array_equal(constant.spec.standardised(constant.x).scaled(constant.x), 0)
+
+
+def test_pixels_that_are_only_0_and_1_are_binary_in_every_format(tmp_path):
+    x = np.random.default_rng(0).integers(0, 2, (6, 9))
+    frame = pl.DataFrame(x, [f"pixel{i}" for i in range(9)])
+    frame.write_csv(tmp_path / "a.csv")
+    frame.write_parquet(tmp_path / "a.parquet")
+    frame.cast(pl.Boolean).write_parquet(tmp_path / "b.parquet")
+    np.save(tmp_path / "a.npy", x.reshape(6, 3, 3))
+    for name in ("a.csv", "a.parquet", "b.parquet", "a.npy"):
+        data = enfold.load(tmp_path / name)
+        np.testing.assert_array_equal(data.x.reshape(6, 9), x)
+        assert (data.spec.dtype, data.spec.scale[0]) == ("uint8", 1), name
+    grey = enfold.load(np.full((2, 3, 3), 200))
+    assert load_like(grey.spec, tmp_path / "a.csv").spec.scale[0] == 255
+    for parts in ((grey, tmp_path / "a.csv"), (tmp_path / "a.csv", grey), (tmp_path / "a.npy", grey)):
+        assert enfold.load(*parts).spec.scale[0] == 255
+    with pytest.raises(InputError, match="of other names or ranges"):  # 0…255 and 0…16
+        enfold.load(np.full((2, 8, 8), 200), "digits")
+
+
+def test_a_missing_boolean_pixel_is_named(tmp_path):
+    pl.DataFrame({f"pixel{i}": [True, None if i == 2 else False] for i in range(4)}).write_parquet(
+        tmp_path / "a.parquet"
+    )
+    with pytest.raises(InputError, match=r"row 1, column 'pixel2'.*got nothing"):
+        enfold.load(tmp_path / "a.parquet")
+
+
+def test_the_index_of_a_pandas_table_is_refused(tmp_path):
+    pl.DataFrame({"a": [1.0, 2.0], "__index_level_0__": [3, 4]}).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"__index_level_0__.*index=False"):
+        enfold.load(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("columns", [10, 64])
+def test_a_model_of_a_table_takes_rows_of_bytes(tmp_path, columns):
+    x = np.random.default_rng(0).integers(0, 100, (20, columns))
+    np.save(tmp_path / "a.npy", x.astype(np.uint8))
+    spec = enfold.load(x.astype(np.float32)).spec
+    for source in (tmp_path / "a.npy", x.astype(np.uint8)):
+        np.testing.assert_array_equal(load_like(spec, source).x, x)
+
+
+def test_channels_may_be_last_only_where_that_is_plain():
+    with pytest.raises(InputError, match=r"\(n, 28, 28, 2\).*transpose\(0, 3, 1, 2\)"):
+        enfold.load(np.zeros((5, 28, 28, 2), np.uint8))
+    assert enfold.load(np.zeros((5, 28, 28, 2), np.uint8), image_shape=(28, 28, 2)).spec.shape == (28, 28, 2)
+    assert enfold.load(np.zeros((5, 64, 8, 8), np.uint8)).spec.shape == (64, 8, 8)
+
+
+def test_names_that_are_bytes_are_names():
+    data = enfold.load(np.zeros((3, 2)), labels=np.array([b"dog", b"cat", b""]))
+    assert data.spec.classes == ("cat", "dog")
+    np.testing.assert_array_equal(data.labels, [1, 0, np.nan])
+    np.testing.assert_array_equal(enfold.load(np.zeros((2, 2)), labels=np.array([b"3", b"7"])).labels, [3, 7])
 
 
 @given(

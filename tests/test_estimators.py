@@ -36,6 +36,12 @@ def vae(images):
     return VAE(epochs=10, random_state=0, device="cpu").fit(images)
 
 
+def test_a_table_of_booleans_is_transformed_as_it_was_fitted():
+    x = np.random.default_rng(0).integers(0, 2, (50, 4)).astype(bool)
+    vae = VAE(epochs=1, random_state=0, device="cpu")
+    np.testing.assert_array_equal(vae.fit_transform(x), vae.transform(x.astype(float)))
+
+
 def test_a_vae_stands_where_pca_stands(images):
     """Two dimensions rebuild digits better than the best two linear ones."""
     rows = images.reshape(-1, 64)

@@ -58,6 +58,12 @@ def test_costly_figures_are_of_some_rows_and_it_says_so(fitted, digits, monkeypa
     assert found["protocol"]["rows"].startswith("297 rows")
 
 
+def test_of_large_examples_fewer_are_compared_and_it_says_so(fitted, digits, monkeypatch):
+    monkeypatch.setattr("enfold.rows.MOST_VALUES", 50 * 64)
+    model, config = fitted(epochs=1)
+    assert "among 50 rows" in evaluate(model, config, digits[1500:])["protocol"]["map"]
+
+
 def test_a_plain_autoencoder_has_no_figure_of_a_bound(fitted, digits):
     model, config = fitted(objective="autoencoder", epochs=1)
     found = strict(evaluate(model, config, digits[1500:], samples=5))

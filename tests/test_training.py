@@ -288,8 +288,9 @@ def test_a_loss_that_is_not_finite_sets_training_back_to_go_on_more_slowly(digit
     """Weights spoilt in the second epoch: back to its beginning, and at the end the model is sound."""
     config = QUICK.with_settings({"epochs": 3})
     state = State(build.autoencoder(config, digits.spec), config)
-    notes, ends, spoilt = [], [], False
+    notes, ends, seconds, spoilt = [], [], [], False
     for each in train(state.model, digits.x, config, state=state):
+        seconds.append(each.seconds)
         notes += [each.note] if each.note else []
         ends += [each.epoch] if each.ends_epoch else []
         if each.ends_epoch and each.epoch == 1 and not spoilt:
@@ -306,6 +307,7 @@ def test_a_loss_that_is_not_finite_sets_training_back_to_go_on_more_slowly(digit
     assert "quarter of the learning rate" in notes[0]
     assert ends == [1, 2, 3]
     assert state.counters.setbacks == 1
+    assert seconds == sorted(seconds)  # what was thrown away took its time too
     assert state.is_finite()
     assert state.optimizer.param_groups[0]["lr"] < config.learning_rate / 4
 

@@ -189,7 +189,7 @@ class AE(_Estimator):
 
     Example:
         >>> from enfold import AE, load
-        >>> digits = load("digits").x[:200]
+        >>> digits = load("digits").x[:200] / 16
         >>> AE(epochs=1, random_state=0).fit_transform(digits).shape
         (200, 2)
     """
@@ -264,7 +264,7 @@ class VAE(_Estimator):
 
     Example:
         >>> from enfold import VAE, load
-        >>> digits = load("digits").x[:200]
+        >>> digits = load("digits").x[:200] / 16
         >>> vae = VAE(epochs=1, random_state=0).fit(digits)
         >>> vae.sample(3).shape
         (3, 1, 8, 8)

@@ -20,7 +20,7 @@ from enfold.config import Config
 from enfold.data import Dataset, load, load_like
 from enfold.data.dataset import class_labels
 from enfold.data.split import Split, held_out_rows, last_rows, training_rows
-from enfold.devices import autocast_dtype, choose_device
+from enfold.devices import autocast_dtype, choose_device, devices
 from enfold.errors import InputError, Interrupted, unknown
 from enfold.files import write_json
 from enfold.parts import Parts
@@ -109,7 +109,8 @@ def resume(
 ) -> Run:
     """Finish a fit that was interrupted, as if it had never been: the weights are the same, to the last bit.
 
-    That holds on the same machine, with as many threads. A fit that is finished is left as it is.
+    That holds on the same processor, with as many threads; some of what a GPU adds up, it adds in any order. A fit
+    that is finished is left as it is.
 
     Args:
         folder: The run folder.
@@ -126,6 +127,11 @@ def resume(
     run = open_run(folder, device, **parts)
     begun = run.environment if device == "auto" else {}
     run = replace(run, device=begun.get("device", device))
+    if run.device != device and run.device not in (here := [each.name for each in devices()]):
+        raise InputError(
+            f"The fit of {folder} began on {run.device}, which is not here. Go on elsewhere, as with --device "
+            f"{here[-1]}; the weights then are not to the last bit what they would have been."
+        )
     if run.is_finished:
         with only_process(run):
             return run

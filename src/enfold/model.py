@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from enfold.data.dataset import Dataset
 from enfold.rows import Examples
 from enfold.spec import Spec
 
@@ -118,6 +119,20 @@ def encode_means(
     """
     with torch.autocast(model.device.type, dtype, enabled=dtype is not None):
         return _in_chunks(lambda model, part: model.encode(part).mean, x, model, condition)
+
+
+def latent_means(model: Autoencoder, rows: Dataset, dtype: torch.dtype | None = None) -> np.ndarray:
+    """Return the means of q(z|x) of a data set's rows, of which a conditional model is told the classes.
+
+    Args:
+        model: The model.
+        rows: The rows, with labels numbered as the model's.
+        dtype: As for `encode_means`.
+
+    Returns:
+        (n, latent_dim), float32.
+    """
+    return encode_means(model, rows.x, conditions(rows.labels, model.spec), dtype)
 
 
 def decode_means(model: Autoencoder, z: np.ndarray, condition: Tensor | None = None) -> np.ndarray:

@@ -20,15 +20,14 @@ from enfold import build, latent, plots
 from enfold.config import Config, describe
 from enfold.data.bundled import BUNDLED
 from enfold.data.dataset import Dataset, class_name
-from enfold.devices import seeded
 from enfold.files import write
 from enfold.metrics import as_evaluated
 from enfold.metrics.intervals import decimals
-from enfold.model import Autoencoder, conditions, decode_means, encode_means, evaluating, rebuilt_means
-from enfold.objectives import EVALUATION_SEED
+from enfold.model import Autoencoder, conditions, decode_means, evaluating, latent_means, rebuilt_means
 from enfold.recipes import RECIPES, Recipe
 from enfold.run import Run
 from enfold.sections import ORDER, read_sections
+from enfold.sections.denoising import noisy
 from enfold.spec import ARRAY, Spec
 
 PICTURES = ("latent", "manifold", "reconstructions", "generated", "curves", "samples")
@@ -93,7 +92,7 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
     """
     spec = replace(model.spec, classes=held_out.spec.classes)
     held_out, shown = (as_evaluated(each, run.config, spec) for each in (held_out, shown or training[:SAMPLES]))
-    means = encode_means(model, held_out.x, conditions(held_out.labels, spec))
+    means = latent_means(model, held_out)
     axes = latent.shown_axes(means)
     pictures = {
         "samples": plots.samples(np.asarray(shown.x), shown.labels, spec),
@@ -115,8 +114,7 @@ def _reconstructions(run: Run, model: Autoencoder, rows: Dataset, spec: Spec) ->
     classes, corrupt = conditions(rows.labels, spec), build.corruption(run.config, spec)
     x, seen = np.asarray(rows.x), None
     if corrupt is not None:
-        with seeded(EVALUATION_SEED):
-            seen = corrupt(torch.from_numpy(x)).numpy()
+        seen = noisy(x, corrupt)
     rebuilt = rebuilt_means(model, x if seen is None else seen, classes)
     return plots.reconstructions(x, rebuilt, spec, seen=seen)
 

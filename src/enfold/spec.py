@@ -16,7 +16,7 @@ from enfold.rows import Examples, mapped, pieces
 Kind = Literal["intensity", "real"]
 ARRAY = "<array>"  # the source of what came from memory
 MOST_SOURCES = 5  # that are named where people read
-SMALLEST_VARIATION = 1e-6  # relative to the mean; below it a float32 column only varies by rounding
+SMALLEST_VARIATION = 1e-6  # relative to the mean; below it much of how a float32 column varies is rounding
 
 
 @dataclass(frozen=True)
@@ -122,13 +122,14 @@ class Spec:
         """Return this spec with each real column's offset and scale set to its mean and deviation in `x`.
 
         Args:
-            x: Raw training rows, (n, *shape). A column that does not vary keeps scale 1.
+            x: Raw training rows, (n, *shape). A column that hardly varies, beside its mean, is not scaled up: its
+                scale is 1, or a millionth of its mean if that is larger.
         """
         if self.kind == "intensity":
             return self
         mean, deviation = _moments(x, len(self.columns))
         least = np.maximum(SMALLEST_VARIATION * np.abs(mean), np.finfo(np.float32).tiny)
-        scales = np.where(deviation > least, deviation, 1.0)
+        scales = np.where(deviation > least, deviation, np.maximum(least, 1.0))
         columns = [
             replace(column, offset=float(m), scale=float(s)) if column.kind == "real" else column
             for column, m, s in zip(self.columns, mean, scales, strict=True)
@@ -160,9 +161,9 @@ class Spec:
         whole = self.dtype != "uint8" or x.dtype.kind in "biu" or bool(np.all(x == np.rint(x)))
         if not whole or not len(x):
             return whole
-        low, high = x.min(), x.max()
+        low, high = float(x.min()), float(x.max())
         if self.kind == "real":
-            return bool(max(-low, high) <= np.finfo(np.float32).max)
+            return max(-low, high) <= float(np.finfo(np.float32).max)
         return bool(low >= 0 and high <= self.scale.min())
 
     def to_dict(self) -> dict[str, Any]:

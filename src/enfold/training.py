@@ -248,8 +248,8 @@ def _set_back(state: State, tensors: dict[str, torch.Tensor], counters: dict, x:
     Raises:
         InputError: That has been tried often enough. The model is the best, or the last good one.
     """
-    setbacks, step = state.counters.setbacks + 1, state.counters.step
-    state.restore(tensors, {**counters, "setbacks": setbacks})
+    setbacks, step, seconds = state.counters.setbacks + 1, state.counters.step, state.tick(now=True)
+    state.restore(tensors, {**counters, "setbacks": setbacks, "seconds": seconds})  # time does not go back
     if setbacks <= MOST_SETBACKS:
         return
     state.conclude("best")

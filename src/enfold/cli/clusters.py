@@ -56,10 +56,11 @@ def cluster(
 
     from enfold.files import write
     from enfold.metrics import as_evaluated
+    from enfold.model import latent_means
     from enfold.report import write_report
     from enfold.run import open_run
     from enfold.sections import write_section
-    from enfold.sections.clusters import clusters_section, find_clusters, latent_means
+    from enfold.sections.clusters import clusters_section, find_clusters
 
     if out is not None:
         check_suffix(out, ".csv", ".png")
@@ -70,7 +71,7 @@ def cluster(
         found = find_clusters(opened, rows, _number(k), by=by, what="rows of the source")
     else:
         found = find_clusters(opened, as_evaluated(known, opened.config, opened.spec), _number(k), by=by)
-    z = latent_means(opened, rows)
+    z = latent_means(opened.model, rows)
     section = clusters_section(found, rows, z)
     if not source:
         write_section(opened.folder, section)

@@ -216,11 +216,10 @@ def _again(run: "Run") -> "tuple[Dataset, Dataset] | None":
 
 
 def _means(run: "Run", held_out: "Dataset") -> "np.ndarray":
-    from enfold.model import conditions, encode_means
+    from enfold.model import latent_means
     from enfold.rows import drawn
 
-    rows = held_out[drawn(len(held_out), HELD_OUT)]
-    return encode_means(run.model, rows.x, conditions(rows.labels, run.spec))
+    return latent_means(run.model, held_out[drawn(len(held_out), HELD_OUT)])
 
 
 def _required_means(means: "np.ndarray | None") -> "np.ndarray":

@@ -56,14 +56,14 @@ def encode(
         some hundredths of its posterior's width; auto: bfloat16 where it is faster.
     """
     from enfold.devices import autocast_dtype
-    from enfold.model import conditions, encode_means
+    from enfold.model import latent_means
     from enfold.run import open_run
 
     check_suffix(out, ".csv", ".npy")
     opened = open_run(run, device)
     dtype = autocast_dtype(opened.model.device, precision)
     data = examples(opened, source, label)
-    z = encode_means(opened.model, data.x, conditions(data.labels, opened.spec), dtype)
+    z = latent_means(opened.model, data, dtype)
     write_vectors(out, z, data)
     say(json, {"out": str(out), "rows": len(z)}, f"{len(z):,} latent vectors: {out}")
 

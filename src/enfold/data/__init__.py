@@ -82,7 +82,7 @@ def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
     """
     shape = spec.shape if spec.is_image else None
     features = frozenset(column.name for column in spec.columns)
-    parts = _read_all(sources, Reading(label or spec.label or None, shape, features))
+    parts = _read_all(sources, Reading(label or spec.label or None, shape, features, as_table=not spec.is_image))
     _check_label(parts, label)
     data = gathered(join([_fitting(part, spec) for part in parts]))
     if spec.conditions and data.labelled.any() and bool(data.spec.classes) != bool(spec.classes):
@@ -133,7 +133,7 @@ def _read(source: Any, how: Reading) -> Dataset:
     if isinstance(source, Dataset):
         return source
     if not isinstance(source, str | Path):
-        return from_array(source, image_shape=how.image_shape)
+        return from_array(source, image_shape=how.image_shape, as_table=how.as_table)
     if not str(source).strip():
         raise InputError("A source is empty. Name a file, a folder, or a data set such as mnist.")
     path = Path(path_name(source))
@@ -209,7 +209,7 @@ def _read_file(path: Path, how: Reading) -> Dataset:
 
         return read_parquet(path, how)
     if path.suffix.lower() in (".npy", ".npz"):
-        return read_array(path, image_shape=how.image_shape)
+        return read_array(path, image_shape=how.image_shape, as_table=how.as_table)
     if _is_idx(path):
         return read_idx(path)
     raise InputError(f"{path} is of no kind known here. Known are {FORMATS}.")

@@ -1,7 +1,6 @@
 """Arrays, in Python or in `.npy` and `.npz` files; a `.npy` file's rows stay there until they are asked for."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,11 +25,16 @@ class Extent(NamedTuple):
 
 
 def from_array(
-    x: Any, *, labels: Any = None, image_shape: Sequence[int] | None = None, source: str = ARRAY
+    x: Any,
+    *,
+    labels: Any = None,
+    image_shape: Sequence[int] | None = None,
+    as_table: bool = False,
+    source: str = ARRAY,
 ) -> Dataset:
     """Return the data set in an array.
 
-    Arrays of three or four dimensions are images: (n, height, width), (n, height, width, 1 or 3), or
+    Arrays of three or four dimensions are images: (n, height, width), (n, height, width, 1, 3 or 4), or
     (n, channels, height, width). So are rows of uint8, which are cut into squares or into `image_shape`. Any
     other two-dimensional array is a table.
 
@@ -39,6 +43,7 @@ def from_array(
             stay in their file until they are asked for.
         labels: (n,) numbers, NaN where missing, or names, empty or None where missing.
         image_shape: (height, width) or (channels, height, width), for rows that are flattened images.
+        as_table: Whether rows of uint8 are no images either.
         source: What to call the array.
 
     Raises:
@@ -46,7 +51,7 @@ def from_array(
     """
     array = _real(x, source)
     found = extent(array, source)
-    if image_shape is not None or array.ndim > 2 or array.dtype == np.uint8:
+    if image_shape is not None or array.ndim > 2 or (array.dtype == np.uint8 and not as_table):
         shape = None if image_shape is None else tuple(image_shape)
         _as_images(np.empty((0, *array.shape[1:])), shape, source)  # to refuse the shape by the source's name
         array, column = _pixels(mapped(array, _as_images, shape), found, source)
@@ -61,7 +66,7 @@ def from_array(
     return Dataset(array, numbers, Spec(array.shape[1:], columns, dtype, classes, (source,)))
 
 
-def read_array(path: Path, *, image_shape: Sequence[int] | None = None) -> Dataset:
+def read_array(path: Path, *, image_shape: Sequence[int] | None = None, as_table: bool = False) -> Dataset:
     """Return the data set in a `.npy` file, or in a `.npz` file with a key for examples and perhaps one for labels.
 
     The labels of `some.npy` are in `some.labels.npy` beside it, if there is such a file.
@@ -72,7 +77,7 @@ def read_array(path: Path, *, image_shape: Sequence[int] | None = None) -> Datas
     if path.suffix.lower() == ".npy":
         beside = path.with_suffix(LABELS_SUFFIX)
         labels = np.asarray(_stored(beside)) if beside.exists() else None
-        return from_array(_stored(path), labels=labels, image_shape=image_shape, source=str(path))
+        return from_array(_stored(path), labels=labels, image_shape=image_shape, as_table=as_table, source=str(path))
     try:
         with path.open("rb") as file:
             arrays = dict(np.load(file, allow_pickle=False))
@@ -85,7 +90,7 @@ def read_array(path: Path, *, image_shape: Sequence[int] | None = None) -> Datas
     if key is None:
         found = ", ".join(sorted(arrays)) or "none"
         raise InputError(f"{path} has no array named '{EXAMPLES[0]}' with the examples (found: {found}). Save it so.")
-    return from_array(arrays[key], labels=labels, image_shape=image_shape, source=str(path))
+    return from_array(arrays[key], labels=labels, image_shape=image_shape, as_table=as_table, source=str(path))
 
 
 def extent(x: Examples, source: str) -> Extent:
@@ -120,6 +125,8 @@ def encode_labels(labels: Any, n: int, source: str) -> tuple[np.ndarray, tuple[s
                 f"{source} has labels that are infinite or complex. Give numbers or names, NaN if missing."
             )
         return values.astype(np.float64), ()
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8", "replace")
     names = ["" if value is None or value != value else str(value).strip() for value in values.tolist()]
     try:
         return encode_labels(np.array([number(name) if name else np.nan for name in names]), n, source)
@@ -193,6 +200,11 @@ def _as_images(array: np.ndarray, image_shape: tuple[int, ...] | None, source: s
         array = array[:, None]  # (n, 1, H, W)
     elif array.shape[3] in CHANNELS and array.shape[1] not in CHANNELS:
         array = np.ascontiguousarray(array.transpose(0, 3, 1, 2))  # (n, C, H, W)
+    elif image_shape is None and array.shape[3] < min(array.shape[1:3]):
+        raise InputError(
+            f"{source} has shape (n, {', '.join(map(str, array.shape[1:]))}), whose last axis may be channels. Give "
+            "(n, channels, height, width): x.transpose(0, 3, 1, 2); or if it is that, say so with image_shape."
+        )
     if image_shape is not None and array.shape[1:] != _with_channels(image_shape):
         raise InputError(
             f"{source} has images of shape {_text(array.shape[1:])}, expected {_text(_with_channels(image_shape))}. "
@@ -218,6 +230,11 @@ def image_shape_of(size: int, image_shape: Sequence[int] | None, source: str) ->
     return shape
 
 
+def pixel(largest: float) -> Column:
+    """Return what the pixels of images are, by the largest: up to 1 they are fractions or binary, else in 0…255."""
+    return Column("pixel", "intensity", scale=255.0 if largest > 1 else 1.0)
+
+
 def _with_channels(shape: Sequence[int]) -> tuple[int, ...]:
     return (1, *shape) if len(shape) == 2 else tuple(shape)
 
@@ -229,14 +246,12 @@ def _text(shape: Sequence[int]) -> str:
 def _pixels(array: Examples, found: Extent, source: str) -> tuple[Examples, Column]:
     """Return images as uint8, or as float32 if they are fractions, and what a pixel is."""
     low, high = found
-    binary = Column("pixel", "intensity", scale=1.0)
     if array.dtype == bool:
-        return mapped(array, _astype, np.uint8), binary
+        return mapped(array, _astype, np.uint8), pixel(high)
     if low >= 0 and high <= 255 and (array.dtype.kind in "iu" or (high > 1 and _are_whole(array))):
-        # integers that are only 0 and 1 are binary pixels
-        return mapped(array, _astype, np.uint8), replace(binary, scale=255.0) if high > 1 else binary
+        return mapped(array, _astype, np.uint8), pixel(high)
     if low >= 0 and high <= 1:
-        return mapped(array, _astype, np.float32), binary
+        return mapped(array, _astype, np.float32), pixel(high)
     raise InputError(
         f"{source} has pixels from {low:g} to {high:g}. Expected whole numbers in 0…255, or fractions in 0…1."
     )

@@ -49,14 +49,17 @@ class Dataset:
 def join(parts: Sequence[Dataset]) -> Dataset:
     """Return the parts' rows one after another, with the labels' names united.
 
+    Whole pixels that are only 0 and 1 are no sign of a range, and have that of the others.
+
     Raises:
         InputError: The parts differ in shape, in type, or in whether labels are names.
     """
     if len(parts) == 1:
         return parts[0]
-    first = parts[0].spec
-    for part in parts[1:]:
-        if (part.spec.shape, part.spec.columns, part.spec.dtype) != (first.shape, first.columns, first.dtype):
+    first = next((part.spec for part in parts if not _is_binary(part.spec)), parts[0].spec)
+    for part in parts:
+        columns = first.columns if _is_binary(part.spec) else part.spec.columns
+        if (part.spec.shape, columns, part.spec.dtype) != (first.shape, first.columns, first.dtype):
             raise InputError(
                 f"{first.sources[0]} holds {first}, but {part.spec.sources[0]} holds {part.spec}, or columns of "
                 "other names or ranges. Sources to be joined must hold examples of one kind."
@@ -74,6 +77,10 @@ def join(parts: Sequence[Dataset]) -> Dataset:
         spec,
         np.concatenate(files) if have_files else None,
     )
+
+
+def _is_binary(spec: Spec) -> bool:
+    return spec.dtype == "uint8" and spec.scale.max() == 1
 
 
 def gathered(data: Dataset) -> Dataset:

@@ -50,7 +50,7 @@ def read_parquet(path: Path, how: Reading) -> Dataset:
         labels, classes = _labels(frame, layout.label, path)
         if not are_lists:
             return layout.dataset(x, labels, classes, path)
-        data = from_array(x, image_shape=how.image_shape, source=str(path))
+        data = from_array(x, image_shape=how.image_shape, as_table=how.as_table, source=str(path))
         return Dataset(data.x, labels, replace(data.spec, classes=classes, label=layout.label or ""))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise InputError(f"{path} cannot be read as a Parquet file ({error}). Check the file.") from error
@@ -83,7 +83,7 @@ def _parts(frame: pl.LazyFrame, n: int, step: int) -> Iterator[tuple[int, pl.Dat
 
 def _numbers(start: int, part: pl.DataFrame, are_pixels: bool, path: Path) -> np.ndarray:
     """Return columns as (n, columns): pixels as uint8, other numbers as float32."""
-    values = part.to_numpy() if are_pixels else part.cast(pl.Float64).to_numpy()
+    values = part.cast({pl.Boolean: pl.UInt8} if are_pixels else pl.Float64).to_numpy()
     if are_pixels:
         fine = (values >= 0) & (values <= 255) & (values == np.rint(values))
     else:

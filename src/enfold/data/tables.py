@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
-from enfold.data.arrays import encode_labels, image_shape_of, number
+from enfold.data.arrays import encode_labels, image_shape_of, number, pixel
 from enfold.data.dataset import Dataset
 from enfold.data.pixels import read_pixels
 from enfold.errors import InputError
-from enfold.rows import Examples, mapped
+from enfold.rows import Examples, mapped, pieces
 from enfold.spec import Column, Spec
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ LONGEST_PIXEL = 20  # digits; leading zeros are fine, and int() is slow for very
 LABEL_NAMES = ("label", "class", "target", "y")
 COUNTED = "Columns that are counted 0, 1, … are read as pixels: for a table, give them other names."
 PIXEL_NAME = re.compile(r"(pixel|px)[ _-]?\d+|\d+x\d+", re.IGNORECASE)
+INDEX_NAME = re.compile(r"|__index_level_\d+__")  # of a column that pandas adds: nothing, or in Parquet this
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,14 @@ class Reading:
         image_shape: (height, width) or (channels, height, width) of flattened images.
         features: The names of columns that are no labels, whatever they are called.
         only: What the names of the columns to read match; the others may hold anything. Without it, all are read.
+        as_table: Whether two-dimensional arrays are tables, those of uint8 too.
     """
 
     label: str | None = None
     image_shape: Sequence[int] | None = None
     features: frozenset[str] = frozenset()
     only: re.Pattern[str] | None = None
+    as_table: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ class Layout:
             spec = Spec(x.shape[1:], columns, "float32", classes, (str(path),), self.label or "")
         else:
             x = mapped(x, _reshaped, self.image)
-            column = Column("pixel", "intensity", scale=255.0)
-            spec = Spec(self.image, (column,), "uint8", classes, (str(path),), self.label or "")
+            largest = next((high for _, part in pieces(x) if (high := part.max()) > 1), 1)  # as soon as it is known
+            spec = Spec(self.image, (pixel(largest),), "uint8", classes, (str(path),), self.label or "")
         return Dataset(x, labels, spec)
 
 
@@ -104,13 +107,20 @@ def layout_of(names: list[str], how: Reading, path: Path) -> Layout:
     """Return what the columns of these names are.
 
     Raises:
-        InputError: There is no column beside the label, more than one label column, or a column among pixels that is
-            none.
+        InputError: There is no column beside the label, more than one label column, a column among pixels that is
+            none, or the index of a pandas table.
     """
     label, image_shape = _label_column(names, how, path), how.image_shape
     features = [name for name in names if name != label]
     if not features:
         raise InputError(f"{path} has no columns beside the label. Give a file with at least one.")
+    index = next(filter(INDEX_NAME.fullmatch, features), None)
+    if index is not None:
+        name = f"named '{index}'" if index else "without a name"
+        raise InputError(
+            f"{path} has a column {name}, as pandas writes the numbers of rows, which say nothing of them. Drop it, "
+            "or write the file without: index=False in pandas."
+        )
     other = [] if _are_positions(features) else [name for name in features if not PIXEL_NAME.fullmatch(name)]
     if not other:
         features.sort(key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
@@ -213,6 +223,8 @@ def _explain(path: Path, names: list[str], features: list[str], *, pixels: bool)
 def _is_fine(cell: str, pixels: bool) -> bool:
     if pixels:
         return cell.isascii() and cell.isdigit() and len(cell) <= LONGEST_PIXEL and int(cell) <= 255
+    if cell != cell.rstrip():  # polars takes spaces before a number alone
+        return False
     return _is_number(cell) and abs(float(cell)) <= float(np.finfo(np.float32).max)
 
 

@@ -95,7 +95,7 @@ def evaluate(
         **_clustering(rows),
     }
     counts = {"rows": len(data), "samples": samples, "training": len(reference.data) if reference else 0}
-    counts |= {"pairs": min(len(data), maps.PAIR_ROWS), "map": min(len(data), maps.PAIR_ROWS)}
+    counts |= {"pairs": min(len(data), maps.PAIR_ROWS), "map": len(maps.compared_rows(rows.data, model.spec))}
     counts["clustered"] = min(int(data.labelled.sum()), CLUSTERED_ROWS)
     found = {name for name, figure in figures.items() if figure.value is not None}
     return {

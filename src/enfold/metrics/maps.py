@@ -30,6 +30,11 @@ def reference_rows(known: Dataset, rows: Dataset) -> np.ndarray | None:
     return numbers if are_classes and bool(known.spec.classes) == bool(rows.spec.classes) else None
 
 
+def compared_rows(data: Dataset, spec: Spec) -> np.ndarray:
+    """Return the numbers of the rows that trustworthiness is measured on, at most 2,000."""
+    return drawn(len(data), affordable(spec.size, PAIR_ROWS))
+
+
 def trustworthiness(data: Dataset, points: np.ndarray, spec: Spec) -> Figure:
     """Return the trustworthiness of a map, of at most 2,000 of the rows.
 
@@ -38,7 +43,7 @@ def trustworthiness(data: Dataset, points: np.ndarray, spec: Spec) -> Figure:
         points: Where the map has each, (n, d).
         spec: The units in which distances of rows are taken.
     """
-    some = drawn(len(data), affordable(spec.size, PAIR_ROWS))
+    some = compared_rows(data, spec)
     found = embedding.trustworthiness_of_rows(spec.vectors(np.asarray(data.x[some])), points[some])
     return NOTHING if found is None else mean_of(found)
 

@@ -13,7 +13,7 @@ from enfold.errors import InputError, unknown
 from enfold.latent import Clustering
 from enfold.metrics import clustering as scores
 from enfold.metrics.intervals import bootstrap_error, with_error
-from enfold.model import conditions, encode_means
+from enfold.model import conditions, latent_means
 from enfold.run import Run
 from enfold.sections.section import Section
 
@@ -50,12 +50,7 @@ def clusters(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
         found = find_clusters(run, training)
     except InputError:
         return None
-    return clusters_section(found, held_out, latent_means(run, held_out))
-
-
-def latent_means(run: Run, rows: Dataset) -> np.ndarray:
-    """Return the latent means of rows, (n, latent_dim)."""
-    return encode_means(run.model, rows.x, conditions(rows.labels, run.spec))
+    return clusters_section(found, held_out, latent_means(run.model, held_out))
 
 
 def find_clusters(

@@ -10,7 +10,7 @@ from enfold.data.dataset import Dataset, class_name
 from enfold.metrics.information import ACTIVE_VARIANCE
 from enfold.metrics.intervals import mean_error
 from enfold.metrics.likeness import UNLIKE_QUANTILE, unlike
-from enfold.model import conditions, encode_means
+from enfold.model import conditions, latent_means
 from enfold.plots import Strips
 from enfold.plots.style import short
 from enfold.rows import affordable, drawn
@@ -42,7 +42,7 @@ def paths(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
     rows, model, spec = held_out[drawn(len(held_out), HELD_OUT)], run.model, run.model.spec
     if len(rows) < FEWEST:
         return None
-    means = encode_means(model, rows.x, conditions(rows.labels, spec))
+    means = latent_means(model, rows)
     kinds = ("straight", "spherical") if _is_about_the_origin(run) else ("straight",)
     pairs = _pairs(rows.labels)[: affordable(spec.size, PAIRS * STEPS * len(kinds)) // (STEPS * len(kinds)) or 1]
     between = np.stack([_between(run, rows, means, pairs, kind) for kind in kinds])  # (kinds, pairs, steps, *shape)

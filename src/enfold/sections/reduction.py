@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from enfold import plots
 from enfold.data.dataset import Dataset
 from enfold.metrics.intervals import Figure
-from enfold.model import conditions, encode_means
+from enfold.model import latent_means
 from enfold.plots import Panel
 from enfold.reductions import FIGURES, METHODS, Job, best, fitted, listed, measured, shown
 from enfold.rows import drawn
@@ -22,7 +22,7 @@ def reduction(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
     if pca.unsuited(job):
         return None
     linear = measured(fitted(pca, job), job, held_out)
-    means = encode_means(run.model, held_out.x, conditions(held_out.labels, spec))
+    means = latent_means(run.model, held_out)
     figures = {"the model": _figures(run), "PCA": linear.figures}
     known = [name for name in FIGURES if all(each[name].value is not None for each in figures.values())]
     rows = [(method, *(shown(name, found[name]) for name in known)) for method, found in figures.items()]
@@ -30,7 +30,7 @@ def reduction(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
     return Section(
         "reduction",
         "Beside PCA",
-        (_found(figures, known), _trust(len(seen), bool(spec.conditions))),
+        (_found(figures, known), _trust(linear.fitted, bool(spec.conditions))),
         alt="The held-out examples on the model's map, and on that of the first principal components",
         values={method: {name: found[name].value for name in known} for method, found in figures.items()},
         table=(("", *(FIGURES[name].label for name in known)), *rows),
