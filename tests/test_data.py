@@ -338,6 +338,15 @@ def test_the_index_of_a_pandas_table_is_refused(tmp_path):
         enfold.load(tmp_path / "a.parquet")
 
 
+def test_the_columns_of_a_file_without_names_are_taken_as_they_lie(tmp_path):
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    np.save(tmp_path / "a.npy", x)
+    pl.DataFrame(x, ["a", "b", "c"]).write_csv(tmp_path / "a.csv")
+    for ours, theirs in (("a.csv", "a.npy"), ("a.npy", "a.csv")):
+        spec = enfold.load(tmp_path / ours).spec
+        np.testing.assert_array_equal(load_like(spec, tmp_path / theirs).x, x)
+
+
 @pytest.mark.parametrize("columns", [10, 64])
 def test_a_model_of_a_table_takes_rows_of_bytes(tmp_path, columns):
     x = np.random.default_rng(0).integers(0, 100, (20, columns))

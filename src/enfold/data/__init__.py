@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from enfold.data.arrays import LABELS_SUFFIX, from_array, read_array
+from enfold.data.arrays import LABELS_SUFFIX, from_array, read_array, unnamed
 from enfold.data.bundled import BUNDLED, PARTS
 from enfold.data.dataset import Dataset, gathered, join, renumbered
 from enfold.data.idx import read_idx
@@ -172,7 +172,7 @@ def _fitting(part: Dataset, spec: Spec) -> Dataset:
 def _in_order(table: Dataset, spec: Spec) -> Examples:
     """Return a table's values with the columns in the spec's order, by name; arrays have no names and keep theirs."""
     names, expected = ([column.name for column in each.columns] for each in (table.spec, spec))
-    if table.spec.is_array or spec.is_array or len(names) != len(expected):
+    if unnamed(len(names)) in (names, expected) or len(names) != len(expected):
         return table.x
     differing = sorted(set(names) ^ set(expected))
     if differing:

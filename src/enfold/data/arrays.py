@@ -60,7 +60,7 @@ def from_array(
         if max(-found.low, found.high) > np.finfo(np.float32).max:
             raise InputError(f"{source} has numbers that are too large for float32. Rescale them.")
         array = mapped(array, _astype, np.float32)
-        columns = tuple(Column(f"column {i}", "real") for i in range(array.shape[1]))
+        columns = tuple(Column(name, "real") for name in unnamed(array.shape[1]))
     numbers, classes = encode_labels(labels, len(array), source)
     dtype = "uint8" if array.dtype == np.uint8 else "float32"
     return Dataset(array, numbers, Spec(array.shape[1:], columns, dtype, classes, (source,)))
@@ -136,6 +136,11 @@ def encode_labels(labels: Any, n: int, source: str) -> tuple[np.ndarray, tuple[s
         classes = tuple(sorted(set(names) - {""}))
         position = {name: float(i) for i, name in enumerate(classes)}
         return np.array([position.get(name, np.nan) for name in names]), classes
+
+
+def unnamed(n: int) -> list[str]:
+    """Return what the columns of an array are called, which has no names for them."""
+    return [f"column {i}" for i in range(n)]
 
 
 def number(text: str) -> float:
