@@ -332,10 +332,16 @@ def test_a_missing_boolean_pixel_is_named(tmp_path):
         enfold.load(tmp_path / "a.parquet")
 
 
-def test_the_index_of_a_pandas_table_is_refused(tmp_path):
-    pl.DataFrame({"a": [1.0, 2.0], "__index_level_0__": [3, 4]}).write_parquet(tmp_path / "a.parquet")
-    with pytest.raises(InputError, match=r"__index_level_0__.*index=False"):
-        enfold.load(tmp_path / "a.parquet")
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "__index_level_0__"])
+def test_the_numbers_of_rows_that_pandas_writes_are_refused(tmp_path, name):
+    frame = pl.DataFrame({"a": [1.0, 2.0], name: [3.0, 4.0]})
+    frame.write_parquet(tmp_path / "a.parquet")
+    frame.write_csv(tmp_path / "a.csv")
+    for file in ("a.parquet", "a.csv"):
+        with pytest.raises(InputError, match=r"numbers of rows that pandas writes.*index=False"):
+            enfold.load(tmp_path / file)
+    old = Spec((2,), (enfold.Column("a", "real"), enfold.Column(name, "real")), "float32")  # of a model that has it
+    np.testing.assert_array_equal(load_like(old, tmp_path / "a.csv").x, frame.to_numpy())
 
 
 def test_the_columns_of_a_file_without_names_are_taken_as_they_lie(tmp_path):
@@ -345,6 +351,10 @@ def test_the_columns_of_a_file_without_names_are_taken_as_they_lie(tmp_path):
     for ours, theirs in (("a.csv", "a.npy"), ("a.npy", "a.csv")):
         spec = enfold.load(tmp_path / ours).spec
         np.testing.assert_array_equal(load_like(spec, tmp_path / theirs).x, x)
+    names = [f"column {i}" for i in range(3)]  # as enfold writes an array's
+    pl.DataFrame(x[:, ::-1], names[::-1]).write_csv(tmp_path / "b.csv")
+    spec = enfold.load(tmp_path / "a.npy").spec
+    np.testing.assert_array_equal(load_like(spec, tmp_path / "b.csv").x, x)
 
 
 @pytest.mark.parametrize("columns", [10, 64])
@@ -368,6 +378,7 @@ def test_names_that_are_bytes_are_names():
     assert data.spec.classes == ("cat", "dog")
     np.testing.assert_array_equal(data.labels, [1, 0, np.nan])
     np.testing.assert_array_equal(enfold.load(np.zeros((2, 2)), labels=np.array([b"3", b"7"])).labels, [3, 7])
+    assert enfold.load(np.zeros((2, 2)), labels=[b"caf\xe9", None]).spec.classes == (r"caf\xe9",)
 
 
 @given(

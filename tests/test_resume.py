@@ -211,9 +211,10 @@ def test_a_conditional_model_is_resumed_with_its_labels(tmp_path, digits):
 @without_pictures()
 def test_a_device_that_is_gone_is_named_with_one_that_is_here(tmp_path, digits):
     run = enfold.fit(digits.x, out=tmp_path / "run", epochs=1, width=16, device="cpu")
-    (run.folder / "report.html").unlink()
     begun = json.loads((run.folder / "run.json").read_text())
     (run.folder / "run.json").write_text(json.dumps({**begun, "device": "cuda:7"}))
+    assert enfold.resume(run.folder, data=digits.x).is_finished
+    (run.folder / "report.html").unlink()
     with pytest.raises(InputError, match=r"began on cuda:7, which is not here.*--device cpu"):
         enfold.resume(run.folder, data=digits.x)
     assert enfold.resume(run.folder, data=digits.x, device="cpu").is_finished

@@ -20,7 +20,7 @@ from enfold.config import Config
 from enfold.data import Dataset, load, load_like
 from enfold.data.dataset import class_labels
 from enfold.data.split import Split, held_out_rows, last_rows, training_rows
-from enfold.devices import autocast_dtype, choose_device, devices
+from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError, Interrupted, unknown
 from enfold.files import write_json
 from enfold.parts import Parts
@@ -127,14 +127,11 @@ def resume(
     run = open_run(folder, device, **parts)
     begun = run.environment if device == "auto" else {}
     run = replace(run, device=begun.get("device", device))
-    if run.device != device and run.device not in (here := [each.name for each in devices()]):
-        raise InputError(
-            f"The fit of {folder} began on {run.device}, which is not here. Go on elsewhere, as with --device "
-            f"{here[-1]}; the weights then are not to the last bit what they would have been."
-        )
     if run.is_finished:
         with only_process(run):
             return run
+    if begun:
+        _check_device(run)
     asked = run.config.devices * run.config.num_nodes
     run, processes = _launched(run)
     if processes.count != asked:
@@ -224,6 +221,16 @@ def _conditioned(spec: Spec, labels: np.ndarray, config: Config) -> Spec:
             "none. Name the label column with --label, or set condition=none."
         )
     return replace(spec, conditions=tuple(found.tolist()))
+
+
+def _check_device(run: Run) -> None:
+    try:
+        choose_device(run.device)
+    except InputError:
+        raise InputError(
+            f"The fit of {run.folder} began on {run.device}, which is not here. Go on elsewhere, as with "
+            "--device cpu; the weights then are not to the last bit what they would have been."
+        ) from None
 
 
 def _launched(run: Run) -> tuple[Run, Processes]:

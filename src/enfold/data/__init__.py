@@ -170,11 +170,11 @@ def _fitting(part: Dataset, spec: Spec) -> Dataset:
 
 
 def _in_order(table: Dataset, spec: Spec) -> Examples:
-    """Return a table's values with the columns in the spec's order, by name; arrays have no names and keep theirs."""
+    """Return a table's values with the columns in the spec's order, by name; columns without names keep theirs."""
     names, expected = ([column.name for column in each.columns] for each in (table.spec, spec))
-    if unnamed(len(names)) in (names, expected) or len(names) != len(expected):
-        return table.x
     differing = sorted(set(names) ^ set(expected))
+    if len(names) != len(expected) or (differing and unnamed(len(names)) in (names, expected)):
+        return table.x
     if differing:
         raise InputError(
             f"{table.spec.sources[0]} has other columns than the model was fitted to, which were "

@@ -125,9 +125,7 @@ def encode_labels(labels: Any, n: int, source: str) -> tuple[np.ndarray, tuple[s
                 f"{source} has labels that are infinite or complex. Give numbers or names, NaN if missing."
             )
         return values.astype(np.float64), ()
-    if values.dtype.kind == "S":
-        values = np.char.decode(values, "utf-8", "replace")
-    names = ["" if value is None or value != value else str(value).strip() for value in values.tolist()]
+    names = ["" if value is None or value != value else _name(value) for value in values.tolist()]
     try:
         return encode_labels(np.array([number(name) if name else np.nan for name in names]), n, source)
     except ValueError as error:
@@ -136,6 +134,10 @@ def encode_labels(labels: Any, n: int, source: str) -> tuple[np.ndarray, tuple[s
         classes = tuple(sorted(set(names) - {""}))
         position = {name: float(i) for i, name in enumerate(classes)}
         return np.array([position.get(name, np.nan) for name in names]), classes
+
+
+def _name(label: Any) -> str:
+    return (label.decode("utf-8", "backslashreplace") if isinstance(label, bytes) else str(label)).strip()
 
 
 def unnamed(n: int) -> list[str]:

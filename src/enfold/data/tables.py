@@ -29,7 +29,7 @@ LONGEST_PIXEL = 20  # digits; leading zeros are fine, and int() is slow for very
 LABEL_NAMES = ("label", "class", "target", "y")
 COUNTED = "Columns that are counted 0, 1, … are read as pixels: for a table, give them other names."
 PIXEL_NAME = re.compile(r"(pixel|px)[ _-]?\d+|\d+x\d+", re.IGNORECASE)
-INDEX_NAME = re.compile(r"|__index_level_\d+__")  # of a column that pandas adds: nothing, or in Parquet this
+INDEX_NAME = re.compile(r"|Unnamed: \d+|__index_level_\d+__")  # that pandas gives to the numbers of rows
 
 
 @dataclass(frozen=True)
@@ -108,18 +108,18 @@ def layout_of(names: list[str], how: Reading, path: Path) -> Layout:
 
     Raises:
         InputError: There is no column beside the label, more than one label column, a column among pixels that is
-            none, or the index of a pandas table.
+            none, or the numbers of rows that pandas writes.
     """
     label, image_shape = _label_column(names, how, path), how.image_shape
     features = [name for name in names if name != label]
     if not features:
         raise InputError(f"{path} has no columns beside the label. Give a file with at least one.")
-    index = next(filter(INDEX_NAME.fullmatch, features), None)
+    index = next((name for name in features if INDEX_NAME.fullmatch(name) and name not in how.features), None)
     if index is not None:
         name = f"named '{index}'" if index else "without a name"
         raise InputError(
-            f"{path} has a column {name}, as pandas writes the numbers of rows, which say nothing of them. Drop it, "
-            "or write the file without: index=False in pandas."
+            f"{path} has a column {name}, such as the numbers of rows that pandas writes, which say nothing of them. "
+            "Drop it, or give it another name; pandas leaves it out with index=False."
         )
     other = [] if _are_positions(features) else [name for name in features if not PIXEL_NAME.fullmatch(name)]
     if not other:
