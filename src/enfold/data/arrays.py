@@ -208,9 +208,11 @@ def _as_images(array: np.ndarray, image_shape: tuple[int, ...] | None, source: s
     elif array.shape[3] in CHANNELS and array.shape[1] not in CHANNELS:
         array = np.ascontiguousarray(array.transpose(0, 3, 1, 2))  # (n, C, H, W)
     elif image_shape is None and array.shape[3] < min(array.shape[1:3]):
+        channels, height, width = array.shape[1:]
         raise InputError(
-            f"{source} has shape (n, {', '.join(map(str, array.shape[1:]))}), whose last axis may be channels. Give "
-            "(n, channels, height, width): x.transpose(0, 3, 1, 2); or if it is that, say so with image_shape."
+            f"{source} has shape (n, {channels}, {height}, {width}), whose last axis may be channels. Give (n, "
+            "channels, height, width): x.transpose(0, 3, 1, 2); or if it is that, say so: --image-shape "
+            f"{channels}x{height}x{width}, image_shape=({channels}, {height}, {width}) in Python."
         )
     if image_shape is not None and array.shape[1:] != _with_channels(image_shape):
         raise InputError(
