@@ -151,6 +151,14 @@ def test_twenty_classes_differ_in_colour_or_mark():
     assert len(looks) == 20
 
 
+def test_the_name_of_a_class_in_two_parts_lies_in_the_larger_one():
+    """Their median and the point nearest to it lie between the two."""
+    random = np.random.default_rng(0)
+    parts = [random.normal(place, 0.3, (n, 2)) for place, n in (([0, 0], 240), ([3, 0], 200), ([1.5, 0], 3))]
+    (name,) = plots.latent_map(np.concatenate(parts), np.zeros(443), GREY, (0, 1)).axes[0].texts
+    assert np.hypot(*name.get_position()) < 0.3
+
+
 def test_a_name_lies_on_its_class_even_if_the_median_does_not():
     angles = np.linspace(0, np.pi, 51)
     arc = np.stack([np.cos(angles), np.sin(angles)], 1)

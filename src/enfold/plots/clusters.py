@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from enfold.plots.images import GREY, sheet
-from enfold.plots.latent import heights, name_medians, scatter
+from enfold.plots.latent import heights, name_classes, scatter
 from enfold.plots.style import INK, bare, figure, styled
 from enfold.plots.tables import LIMIT, colour_rows
 from enfold.spec import Spec
@@ -35,7 +35,7 @@ def clusters(
     named = Spec(spec.shape, spec.columns)
     shown = points[:, list(axes)] if len(axes) > 1 else np.stack([points[:, axes[0]], heights(found)], 1)
     scatter(plane, shown, found)
-    name_medians(plane, shown, found, named)
+    name_classes(plane, shown, found, named)
     plane.set_title(
         "where the rows lie; grey: in no cluster clearly" if np.isnan(found).any() else "where the rows lie"
     )

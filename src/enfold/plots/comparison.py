@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from enfold.latent import shown_axes
 from enfold.plots.images import GAP, GREY, sheet
-from enfold.plots.latent import colour_bar, heights, legend, name_medians, scatter
+from enfold.plots.latent import colour_bar, heights, legend, name_classes, scatter
 from enfold.plots.style import INK, LINE, QUALITATIVE, bare, figure, short, styled
 from enfold.spec import Spec
 
@@ -88,7 +88,7 @@ def _map(plane: Axes, panel: Panel, labels: np.ndarray, spec: Spec) -> None:
     if not is_line:
         plane.set_aspect("equal", adjustable="datalim")
         if len(np.unique(labels[~np.isnan(labels)])) <= MOST_NAMED:
-            name_medians(plane, points, labels, spec, size=8)
+            name_classes(plane, points, labels, spec, size=8)
     plane.set_title(short(panel.title), weight="bold")
     plane.set_xlabel(panel.note)
     plane.set(xticks=[], yticks=[])

@@ -8,10 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from enfold.data.dataset import class_labels, class_name
 from enfold.plots.style import ACCENT, INK, PAPER, QUALITATIVE, SEQUENTIAL, UNLABELLED, figure, short, styled
+from enfold.rows import drawn
 from enfold.spec import Spec
 
 MARKERS = ("o", "^", "s", "D", "P")  # ten classes each, in the same colours
@@ -21,13 +23,14 @@ SAME_PLACE = 1e-5  # of the map's extent: codes are equal up to rounding
 DISC = 0.45  # the radius of the fullest place, of the distance between places
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 NAMES_APART = 0.04  # of the map's extent
+OF_A_CLASS = 1_000  # points, at most, among which its name's place is sought
 
 
 @styled()
 def latent_map(means: np.ndarray, labels: np.ndarray, spec: Spec, axes: tuple[int, ...]) -> Figure:
     """Return the posterior means of held-out examples in the plane of two latent axes, coloured by label.
 
-    Classes have a legend and their names at their medians, numbers a colour bar; examples without a label are
+    Classes have a legend and their names where they are densest, numbers a colour bar; examples without a label are
     grey and beneath. Along a single latent axis, each class has its own strip, and numbers are the height. Where many
     examples share a place, as those with one code do, they are drawn side by side around it.
 
@@ -46,7 +49,7 @@ def latent_map(means: np.ndarray, labels: np.ndarray, spec: Spec, axes: tuple[in
     points = _side_by_side(means[:, list(axes)], labels)
     scatter(plane, points, labels)
     plane.set_aspect("equal", adjustable="datalim")
-    name_medians(plane, points, labels, spec)
+    name_classes(plane, points, labels, spec)
     legend(drawing, labels, spec)
     colour_bar(drawing, plane, labels, spec)
     return drawing
@@ -125,8 +128,8 @@ def heights(labels: np.ndarray) -> np.ndarray:
     return position + np.random.default_rng(0).uniform(-JITTER, JITTER, len(labels))
 
 
-def name_medians(axes: Axes, points: np.ndarray, labels: np.ndarray, spec: Spec, size: int = 12) -> None:
-    """Write each class's name at the one of its (n, 2) points that is nearest to their median."""
+def name_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, spec: Spec, size: int = 12) -> None:
+    """Write each class's name at the one of its (n, 2) points about which they are densest."""
     placed: list[np.ndarray] = []
     for i, label in enumerate(_listed(class_labels(labels))):
         placed.append(_free_place(points[labels == label], placed, NAMES_APART * np.ptp(points, axis=0).max()))
@@ -137,11 +140,16 @@ def name_medians(axes: Axes, points: np.ndarray, labels: np.ndarray, spec: Spec,
 
 
 def _free_place(points: np.ndarray, taken: Sequence[np.ndarray], apart: float) -> np.ndarray:
-    """Return the point nearest to the median, which may lie outside a curved class, off the places taken."""
-    order = np.argsort(np.square(points - np.median(points, axis=0)).sum(1))
-    distances = [np.linalg.norm(points[order] - place, axis=1) for place in taken]
-    free = np.all([distance >= apart for distance in distances], axis=0) if distances else np.ones(1, bool)
-    return points[order[free.argmax()]]
+    """Return the point about which they are densest, off the places taken; a middle may lie outside of a class.
+
+    The density is a sum of normal kernels, by Scott's rule as wide as they are for a normal one (Scott 1992,
+    "Multivariate density estimation").
+    """
+    some = points[drawn(len(points), OF_A_CLASS)]
+    width = max(float(some.std(0).mean()), 1e-12) * len(some) ** (-1 / 6)
+    some = some[np.argsort(-np.exp(-cdist(some, some, "sqeuclidean") / (2 * width**2)).sum(1), kind="stable")]
+    free = np.all([np.linalg.norm(some - place, axis=1) >= apart for place in taken], axis=0) if taken else [True]
+    return some[np.argmax(free)]
 
 
 def legend(drawing: Figure, labels: np.ndarray, spec: Spec) -> None:
