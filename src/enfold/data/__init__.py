@@ -173,15 +173,15 @@ def _in_order(table: Dataset, spec: Spec) -> Examples:
     """Return a table's values with the columns in the spec's order, by name; columns without names keep theirs."""
     names, expected = ([column.name for column in each.columns] for each in (table.spec, spec))
     differing = sorted(set(names) ^ set(expected))
-    if len(names) != len(expected) or (differing and unnamed(len(names)) in (names, expected)):
+    if not differing:
+        place = {name: i for i, name in enumerate(names)}
+        return mapped(table.x, _columns, tuple(place[name] for name in expected))
+    if len(names) != len(expected) or unnamed(len(names)) in (names, expected):
         return table.x
-    if differing:
-        raise InputError(
-            f"{table.spec.sources[0]} has other columns than the model was fitted to, which were "
-            f"{', '.join(expected[:6])}, …; '{differing[0]}' is in one of them alone. Rename or drop columns."
-        )
-    place = {name: i for i, name in enumerate(names)}
-    return mapped(table.x, _columns, tuple(place[name] for name in expected))
+    raise InputError(
+        f"{table.spec.sources[0]} has other columns than the model was fitted to, which were "
+        f"{', '.join(expected[:6])}, …; '{differing[0]}' is in one of them alone. Rename or drop columns."
+    )
 
 
 def _columns(x: np.ndarray, numbers: tuple[int, ...]) -> np.ndarray:
