@@ -15,7 +15,7 @@ FIGURES = ("accuracy", "nmi", "ari", "training accuracy", "clusters by auto", "k
 def run(seed):
     """Return how well clusters of the training rows' latent means sort the held-out rows, and k-means does."""
     seen, unseen = digits()
-    model, _, about = trained("neighbours", {"epochs": 25}, (seen, unseen), seed)
+    model, _, about = trained("neighbors", {"epochs": 25}, (seen, unseen), seed)
     z, k = encode_means(model, seen.x), len(np.unique(seen.labels))
     found = latent.cluster(z, k)
     of_seen, of_unseen = (found.memberships(each).argmax(1) for each in (z, encode_means(model, unseen.x)))
@@ -31,7 +31,7 @@ def run(seed):
 
 LINES = {
     "clusters": Line(
-        "ten clusters of a map that keeps neighbours",
+        "ten clusters of a map that keeps neighbors",
         run,
         FIGURES,
         bounds={"accuracy": (0.85, 0.96), "training accuracy": (0.85, 0.96)},

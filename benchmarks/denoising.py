@@ -1,6 +1,6 @@
 """How well noise is removed from held-out digits: by a model, by scikit-image, and by principal components.
 
-The rivals have the settings that are best for the very rows and noise that they are measured on, which favours them;
+The rivals have the settings that are best for the very rows and noise that they are measured on, which favors them;
 the model is told neither the kind nor the level of the noise.
 """
 
@@ -117,7 +117,7 @@ def section(results):
 
 {ROWS} of the digits held out above, with noise added and clipped to the range of pixels; PSNR is of all of them
 together. The model is told neither the kind nor the level of the noise. Each rival has the settings that are best for
-these very rows and this noise, which favours it.
+these very rows and this noise, which favors it.
 
 {table("denoise", LINES["denoise"], result)}
 {markdown(lines)}

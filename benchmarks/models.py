@@ -86,9 +86,9 @@ MAPS = {
         bounds={"negative_elbo": (136.5, 132), "knn_accuracy": (0.83, 0.88), "seconds": (300, None)},
         known="Davidson 2018, a perceptron: 137.1; the notebook: 147.2 and 0.757",
     ),
-    "neighbours": Line(
-        "a map that keeps neighbours",
-        partial(mapped, "neighbours", {"epochs": 25}),
+    "neighbors": Line(
+        "a map that keeps neighbors",
+        partial(mapped, "neighbors", {"epochs": 25}),
         MAP,
         bounds={"knn_accuracy": (0.94, 0.965), "reconstruction_mse": (0.040, 0.036)},
         known="parametric UMAP: 0.961; UMAP with an autoencoder: 0.954, MSE 0.036",
@@ -102,14 +102,14 @@ MAPS = {
 }
 LIKELIHOODS = {
     "dynamic": Line(
-        "ten minutes, binarised anew each time; 32 dimensions, a RealNVP flow as prior",
+        "ten minutes, binarized anew each time; 32 dimensions, a RealNVP flow as prior",
         partial(weighed, {**NLL, "width": 512, "minutes": 10.0, "binarize": "dynamic", "prior": "realnvp"}),
         LIKELIHOOD,
         bounds={"negative_log_likelihood": (85.5, 82), "seconds": (1200, None)},
         known="VAE 86.76, IWAE-50 84.78 (Burda 2016; 3,280 epochs)",
     ),
     "static": Line(
-        "five minutes, binarised once; the same dimensions and prior",
+        "five minutes, binarized once; the same dimensions and prior",
         partial(weighed, {**NLL, "minutes": 5.0, "binarize": "static", "prior": "realnvp"}),
         LIKELIHOOD,
         bounds={"negative_log_likelihood": (88, 84), "seconds": (1200, None)},
@@ -134,7 +134,7 @@ def section(results):
     return f"""## Maps
 
 All 70,000 MNIST images, {HELD_OUT:,} of them held out (those that pandas samples with seed {SPLIT_SEED}); the others
-train, without labels. Each grey value is read as the chance that a binary pixel is on. 5-nn is the accuracy of the 5
+train, without labels. Each gray value is read as the chance that a binary pixel is on. 5-nn is the accuracy of the 5
 nearest of 20,000 training images on the map of posterior means. The settings were chosen by looking at these held-out
 rows, so the figures are a little optimistic.
 

@@ -7,7 +7,7 @@ from lines import KERAS_QUALITY, KERAS_SECONDS, MORE_IS_BETTER, Line
 HEAD = """# How fast and how small
 
 enfold beside its rivals, in turns (enfold, rival, enfold, rival, …), each turn a process of its own; start-up and
-warm-up are left out where images are counted. A ratio above 1 is in enfold's favour; it is the median of the turns'
+warm-up are left out where images are counted. A ratio above 1 is in enfold's favor; it is the median of the turns'
 ratios, with the lowest and the highest. Written by `make bench` from `results.json`, for each processor that it ran
 on: what one multiplies several times faster in bfloat16, another does at half its speed in float32."""
 COLUMNS = """| line | what | rival | enfold | rival's | ratio | at least | goal | reached |

@@ -18,7 +18,7 @@ LEVELS = [
     "processes",
     "distributions",
     "corruptions",
-    "neighbours",
+    "neighbors",
     "nets",
     "priors",
     "model",

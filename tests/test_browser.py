@@ -221,12 +221,12 @@ def test_a_click_on_a_point_shows_its_row(page, digits, digits_run):
 
 def test_a_held_out_digit_on_the_pad_lands_where_python_puts_it(page, digits, digits_run):
     row = digits_run.split.held_out[3]
-    grey = np.rint(digits.x[row, 0] * (255 / 16)).astype(np.uint8)
-    Image.fromarray(grey).save(png := io.BytesIO(), "PNG")
+    gray = np.rint(digits.x[row, 0] * (255 / 16)).astype(np.uint8)
+    Image.fromarray(gray).save(png := io.BytesIO(), "PNG")
     page.click("#tab-draw")
     page.set_input_files("#picture", {"name": "digit.png", "mimeType": "image/png", "buffer": png.getvalue()})
     until(lambda: state(page, "drawn"))
-    expected = encode_means(digits_run.model, grey[None, None] * np.float32(16 / 255))[0]
+    expected = encode_means(digits_run.model, gray[None, None] * np.float32(16 / 255))[0]
     np.testing.assert_allclose(state(page, "drawn"), expected, atol=1e-4)
     np.testing.assert_allclose(decoded(page)[0], expected, atol=1e-4)
     assert np.linalg.norm(expected - encode_means(digits_run.model, digits.x[[row]])) < 0.05
@@ -253,7 +253,7 @@ def test_a_picture_of_ink_on_paper_can_be_dropped_anywhere(page, digits, digits_
 
 
 def test_a_link_shows_what_was_seen(browser, page, address):
-    page.select_option("#colour", "cluster")
+    page.select_option("#color", "cluster")
     page.check("#show-contours")
     page.click("[data-tool=box]")
     drag(page, (0.4, 0.4), (0.6, 0.6))
@@ -266,7 +266,7 @@ def test_a_link_shows_what_was_seen(browser, page, address):
     with opened(browser, link, [], []) as other:
         assert state(other, "selected") == selected
         assert other.is_visible("#gallery")
-        assert other.input_value("#colour") == "cluster"
+        assert other.input_value("#color") == "cluster"
         assert other.is_checked("#show-contours")
         seen = []
         for each in (page, other):
@@ -319,7 +319,7 @@ OTHERS = {
         Spec((4,), tuple(Column(f"column {i}", "real", 10.0 * i, 0.1) for i in range(4))),
         {"objective": "autoencoder", "latent_dim": 5},
     ),
-    "told codes in colour": (
+    "told codes in color": (
         Spec((3, 8, 6), (IMAGE,), "uint8", ("cat", "dog"), conditions=(0.0, 1.0)),
         {"condition": "label", "posterior": "fsq", "latent_dim": 3},
     ),

@@ -249,7 +249,7 @@ def test_data_tells_what_was_read(json_of, enfold):
     found = json_of("data", "digits")
     assert found["rows"] == 1797
     assert found["classes"]["0"] == 178
-    assert found["unlabelled"] == 0
+    assert found["unlabeled"] == 0
     assert "1,797" in enfold("data", "digits")[1]
 
 
@@ -299,7 +299,7 @@ def test_recipes_and_devices_are_shown(json_of, enfold):
         (["sample", "{run}", "-n", "0", "-o", "s.png"], "at least 1"),
         (["decode", "{run}", "nowhere.csv", "-o", "x.npz"], "nowhere.csv"),
         (["report", "nowhere"], "no folder"),
-        (["evaluate", "{run}", "--binarize", "half"], "no binarisation named 'half'"),
+        (["evaluate", "{run}", "--binarize", "half"], "no binarization named 'half'"),
         (["evaluate", "{run}", "--samples", "-3"], "at least 1 draw"),
     ],
 )

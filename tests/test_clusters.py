@@ -50,7 +50,7 @@ def test_clusters_that_are_normals_are_found_with_their_number(islands):
     assert found.k == len(found.groups) == 4
     assert min(found.criterion, key=found.criterion.__getitem__) == 4
     np.testing.assert_array_equal(nearest(found, z), origin)
-    np.testing.assert_allclose(found.centres, PLACES, atol=4 * 0.5 / np.sqrt(150))  # four errors of the least mean
+    np.testing.assert_allclose(found.centers, PLACES, atol=4 * 0.5 / np.sqrt(150))  # four errors of the least mean
 
 
 def test_groups_that_are_no_normals_take_several_of_them(crescents):
@@ -241,7 +241,7 @@ def test_every_map_can_be_drawn(dimensions):
 
 
 def test_a_map_has_a_mark_for_each_of_fifty_classes():
-    """A class is told by its colour and its mark together, as many as labels may be taken for."""
+    """A class is told by its color and its mark together, as many as labels may be taken for."""
     z, labels = np.random.default_rng(0).normal(size=(100, 2)), np.arange(100.0) % 50
     spec = Spec((2,), (Column("a", "real"), Column("b", "real")))
     [legend] = plots.latent_map(z, labels, spec, (0, 1)).legends

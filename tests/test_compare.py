@@ -150,8 +150,8 @@ def test_a_folder_of_another_comparison_is_not_written_over(digits, folder, comp
     with pytest.raises(InputError, match="another comparison: 'seed' was 0, and is 1"):
         enfold.compare(digits, methods=["pca"], out=folder, seed=1, **QUICK)
     changed = replace(digits, x=np.where(digits.x > 8, 16, 0).astype(np.uint8))
-    relabelled = replace(digits, labels=digits.labels[::-1].copy())
-    for other in (changed, relabelled):
+    relabeled = replace(digits, labels=digits.labels[::-1].copy())
+    for other in (changed, relabeled):
         with pytest.raises(InputError, match="the rows had other values or labels"):
             enfold.compare(other, methods=["pca"], out=folder, **QUICK)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
@@ -219,7 +219,7 @@ def test_a_missing_package_is_named_if_its_method_is_asked_for_and_else_left_out
     with pytest.raises(InputError, match="pip install umap-learn"):
         enfold.compare("digits", methods=["umap", "pca"])
     found = enfold.compare(table(), latent_dim=2, epochs=1, device="cpu")
-    assert list(found.results) == ["pca", "autoencoder", "default", "neighbours"]
+    assert list(found.results) == ["pca", "autoencoder", "default", "neighbors"]
     assert set(found.left_out) == {"umap", "tsne", "notebook"}
     assert "pip install openTSNE" in found.left_out["tsne"]
 
@@ -271,7 +271,7 @@ def test_a_folder_that_cannot_be_made_is_refused_before_the_work(digits, tmp_pat
 
 
 def test_umap_and_t_sne_join_quietly(digits, capfd):
-    """Their maps of digits keep neighbours better than PCA's, and say nothing on the terminal."""
+    """Their maps of digits keep neighbors better than PCA's, and say nothing on the terminal."""
     some = digits[np.arange(400)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -327,7 +327,7 @@ def test_maps_draw_every_kind_of_labels_and_dimensions(digits, dim, labels):
 def test_what_is_lost_of_a_tables_columns_is_drawn():
     data = table()
     rows = data.x[:50]
-    spec = data.spec.standardised(data.x)
+    spec = data.spec.standardized(data.x)
     figure = plots.rebuilt_by([Panel("mean", rebuilt=np.tile(spec.offset, (50, 1))), Panel("none")], rows, spec)
     dots = figure.axes[0].collections[0].get_offsets()
     np.testing.assert_allclose(dots[:, 0], np.square((rows - spec.offset) / spec.scale).mean(0), rtol=1e-5)

@@ -26,7 +26,7 @@ def test_images_are_halved_to_four_pixels_and_channels_stay_few():
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("likelihood", ["auto", "normal", "logistic"])
-def test_grey_and_colour_have_gradients(channels, likelihood):
+def test_gray_and_color_have_gradients(channels, likelihood):
     spec = Spec((channels, 9, 6), (Column("pixel", "intensity", scale=255.0),), "uint8")
     model = build.autoencoder(Config(network="conv", width=8, depth=1, likelihood=likelihood), spec)
     x = torch.randint(256, (4, channels, 9, 6), dtype=torch.uint8)

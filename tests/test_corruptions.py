@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from enfold import Column, Config, InputError, Spec, build
-from enfold.corruptions import binarised, gaussian, masking, salt_and_pepper
+from enfold.corruptions import binarized, gaussian, masking, salt_and_pepper
 from enfold.objectives import Learner
 
 PIXELS = Spec((1, 50, 40), (Column("pixel", "intensity", scale=255.0),), "uint8")
 TABLE = Spec((2,), (Column("a", "real", 10.0, 2.0), Column("b", "real", -1.0, 0.5)))
-GREY = torch.full((50, 1, 50, 40), 100, dtype=torch.uint8)
+GRAY = torch.full((50, 1, 50, 40), 100, dtype=torch.uint8)
 ROWS = torch.tensor([[11.0, -1.0]]).expand(100_000, 2)
 ERROR = 5 * 0.5 / 100_000**0.5  # five standard errors of a share of 100,000 values, at most
 
@@ -21,7 +21,7 @@ def _seed():
     torch.manual_seed(0)
 
 
-@pytest.mark.parametrize(("x", "spec", "nothing"), [(GREY, PIXELS, [0.0]), (ROWS, TABLE, [10.0, -1.0])])
+@pytest.mark.parametrize(("x", "spec", "nothing"), [(GRAY, PIXELS, [0.0]), (ROWS, TABLE, [10.0, -1.0])])
 def test_masking_replaces_a_share_by_nothing(x, spec, nothing):
     found = masking(x, spec, 0.3)
     replaced = found == torch.tensor(nothing)
@@ -29,7 +29,7 @@ def test_masking_replaces_a_share_by_nothing(x, spec, nothing):
     assert replaced[..., 0].double().mean().item() == pytest.approx(0.3, abs=ERROR)
 
 
-@pytest.mark.parametrize(("x", "spec", "low", "high"), [(GREY, PIXELS, 0.0, 255.0), (ROWS[:, :1], None, 6.0, 14.0)])
+@pytest.mark.parametrize(("x", "spec", "low", "high"), [(GRAY, PIXELS, 0.0, 255.0), (ROWS[:, :1], None, 6.0, 14.0)])
 def test_salt_and_pepper_replaces_a_share_by_the_extremes(x, spec, low, high):
     found = salt_and_pepper(x, spec or Spec((1,), TABLE.columns[:1]), 0.2)
     assert sorted(found.unique().tolist()) == sorted([low, high, float(x.flatten()[0])])
@@ -45,15 +45,15 @@ def test_noise_has_the_deviation_of_each_columns_scale():
 
 
 def test_noisy_pixels_stay_in_range():
-    found = gaussian(GREY, PIXELS, 1.0)
+    found = gaussian(GRAY, PIXELS, 1.0)
     assert found.min() == 0
     assert found.max() == 255
 
 
 @pytest.mark.parametrize("x", [0, 51, 255])
 def test_binary_pixels_are_on_as_often_as_they_are_bright(x):
-    grey = torch.full((50, 1, 50, 40), x, dtype=torch.uint8)
-    found = binarised(grey, PIXELS)
+    gray = torch.full((50, 1, 50, 40), x, dtype=torch.uint8)
+    found = binarized(gray, PIXELS)
     assert set(found.unique().tolist()) <= {0.0, 255.0}
     assert (found > 0).double().mean().item() == pytest.approx(x / 255, abs=ERROR if 0 < x < 255 else 0)
 
@@ -80,6 +80,6 @@ def test_a_share_is_at_most_one(digits):
         build.task(Config(corruption="masking", corruption_level=2.0), digits.spec)
 
 
-def test_binarised_anew_gives_other_pixels_each_time():
-    change = partial(binarised, spec=PIXELS)
-    assert (change(GREY[:1]) != change(GREY[:1])).any()
+def test_binarized_anew_gives_other_pixels_each_time():
+    change = partial(binarized, spec=PIXELS)
+    assert (change(GRAY[:1]) != change(GRAY[:1])).any()

@@ -72,7 +72,7 @@ def test_idx_files_come_with_the_labels_beside_them(tmp_path, images, write_idx,
     np.testing.assert_array_equal(data.labels, LABELS)
 
 
-def test_idx_files_without_labels_are_unlabelled(tmp_path, images, write_idx):
+def test_idx_files_without_labels_are_unlabeled(tmp_path, images, write_idx):
     data = enfold.load(write_idx(tmp_path / "pictures.idx", images))
     assert np.isnan(data.labels).all()
 
@@ -193,10 +193,10 @@ def test_a_feature_that_is_called_as_labels_are_is_no_label(tmp_path):
     spec = enfold.load(tmp_path / "train.csv", label="species").spec
     new = load_like(spec, tmp_path / "new.csv")
     assert new.x.tolist() == [[5, 6]]
-    assert not new.labelled.any()
+    assert not new.labeled.any()
     both = enfold.load(tmp_path / "new.csv", tmp_path / "train.csv", label="species")
     assert both.x.tolist() == [[5, 6], [1, 2], [3, 4]]
-    assert both.labelled.tolist() == [False, True, True]
+    assert both.labeled.tolist() == [False, True, True]
 
 
 def test_pixels_are_put_in_the_order_of_their_numbers(tmp_path):
@@ -246,7 +246,7 @@ def test_npy_and_npz_files_and_arrays_are_read_alike(tmp_path, images):
     np.testing.assert_array_equal(enfold.load(tmp_path / "a.npz").labels, LABELS)
 
 
-def test_colour_images_are_put_channels_first():
+def test_color_images_are_put_channels_first():
     pictures = np.random.default_rng(0).integers(0, 256, (2, 5, 6, 3), dtype=np.uint8)
     data = enfold.load(pictures)
     np.testing.assert_array_equal(data.x, pictures.transpose(0, 3, 1, 2))
@@ -299,10 +299,10 @@ def test_a_column_that_varies_little_beside_its_mean_is_brought_near_the_others(
     """Unix seconds of an hour: float32 has steps of two minutes there."""
     x = np.stack([np.linspace(1.7e9, 1.7e9 + 3600, 500), np.sin(np.arange(500.0))], 1)
     data = enfold.load(x)
-    spec = data.spec.standardised(data.x)
+    spec = data.spec.standardized(data.x)
     assert np.abs(spec.scaled(data.x)).max() < 3
     constant = enfold.load(np.full((5, 2), 1.7e9))
-    np.testing.assert_array_equal(constant.spec.standardised(constant.x).scaled(constant.x), 0)
+    np.testing.assert_array_equal(constant.spec.standardized(constant.x).scaled(constant.x), 0)
 
 
 def test_pixels_that_are_only_0_and_1_are_binary_in_every_format(tmp_path):
@@ -316,9 +316,9 @@ def test_pixels_that_are_only_0_and_1_are_binary_in_every_format(tmp_path):
         data = enfold.load(tmp_path / name)
         np.testing.assert_array_equal(data.x.reshape(6, 9), x)
         assert (data.spec.dtype, data.spec.scale[0]) == ("uint8", 1), name
-    grey = enfold.load(np.full((2, 3, 3), 200))
-    assert load_like(grey.spec, tmp_path / "a.csv").spec.scale[0] == 255
-    for parts in ((grey, tmp_path / "a.csv"), (tmp_path / "a.csv", grey), (tmp_path / "a.npy", grey)):
+    gray = enfold.load(np.full((2, 3, 3), 200))
+    assert load_like(gray.spec, tmp_path / "a.csv").spec.scale[0] == 255
+    for parts in ((gray, tmp_path / "a.csv"), (tmp_path / "a.csv", gray), (tmp_path / "a.npy", gray)):
         assert enfold.load(*parts).spec.scale[0] == 255
     with pytest.raises(InputError, match="of other names or ranges"):  # 0…255 and 0…16
         enfold.load(np.full((2, 8, 8), 200), "digits")
@@ -389,8 +389,8 @@ def test_names_that_are_bytes_are_names():
     )
 )
 @settings(max_examples=50, deadline=None)
-def test_specs_survive_json_and_standardise_what_varies(x):
-    spec = enfold.load(x).spec.standardised(x)
+def test_specs_survive_json_and_standardize_what_varies(x):
+    spec = enfold.load(x).spec.standardized(x)
     assert Spec.from_dict(spec.to_dict()) == spec
     scaled = (x.astype(np.float64) - spec.offset.astype(np.float64)) / spec.scale
     spread = scaled.std(0)
@@ -409,9 +409,9 @@ def test_names_with_underscores_are_no_numbers():
     assert data.spec.classes == ("10", "1_0", "1_1")
 
 
-def test_parts_without_a_labelled_row_are_joined():
+def test_parts_without_a_labeled_row_are_joined():
     data = enfold.load(np.zeros((4, 2, 2), np.uint8), labels=["cat", "", "", ""])
-    assert not enfold.load(data[1:3], data[3:]).labelled.any()
+    assert not enfold.load(data[1:3], data[3:]).labeled.any()
     np.testing.assert_array_equal(enfold.load(data[1:3], data[:1]).labels, [np.nan, np.nan, 0])
 
 

@@ -17,12 +17,12 @@ def test_bernoulli_sums_to_one_over_binary_pixels(scale):
     torch.testing.assert_close(total, torch.ones(9))
 
 
-def test_the_log_probability_of_grey_is_the_mean_over_binarisations():
-    """Closed form against Monte Carlo: 200,000 binarisations have a standard error below 0.005 nats here."""
-    logits, grey = torch.tensor([-1.0, 0.3, 2.0]), torch.tensor([0.1, 0.5, 0.9])
-    draws = torch.bernoulli(grey.expand(200_000, 3), generator=torch.Generator().manual_seed(0))
+def test_the_log_probability_of_gray_is_the_mean_over_binarizations():
+    """Closed form against Monte Carlo: 200,000 binarizations have a standard error below 0.005 nats here."""
+    logits, gray = torch.tensor([-1.0, 0.3, 2.0]), torch.tensor([0.1, 0.5, 0.9])
+    draws = torch.bernoulli(gray.expand(200_000, 3), generator=torch.Generator().manual_seed(0))
     expected = Bernoulli(logits=logits).log_prob(draws).mean(0)
-    torch.testing.assert_close(IntensityBernoulli(logits, 255.0).log_prob(grey * 255), expected, atol=0.02, rtol=0)
+    torch.testing.assert_close(IntensityBernoulli(logits, 255.0).log_prob(gray * 255), expected, atol=0.02, rtol=0)
 
 
 def test_bernoulli_has_the_mean_of_its_samples():
@@ -36,7 +36,7 @@ def test_bernoulli_has_the_mean_of_its_samples():
 def test_normal_integrates_to_one_in_raw_units():
     """A table's column in raw units of mean 100 and deviation 20: the density is per raw unit, not per deviation."""
     x = torch.tensor([[60.0], [80.0], [100.0], [120.0], [140.0]])
-    spec = from_array(x.numpy()).spec.standardised(x.numpy())
+    spec = from_array(x.numpy()).spec.standardized(x.numpy())
     p = build.likelihood("normal", spec)(torch.tensor([[0.7]]))
     grid = torch.linspace(-500, 700, 100_001)[:, None]
     density = p.log_prob(grid).exp()

@@ -121,7 +121,7 @@ def test_a_conditional_model_is_told_the_labels(digits):
 
 
 @pytest.mark.parametrize("how", ["static", "dynamic"])
-def test_binarised_rows_are_the_same_each_time_and_wherever_they_are_read(fitted, digits, how):
+def test_binarized_rows_are_the_same_each_time_and_wherever_they_are_read(fitted, digits, how):
     model, config = fitted(epochs=1)
     binary = config.with_settings({"binarize": how})
     rows = digits[1500:1700]
@@ -130,31 +130,31 @@ def test_binarised_rows_are_the_same_each_time_and_wherever_they_are_read(fitted
     for again in (evaluate(model, binary, rows), evaluate(model, binary, lazily)):
         assert again == found
     assert found["bits_per_dim"] == pytest.approx(found["negative_elbo"] / 64 / np.log(2), rel=1e-6)
-    grey = evaluate(model, config, rows)
-    assert grey["bits_per_dim"] is None
-    # the noise of pixels adds up in a row, with a mean of zero: grey is what binary pixels are on average
-    difference = abs(grey["distortion"] - found["distortion"])
+    gray = evaluate(model, config, rows)
+    assert gray["bits_per_dim"] is None
+    # the noise of pixels adds up in a row, with a mean of zero: gray is what binary pixels are on average
+    difference = abs(gray["distortion"] - found["distortion"])
     assert 0 < difference < 4 * found["standard_errors"]["distortion"]
-    assert how in found["protocol"]["binarisation"]
+    assert how in found["protocol"]["binarization"]
 
 
-def test_it_says_if_the_rows_chose_the_epoch_and_if_a_likelihood_is_of_grey_pixels(fitted, digits):
+def test_it_says_if_the_rows_chose_the_epoch_and_if_a_likelihood_is_of_gray_pixels(fitted, digits):
     model, config = fitted(epochs=1)
     words = evaluate(model, config, digits[:20], samples=2)["protocol"]
     assert "chosen its epoch" not in words["rows"]
-    assert "grey pixels" in words["log_likelihood"]
+    assert "gray pixels" in words["log_likelihood"]
     for settings in ({"keep": "best"}, {"patience": 3}):
         chosen = config.with_settings({**settings, "binarize": "static"})
         words = evaluate(model, chosen, digits[:20], samples=2)["protocol"]
         assert "chosen its epoch" in words["rows"]
-        assert "grey pixels" not in words["log_likelihood"]
+        assert "gray pixels" not in words["log_likelihood"]
 
 
 def test_what_cannot_be_asked_is_refused(fitted, digits):
     model, config = fitted(epochs=1)
     with pytest.raises(InputError, match="at least 1 draw"):
         evaluate(model, config, digits[:20], samples=-1)
-    with pytest.raises(InputError, match="binarisation named 'half'"):
+    with pytest.raises(InputError, match="binarization named 'half'"):
         evaluate(model, config.with_settings({"binarize": "half"}), digits[:20])
     table = from_array(np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32))
     with pytest.raises(InputError, match="Only pixels"):

@@ -107,9 +107,9 @@ def test_the_prior_is_given_on_every_pair_of_the_most_active_dimensions_and_on_t
     *pairs, last = manifest["prior"]
     assert [each["axes"] for each in pairs] == [[a, b] for a in active for b in active if a < b]
     assert last["axes"] == "pca"
-    centre, components = (np.array(manifest["pca"][name]) for name in ("mean", "components"))
+    center, components = (np.array(manifest["pca"][name]) for name in ("mean", "components"))
     log_density, x, y = on_grid(files, last)
-    z = centre + x[20] * components[0] + y[90] * components[1]
+    z = center + x[20] * components[0] + y[90] * components[1]
     assert log_density[90, 20] == pytest.approx(-4 * np.log(2 * np.pi) - z @ z / 2, rel=1e-5)
     log_density, x, y = on_grid(files, pairs[7])
     assert log_density[90, 20] == pytest.approx(-4 * np.log(2 * np.pi) - (x[20] ** 2 + y[90] ** 2) / 2, rel=1e-5)
@@ -153,9 +153,9 @@ def test_a_plain_autoencoders_table_has_no_prior_no_widths_and_a_plane_of_its_ow
     levels = np.array(manifest["quantiles"]["levels"])
     expected = np.quantile(means, levels, axis=0, method="inverted_cdf")  # values that rows do have
     np.testing.assert_allclose(manifest["quantiles"]["values"], expected.T, rtol=1e-6)
-    centred = means - manifest["pca"]["mean"]
-    on_plane = centred @ np.array(manifest["pca"]["components"]).T
-    _, singular, _ = np.linalg.svd(centred, full_matrices=False)
+    centered = means - manifest["pca"]["mean"]
+    on_plane = centered @ np.array(manifest["pca"]["components"]).T
+    _, singular, _ = np.linalg.svd(centered, full_matrices=False)
     np.testing.assert_allclose(np.square(on_plane).sum(0), singular[:2] ** 2, rtol=1e-4)
 
 
@@ -253,7 +253,7 @@ def test_the_shared_file_has_everything_and_loads_nothing(files, digits_run, tmp
     found = {name: gzip.decompress(base64.b64decode(content)) for name, content in blocks.items()}
     expected = {name: bytes(content) for name, content in files.items()}
     assert found == {**expected, "runtime.wasm": (STATIC / "runtime.wasm").read_bytes()}
-    assert (STATIC / "licences.txt").read_text("utf-8") in html
+    assert (STATIC / "licenses.txt").read_text("utf-8") in html
     page = re.sub(r'<script type="(application/gzip;base64|text/plain)".*?</script>', "", html, flags=re.DOTALL)
     (style,), (script,) = (re.findall(rf"<{tag}[^>]*>(.*?)</{tag}>", page, re.DOTALL) for tag in ("style", "script"))
     (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)

@@ -18,18 +18,18 @@ from enfold.run import create_run, open_run, save_weights
 onnxruntime = pytest.importorskip("onnxruntime")
 
 TOLERANCE = 1e-4  # of float32 sums of a few hundred terms in another order, in units of the data's scale
-GREY = Spec((1, 8, 8), (Column("pixel", "intensity", scale=255.0),), "uint8")
+GRAY = Spec((1, 8, 8), (Column("pixel", "intensity", scale=255.0),), "uint8")
 ODD = Spec((1, 13, 9), (Column("pixel", "intensity"),), "float32")
-COLOUR = Spec((3, 8, 6), GREY.columns, "uint8")
+COLOR = Spec((3, 8, 6), GRAY.columns, "uint8")
 TABLE = Spec((4,), tuple(Column(f"column {i}", "real", offset=10.0**i, scale=0.1**i) for i in range(4)))
-TOLD = Spec((1, 8, 8), GREY.columns, "uint8", conditions=(0.0, 3.0, 7.0))
+TOLD = Spec((1, 8, 8), GRAY.columns, "uint8", conditions=(0.0, 3.0, 7.0))
 FAMILY = {  # each name of a network, a posterior and a likelihood is here once at least
-    "mlp": (GREY, {"likelihood": "normal", "latent_dim": 1}),
+    "mlp": (GRAY, {"likelihood": "normal", "latent_dim": 1}),
     "conv full": (ODD, {"network": "conv", "posterior": "full", "latent_dim": 3, "likelihood": "normal_each"}),
-    "notebook": (GREY, {"network": "notebook"}),
-    "notebook in colour": (COLOUR, {"network": "notebook", "likelihood": "logistic"}),
+    "notebook": (GRAY, {"network": "notebook"}),
+    "notebook in color": (COLOR, {"network": "notebook", "likelihood": "logistic"}),
     "vq": (TOLD, {"condition": "label", "posterior": "vq", "latent_dim": 4, "codebooks": 2, "codes": 16}),
-    "fsq": (GREY, {"posterior": "fsq", "latent_dim": 3, "likelihood": "continuous_bernoulli"}),
+    "fsq": (GRAY, {"posterior": "fsq", "latent_dim": 3, "likelihood": "continuous_bernoulli"}),
     "plain autoencoder": (TABLE, {"objective": "autoencoder"}),
     "conditional": (TOLD, {"condition": "label", "prior": "vamp", "components": 5}),
 }
@@ -120,7 +120,7 @@ class Counting(torch.nn.Module):
 
 def test_what_cannot_be_exported_is_refused(conditional, tmp_path, monkeypatch):
     config = Config(encoder="own", width=8, depth=0)
-    own = Run(tmp_path / "own", config, GREY, "cpu", Parts(encoder=Counting()))
+    own = Run(tmp_path / "own", config, GRAY, "cpu", Parts(encoder=Counting()))
     create_run(own, Split(2, np.array([0]), sha256=""))
     save_weights(own, own.untrained().state_dict())
     with pytest.raises(InputError, match=r"from x\.shape\[0\]"):

@@ -16,7 +16,7 @@ OBJECTIVES = ("elbo", "iwae", "tc", "mmd", "autoencoder", "notebook")
 SMALL = {"width": 8, "depth": 1, "components": 5, "samples": 3, "latent_dim": 2, "codes": 4}
 TABLE = Spec((3,), (Column("value", "real"),) * 3)
 PIXELS = Spec((1, 4, 6), (Column("pixel", "intensity", scale=255.0),), "uint8")
-COLOURS = Spec((3, 4, 6), (Column("pixel", "intensity", scale=255.0),), "uint8")
+COLORS = Spec((3, 4, 6), (Column("pixel", "intensity", scale=255.0),), "uint8")
 
 
 def goes_together(**settings):
@@ -81,9 +81,9 @@ LIKELIHOODS = [
     ("bernoulli", PIXELS),
     ("continuous_bernoulli", PIXELS),
     ("logistic", PIXELS),
-    ("logistic", COLOURS),
+    ("logistic", COLORS),
     ("normal", PIXELS),
-    ("normal_each", COLOURS),
+    ("normal_each", COLORS),
     ("normal_each", TABLE),
 ]
 
@@ -125,11 +125,11 @@ BAD = [
     ("digits", {"objective": "notebook", "prior": "mixture"}, "Set prior=auto"),
     ("digits", {"objective": "autoencoder", "prior": "spline"}, "Set prior=auto"),
     ("digits", {"objective": "autoencoder", "posterior": "full"}, "Set posterior=diagonal"),
-    ("digits", {"posterior": "fsq", "neighbours": 5}, "Set neighbours=0"),
-    ("digits", {"condition": "label", "neighbours": 5}, "Set neighbours=0"),
+    ("digits", {"posterior": "fsq", "neighbors": 5}, "Set neighbors=0"),
+    ("digits", {"condition": "label", "neighbors": 5}, "Set neighbors=0"),
     ("digits", {"posterior": "vq", "codebooks": 2, "latent_dim": 3}, "--latent-dim 2"),
     ("digits", {"corruption": "masking", "corruption_level": 1.5}, "corruption_level=0.25"),
-    ("digits", {"neighbours": 5000}, "neighbours=0"),
+    ("digits", {"neighbors": 5000}, "neighbors=0"),
     ("digits", {"keep": "bets"}, "did you mean 'best'"),
     ("digits", {"posterior": "fulll"}, "did you mean 'full'"),
     ("digits", {"prior": "flow"}, "realnvp"),

@@ -14,7 +14,7 @@ from conftest import without_pictures
 from enfold.cli import main
 
 RNG = np.random.default_rng(0)
-GREY, COLOUR = (RNG.integers(0, 256, shape, np.uint8) for shape in ((4, 6), (4, 6, 3)))
+GRAY, COLOR = (RNG.integers(0, 256, shape, np.uint8) for shape in ((4, 6), (4, 6, 3)))
 ON_ITS_SIDE = 6  # EXIF's word for a camera that was held a quarter turn to the left
 
 
@@ -25,30 +25,30 @@ def saved(path, pixels, **options):
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "gif", "tif", "TIFF"])
-def test_grey_pictures_are_one_channel(suffix, tmp_path):
-    data = enfold.load(saved(tmp_path / f"a.{suffix}", GREY))
-    np.testing.assert_array_equal(data.x, GREY[None, None])
+def test_gray_pictures_are_one_channel(suffix, tmp_path):
+    data = enfold.load(saved(tmp_path / f"a.{suffix}", GRAY))
+    np.testing.assert_array_equal(data.x, GRAY[None, None])
     assert data.x.dtype == np.uint8
     assert data.spec.scale == 255
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "webp", "jpg", "jpeg"])
-def test_colour_pictures_are_three_channels(suffix, tmp_path):
+def test_color_pictures_are_three_channels(suffix, tmp_path):
     options = {"lossless": True} if suffix == "webp" else {"quality": 100, "subsampling": 0} if "j" in suffix else {}
-    data = enfold.load(saved(tmp_path / f"a.{suffix}", COLOUR, **options))
-    off = np.abs(data.x[0].transpose(1, 2, 0).astype(int) - COLOUR)
+    data = enfold.load(saved(tmp_path / f"a.{suffix}", COLOR, **options))
+    off = np.abs(data.x[0].transpose(1, 2, 0).astype(int) - COLOR)
     assert off.max() <= (3 if "j" in suffix else 0)  # a JPEG of the best quality rounds
 
 
-def test_grey_among_colour_becomes_colour(tmp_path):
-    data = enfold.load(saved(tmp_path / "a.png", GREY), saved(tmp_path / "b.png", COLOUR))
-    np.testing.assert_array_equal(data.x[0], np.broadcast_to(GREY, (3, 4, 6)))
-    np.testing.assert_array_equal(data.x[1], COLOUR.transpose(2, 0, 1))
+def test_gray_among_color_becomes_color(tmp_path):
+    data = enfold.load(saved(tmp_path / "a.png", GRAY), saved(tmp_path / "b.png", COLOR))
+    np.testing.assert_array_equal(data.x[0], np.broadcast_to(GRAY, (3, 4, 6)))
+    np.testing.assert_array_equal(data.x[1], COLOR.transpose(2, 0, 1))
 
 
 def test_dark_pictures_keep_their_scale(tmp_path):
     """Zeros and ones are a binary picture in an array, but not in a file whose white is 255."""
-    data = enfold.load(saved(tmp_path / "a.png", GREY % 2))
+    data = enfold.load(saved(tmp_path / "a.png", GRAY % 2))
     assert data.spec.scale == 255
 
 
@@ -63,12 +63,12 @@ def test_folders_are_classes(tmp_path):
         1: 0.0,
         2: 1.0,
     }
-    assert data.x[~data.labelled].mean() == 3
+    assert data.x[~data.labeled].mean() == 3
 
 
 def test_folders_with_numbers_for_names_are_numbers(tmp_path):
     for digit in "3", "10":
-        saved(tmp_path / digit / "a.png", GREY)
+        saved(tmp_path / digit / "a.png", GRAY)
     data = enfold.load(tmp_path)
     assert data.labels.tolist() == [10, 3]
     assert not data.spec.classes
@@ -76,14 +76,14 @@ def test_folders_with_numbers_for_names_are_numbers(tmp_path):
 
 def test_folders_of_runs_are_no_data(tmp_path):
     """A run that was written beside its pictures does not become one of them."""
-    saved(tmp_path / "a.png", GREY)
-    saved(tmp_path / "runs" / "first" / "figures" / "latent.png", GREY)
+    saved(tmp_path / "a.png", GRAY)
+    saved(tmp_path / "runs" / "first" / "figures" / "latent.png", GRAY)
     (tmp_path / "runs" / "first" / "config.toml").touch()
     assert len(enfold.load(tmp_path)) == 1
 
 
 def test_linked_folders_are_followed_once(tmp_path):
-    saved(tmp_path / "elsewhere" / "a.png", GREY)
+    saved(tmp_path / "elsewhere" / "a.png", GRAY)
     folder = tmp_path / "pictures"
     folder.mkdir()
     (folder / "cats").symlink_to(tmp_path / "elsewhere")
@@ -94,7 +94,7 @@ def test_linked_folders_are_followed_once(tmp_path):
 
 
 def test_names_that_are_no_text_are_refused(tmp_path):
-    saved(Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9")) / "a.png", GREY)
+    saved(Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9")) / "a.png", GRAY)
     with pytest.raises(enfold.InputError, match="Rename"):
         enfold.load(tmp_path)
 
@@ -107,20 +107,20 @@ def test_what_only_calls_itself_a_picture_is_refused(tmp_path):
 
 
 def test_data_files_come_before_pictures(tmp_path, caplog):
-    saved(tmp_path / "a.png", GREY)
-    np.save(tmp_path / "b.npy", GREY[None])
+    saved(tmp_path / "a.png", GRAY)
+    np.save(tmp_path / "b.npy", GRAY[None])
     assert len(enfold.load(tmp_path)) == 1
     assert "not its pictures" in caplog.text
 
 
-def test_other_kinds_of_colours(tmp_path):
+def test_other_kinds_of_colors(tmp_path):
     """Ink, a palette, and the opacity that a model was made for."""
     ink = saved(tmp_path / "a.jpg", np.zeros((4, 6, 3), np.uint8))
     Image.open(ink).convert("CMYK").save(ink)
     assert enfold.load(ink).x.max() < 5
-    palette = saved(tmp_path / "b.png", COLOUR)
-    Image.fromarray(COLOUR).convert("P", palette=Image.Palette.ADAPTIVE).save(palette)
-    np.testing.assert_array_equal(enfold.load(palette).x[0].transpose(1, 2, 0), COLOUR)
+    palette = saved(tmp_path / "b.png", COLOR)
+    Image.fromarray(COLOR).convert("P", palette=Image.Palette.ADAPTIVE).save(palette)
+    np.testing.assert_array_equal(enfold.load(palette).x[0].transpose(1, 2, 0), COLOR)
     opaque = enfold.load(palette, image_shape=(4, 4, 6))
     assert (opaque.x[:, 3] == 255).all()
 
@@ -128,14 +128,14 @@ def test_other_kinds_of_colours(tmp_path):
 def test_opacity_is_laid_on_white(tmp_path):
     opacity = np.zeros((4, 6, 1), np.uint8)
     opacity[:2] = 255
-    data = enfold.load(saved(tmp_path / "a.png", np.concatenate([COLOUR, opacity], 2)))
-    np.testing.assert_array_equal(data.x[0, :, :2], COLOUR[:2].transpose(2, 0, 1))
+    data = enfold.load(saved(tmp_path / "a.png", np.concatenate([COLOR, opacity], 2)))
+    np.testing.assert_array_equal(data.x[0, :, :2], COLOR[:2].transpose(2, 0, 1))
     assert (data.x[0, :, 2:] == 255).all()
 
 
 def test_sixteen_bits_become_eight(tmp_path):
-    data = enfold.load(saved(tmp_path / "a.png", GREY.astype(np.uint16) * 256 + 7))
-    np.testing.assert_array_equal(data.x, GREY[None, None])
+    data = enfold.load(saved(tmp_path / "a.png", GRAY.astype(np.uint16) * 256 + 7))
+    np.testing.assert_array_equal(data.x, GRAY[None, None])
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
@@ -143,8 +143,8 @@ def test_photographs_stand_upright(suffix, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = ON_ITS_SIDE
     options = {"lossless": True} if suffix == "webp" else {}
-    data = enfold.load(saved(tmp_path / f"a.{suffix}", COLOUR, exif=exif, **options))
-    np.testing.assert_array_equal(data.x[0].transpose(1, 2, 0), np.rot90(COLOUR, -1))
+    data = enfold.load(saved(tmp_path / f"a.{suffix}", COLOR, exif=exif, **options))
+    np.testing.assert_array_equal(data.x[0].transpose(1, 2, 0), np.rot90(COLOR, -1))
 
 
 def test_a_shape_cuts_around_the_middle_and_resizes(tmp_path):
@@ -169,7 +169,7 @@ def test_pictures_of_several_sizes_ask_for_a_shape(tmp_path, capsys):
 
 @pytest.mark.parametrize("kept", [10, 60])
 def test_a_damaged_picture_is_named(kept, tmp_path, capsys):
-    whole = saved(tmp_path / "a.png", GREY).read_bytes()
+    whole = saved(tmp_path / "a.png", GRAY).read_bytes()
     (tmp_path / "b.png").write_bytes(whole[:kept])
     assert main(["data", str(tmp_path)]) == 2
     err = capsys.readouterr().err
@@ -219,7 +219,7 @@ def run(digits_in_folders):
 
 
 def test_another_picture_goes_through_a_model_of_pictures(run, tmp_path):
-    """Of another size, in colour."""
+    """Of another size, in color."""
     assert run.spec.shape == (1, 8, 8)
     other, pairs = saved(tmp_path / "other.jpg", np.zeros((30, 40, 3), np.uint8)), tmp_path / "pairs.png"
     assert main(["reconstruct", str(run.folder), str(other), "-o", str(pairs)]) == 0

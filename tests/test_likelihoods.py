@@ -59,7 +59,7 @@ def test_the_gradient_of_the_continuous_bernoulli_is_finite_everywhere():
 
 
 @pytest.mark.parametrize("kind", [ContinuousIntensity, IntensityBernoulli])
-def test_samples_of_grey_have_the_mean(kind):
+def test_samples_of_gray_have_the_mean(kind):
     """100,000 draws: the standard error is below 0.0016 of the scale."""
     torch.manual_seed(0)
     p = kind(LOGITS, 16.0)
@@ -70,7 +70,7 @@ def test_samples_of_grey_have_the_mean(kind):
 def test_normal_integrates_to_one_with_a_deviation_for_all_values_or_for_each(each):
     """A table of two columns in raw units of very different size, on a grid of 6 deviations."""
     x = np.random.default_rng(0).normal([100, -3], [20, 0.5], (50, 2)).astype(np.float32)
-    head = build.likelihood("normal_each" if each else "normal", from_array(x).spec.standardised(x))
+    head = build.likelihood("normal_each" if each else "normal", from_array(x).spec.standardized(x))
     with torch.no_grad():
         head.log_sigma.copy_(torch.tensor([-0.5, 0.2]))
         p = head(torch.tensor([[0.3, -0.7]]))
@@ -103,15 +103,15 @@ def test_the_logistic_mixture_sums_to_one_over_256_intensities(spread):
 
 
 @pytest.mark.parametrize("spread", [1.0, 4.0])
-def test_the_logistic_mixture_sums_to_one_over_the_colours_of_a_pixel(spread):
+def test_the_logistic_mixture_sums_to_one_over_the_colors_of_a_pixel(spread):
     p = logistics(3, 4.0, spread=spread)
-    colours = torch.tensor(list(itertools.product(range(5), repeat=3)), dtype=torch.uint8).view(-1, 3, 1, 1)
-    total = sum(p.log_prob(colour[None]).exp().item() for colour in colours)
+    colors = torch.tensor(list(itertools.product(range(5), repeat=3)), dtype=torch.uint8).view(-1, 3, 1, 1)
+    total = sum(p.log_prob(color[None]).exp().item() for color in colors)
     assert total == pytest.approx(1, abs=1e-5)
 
 
-def test_samples_of_colours_come_as_often_as_the_log_probability_says():
-    """20,000 draws over 27 colours: no frequency is 5 standard errors from its probability.
+def test_samples_of_colors_come_as_often_as_the_log_probability_says():
+    """20,000 draws over 27 colors: no frequency is 5 standard errors from its probability.
 
     The second and third channels depend on the whole, limited values of those before, as the log-probability has it.
     """
@@ -122,15 +122,15 @@ def test_samples_of_colours_come_as_often_as_the_log_probability_says():
         torch.cat([p.logits.unsqueeze(2), p.means, p.log_scales, p.coefficients], 2).expand(n, -1, -1, -1, -1), 3, 2.0
     )
     drawn = many.sample().view(n, 3)
-    for colour in itertools.product(range(3), repeat=3):
-        probability = p.log_prob(torch.tensor(colour).view(1, 3, 1, 1)).exp().item()
-        frequency = (drawn == torch.tensor(colour)).all(1).double().mean().item()
+    for color in itertools.product(range(3), repeat=3):
+        probability = p.log_prob(torch.tensor(color).view(1, 3, 1, 1)).exp().item()
+        frequency = (drawn == torch.tensor(color)).all(1).double().mean().item()
         assert abs(frequency - probability) < 5 * math.sqrt(probability / n) + 1e-4
 
 
 @pytest.mark.parametrize("spread", [1.0, 3.0])
 def test_samples_of_the_logistic_mixture_have_its_mean(spread):
-    """10,000 draws of 8 grey pixels: the standard error is below 1.3 of 255, that of a pixel that is on or off."""
+    """10,000 draws of 8 gray pixels: the standard error is below 1.3 of 255, that of a pixel that is on or off."""
     p = logistics(1, 255.0, size=8, spread=spread)
     torch.manual_seed(0)
     drawn = p.sample(torch.Size([10_000])).mean(0)

@@ -14,7 +14,7 @@ from torch.distributions import MultivariateNormal
 
 from enfold import Autoencoder, Column, Config, Spec, train
 from enfold.metrics.likelihood import log_likelihood_bounds
-from enfold.nets.heads import Normalise
+from enfold.nets.heads import Normalize
 from enfold.nets.likelihoods import NormalValues
 from enfold.nets.posteriors import DiagonalNormal
 from enfold.priors import StandardNormal
@@ -33,8 +33,8 @@ def data():
 @pytest.fixture(scope="module")
 def model(data):
     torch.manual_seed(0)
-    spec = Spec((D,), (Column("value", "real"),)).standardised(data)  # one deviation for all columns, as in PPCA
-    encoder = nn.Sequential(Normalise(spec), DiagonalNormal(D, K))
+    spec = Spec((D,), (Column("value", "real"),)).standardized(data)  # one deviation for all columns, as in PPCA
+    encoder = nn.Sequential(Normalize(spec), DiagonalNormal(D, K))
     decoder = nn.Sequential(nn.Linear(K, D), NormalValues(spec))
     model = Autoencoder(encoder, decoder, StandardNormal(K), spec)
     config = Config(learning_rate=0.02, batch_size=500, epochs=300, precision="float32")

@@ -282,7 +282,7 @@ def test_clusters_that_are_the_classes_score_one_whatever_their_numbers():
 
 SCORES = (
     clustering.clustering_accuracy,
-    clustering.normalised_mutual_information,
+    clustering.normalized_mutual_information,
     clustering.adjusted_rand_index,
 )
 

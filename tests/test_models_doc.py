@@ -17,7 +17,7 @@ TEXT = (DOCS / "models.md").read_text("utf-8")
 COMMANDS = re.findall(r"^enfold fit digits(.*)$", TEXT, re.MULTILINE)
 CALLS = re.findall(r"`(enfold\.fit\(.*?\))`", TEXT)
 IMAGES = Spec((1, 8, 8), (Column("pixel", "intensity", scale=16.0),), "uint8")
-LABELLED = Spec((1, 8, 8), IMAGES.columns, "uint8", conditions=(0.0, 1.0))
+LABELED = Spec((1, 8, 8), IMAGES.columns, "uint8", conditions=(0.0, 1.0))
 TABLES = ["OBJECTIVES", "PRIORS", "POSTERIORS", "LIKELIHOODS", "NETWORKS", "CORRUPTIONS"]
 MOST_BYTES, MOST_BYTES_IN_ALL = 60_000, 1_500_000
 
@@ -32,7 +32,7 @@ def settings_of(command):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_line_builds_a_model_and_a_task(command):
     config = Config().with_settings(settings_of(command))
-    spec = LABELLED if config.condition == "label" else IMAGES
+    spec = LABELED if config.condition == "label" else IMAGES
     build.autoencoder(config, spec)
     build.task(config, spec)
 

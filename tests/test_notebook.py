@@ -177,7 +177,7 @@ def test_its_weights_begin_as_kerass_do(oracle):
             assert layer.weight.var().item() == pytest.approx(bound**2 / 3, rel=0.1)
 
 
-def test_the_true_elbo_is_not_what_the_notebook_minimises(oracle, model):
+def test_the_true_elbo_is_not_what_the_notebook_minimizes(oracle, model):
     """The recipe's mistakes matter: its loss, scaled to nats, is not the negative ELBO that is reported beside it."""
     x = oracle["images"][:, None]
     loss = build.objective(CONFIG)(model, torch.from_numpy(x)).loss.mean().item()

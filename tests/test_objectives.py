@@ -9,13 +9,13 @@ from torch.distributions import Independent, MultivariateNormal, Normal, kl_dive
 
 from enfold import Autoencoder, Column, Config, Spec, build, train
 from enfold.distributions import log_ratio
-from enfold.nets.heads import Normalise
+from enfold.nets.heads import Normalize
 from enfold.nets.likelihoods import NormalValues
 from enfold.nets.posteriors import DiagonalNormal
 from enfold.objectives import Learner, elbo, importance_weighted, maximum_mean_discrepancy, mmd, total_correlation
 from enfold.objectives.bounds import log_likelihood_given
-from enfold.objectives.neighbours import EXPONENT, STRETCH, UNIT, neighbour_loss
-from enfold.objectives.penalised import KERNEL_SCALES
+from enfold.objectives.neighbors import EXPONENT, STRETCH, UNIT, neighbor_loss
+from enfold.objectives.penalized import KERNEL_SCALES
 from enfold.objectives.terms import Task
 from enfold.priors import Mixture, StandardNormal
 from enfold.state import State
@@ -39,7 +39,7 @@ class Fixed(nn.Module):
 def linear():
     """A linear-Gaussian model, whose posterior is not the true one."""
     torch.manual_seed(3)
-    encoder = nn.Sequential(Normalise(SPEC), DiagonalNormal(D, K))
+    encoder = nn.Sequential(Normalize(SPEC), DiagonalNormal(D, K))
     return Autoencoder(encoder, nn.Sequential(nn.Linear(K, D), NormalValues(SPEC)), StandardNormal(K), SPEC)
 
 
@@ -86,7 +86,7 @@ def test_with_the_true_posterior_every_bound_is_the_likelihood(linear):
 
 
 @pytest.mark.parametrize("beta", [1.0, 0.3])
-def test_the_doubly_reparameterised_gradient_is_that_of_the_bound(linear, beta):
+def test_the_doubly_reparameterized_gradient_is_that_of_the_bound(linear, beta):
     """For the encoder, the decoder and a learned prior, over 40,000 times 5 draws: within 5 standard errors."""
     linear.prior = Mixture(K, 3)
     x = torch.tensor([[1.5, -1.0, 0.5]])
@@ -226,7 +226,7 @@ def test_an_epoch_may_end_in_a_batch_of_one(linear, objective):
     assert all(torch.isfinite(term).all() and term.shape == (1,) for term in terms)
 
 
-def test_the_neighbour_loss_is_umaps(linear):
+def test_the_neighbor_loss_is_umaps(linear):
     """With a batch of two and means that are given: −log s(z, z′) − 5 log(1 − s(z, z_j′)), by hand."""
     linear.encoder = Fixed(torch.tensor([[0.1, 0.0], [0.0, 0.3], [0.1, 0.1], [0.0, 0.0]]), torch.tensor(1.0))
     x = torch.zeros(2, D)
@@ -234,15 +234,15 @@ def test_the_neighbour_loss_is_umaps(linear):
     def similarity(squared):
         return 1 / (1 + STRETCH * squared**EXPONENT)
 
-    found = neighbour_loss(linear, x, x)
-    near, apart = (0.1**2, 0.3**2), (0.1**2, 0.1**2 + 0.2**2)  # of each row, to its own neighbour and to the other's
+    found = neighbor_loss(linear, x, x)
+    near, apart = (0.1**2, 0.3**2), (0.1**2, 0.1**2 + 0.2**2)  # of each row, to its own neighbor and to the other's
     for row in range(2):
         expected = -math.log(similarity(near[row] / UNIT**2)) - 5 * math.log(1 - similarity(apart[row] / UNIT**2))
         assert found[row].item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_neighbours_and_binary_pixels_reach_the_learner(linear):
-    """The loss is the objective's plus the weighted neighbour loss, of examples that were changed alike."""
+def test_neighbors_and_binary_pixels_reach_the_learner(linear):
+    """The loss is the objective's plus the weighted neighbor loss, of examples that were changed alike."""
     seen = []
 
     def change(x):
@@ -250,16 +250,16 @@ def test_neighbours_and_binary_pixels_reach_the_learner(linear):
         return x + 1
 
     x, near = torch.zeros(4, D), torch.ones(4, D)
-    learner = Learner(linear, Task(elbo, binarise=change, neighbour_weight=3.0))
+    learner = Learner(linear, Task(elbo, binarize=change, neighbor_weight=3.0))
     torch.manual_seed(0)
-    with_neighbours = learner(x, near=near)
+    with_neighbors = learner(x, near=near)
     assert [each.mean().item() for each in seen] == [0.0, 1.0]
     torch.manual_seed(0)
     alone = learner(x)
-    torch.testing.assert_close(with_neighbours.loss - alone.loss, 3 * neighbour_loss_again(linear, x + 1, near + 1))
+    torch.testing.assert_close(with_neighbors.loss - alone.loss, 3 * neighbor_loss_again(linear, x + 1, near + 1))
 
 
-def neighbour_loss_again(model, x, near):
+def neighbor_loss_again(model, x, near):
     torch.manual_seed(0)
     elbo(model, x)
-    return neighbour_loss(model, x, near)
+    return neighbor_loss(model, x, near)

@@ -110,7 +110,7 @@ def test_the_command_line_says_that_it_needs_python(run, command, capsys):
 
 @without_pictures()
 def test_an_interrupted_fit_goes_on_with_the_objects_to_the_same_weights(run, tmp_path, monkeypatch):
-    """Stopped after the first of two epochs, whose checkpoint has the statistics of batch normalisation too."""
+    """Stopped after the first of two epochs, whose checkpoint has the statistics of batch normalization too."""
     monkeypatch.setattr(fitting, "MOST_TIME_SAVING", 10.0)
 
     class Stop(Exception):
@@ -161,7 +161,7 @@ def test_tied_weights_stay_tied_and_can_be_saved(tmp_path, digits):
     assert torch.equal(model.reconstruct(digits.x[:5]), state.model.reconstruct(digits.x[:5]))
 
 
-def test_the_average_has_the_statistics_of_batch_normalisation(digits):
+def test_the_average_has_the_statistics_of_batch_normalization(digits):
     """Those of the model, not of the beginning."""
     config = Config(encoder="own", epochs=1, ema=0.9)
     model = build.autoencoder(config, digits.spec, Parts(encoder=encoder()))

@@ -303,7 +303,7 @@ BAD = {
     "no rows": (["interpolate", "digits"], "has 1,797 rows"),
     "rows that are no numbers": (["interpolate", "digits", "--rows", "3,-1"], "Expected --rows as in"),
     "no source": (["interpolate"], "Name a source"),
-    "another kind of data": (["interpolate", "mnist-test", "--rows", "1,2"], "was made for grey images of 8 × 8"),
+    "another kind of data": (["interpolate", "mnist-test", "--rows", "1,2"], "was made for gray images of 8 × 8"),
     "one step": (["interpolate", "digits", "--rows", "1,2", "--steps", "1"], "2 to 1,000 steps"),
     "a class of a model without": (["interpolate", "digits", "--rows", "1,2", "--label", "3"], "without labels"),
     "an unknown dimension": (["traverse", "--dimensions", "0,2"], "from 0 to 1, got 2"),

@@ -10,12 +10,12 @@ from PIL import Image
 import enfold
 from enfold import plots
 from enfold.latent import Manifold
-from enfold.plots.style import QUALITATIVE, UNLABELLED
+from enfold.plots.style import QUALITATIVE, UNLABELED
 from enfold.spec import Column, Spec
 
-GREY = Spec((1, 4, 4), (Column("pixel", "intensity", scale=255.0),), "uint8")
-SIXTEEN = replace(GREY, shape=(1, 16, 16))
-COLOUR = Spec((3, 4, 5), (Column("pixel", "intensity", scale=1.0),))
+GRAY = Spec((1, 4, 4), (Column("pixel", "intensity", scale=255.0),), "uint8")
+SIXTEEN = replace(GRAY, shape=(1, 16, 16))
+COLOR = Spec((3, 4, 5), (Column("pixel", "intensity", scale=1.0),))
 TABLE = Spec((3,), tuple(Column(f"c{i}", "real", offset=i, scale=2.0) for i in range(3)))
 WIDE = Spec((50,), tuple(Column(f"c{i}", "real") for i in range(50)))
 
@@ -30,8 +30,8 @@ def draws(shape, spec, seed=0):
 
 def legend_of(figure):
     legend = figure.legends[0]
-    colours = [to_rgb(handle.get_color()) for handle in legend.get_lines()]
-    return dict(zip([text.get_text() for text in legend.get_texts()], colours, strict=True))
+    colors = [to_rgb(handle.get_color()) for handle in legend.get_lines()]
+    return dict(zip([text.get_text() for text in legend.get_texts()], colors, strict=True))
 
 
 def seen(figure):
@@ -40,15 +40,15 @@ def seen(figure):
 
 
 def test_a_sheet_holds_the_pixels_as_they_are_row_by_row():
-    x = draws((5,), GREY)
-    sheet = plots.sheet(x, GREY, columns=3)
+    x = draws((5,), GRAY)
+    sheet = plots.sheet(x, GRAY, columns=3)
     assert sheet.shape == (2 * 4 + 1, 3 * 4 + 2)
     np.testing.assert_array_equal(sheet[:4, 5:9], x[1, 0])
     np.testing.assert_array_equal(sheet[5:, :4], x[3, 0])
 
 
 def test_a_sheet_stretches_the_known_range_to_the_screen_and_no_further():
-    sixteenths = replace(GREY, columns=(Column("pixel", "intensity", scale=16.0),))
+    sixteenths = replace(GRAY, columns=(Column("pixel", "intensity", scale=16.0),))
     x = np.full((1, 1, 4, 4), 16, np.uint8)
     assert plots.sheet(x, sixteenths).min() == 255
     assert plots.sheet(x // 2, sixteenths).max() == 128
@@ -57,8 +57,8 @@ def test_a_sheet_stretches_the_known_range_to_the_screen_and_no_further():
 
 
 @pytest.mark.parametrize("channels", [2, 3, 4])
-def test_colour_stays_colour_and_of_other_channels_the_first_are_shown(channels):
-    spec = replace(COLOUR, shape=(channels, 4, 5))
+def test_color_stays_color_and_of_other_channels_the_first_are_shown(channels):
+    spec = replace(COLOR, shape=(channels, 4, 5))
     x = draws((4,), spec)
     sheet = plots.sheet(x, spec, gap=0)
     tile = np.rint(x[0].transpose(1, 2, 0) * 255)
@@ -92,7 +92,7 @@ def test_a_manifold_downwards_has_row_0_on_top():
 
 def test_tiny_images_of_a_manifold_are_kept_apart():
     x = np.zeros((2, 3, 1, 4, 4), np.uint8)
-    (axes,) = plots.manifold(Manifold(x, np.arange(3.0), np.arange(2.0), (0, 1)), GREY).axes
+    (axes,) = plots.manifold(Manifold(x, np.arange(3.0), np.arange(2.0), (0, 1)), GRAY).axes
     mosaic = axes.images[0].get_array()
     assert mosaic.shape == (9, 14)
     assert (mosaic[4] == 255).all()
@@ -101,8 +101,8 @@ def test_tiny_images_of_a_manifold_are_kept_apart():
 
 
 def test_one_latent_axis_gives_one_row():
-    x = draws((1, 20), GREY)
-    (axes,) = plots.manifold(Manifold(x, np.linspace(-2, 2, 20), np.zeros(1), (0,)), GREY).axes
+    x = draws((1, 20), GRAY)
+    (axes,) = plots.manifold(Manifold(x, np.linspace(-2, 2, 20), np.zeros(1), (0,)), GRAY).axes
     assert axes.images[0].get_array().shape == (4, 20 * 5 - 1)
     assert len(axes.get_yticks()) == 0
 
@@ -125,28 +125,28 @@ def test_panels_of_one_plane_say_its_values_at_the_left_and_at_the_bottom_alone(
     assert [bool(each.get_yticklabels()) for each in panels] == [True, False, False, False, True, False]
 
 
-def test_every_class_is_in_the_legend_and_on_the_map_and_missing_labels_are_grey():
+def test_every_class_is_in_the_legend_and_on_the_map_and_missing_labels_are_gray():
     labels = np.repeat([0.0, 1.0, 2.0, np.nan], 10)
-    spec = replace(GREY, classes=("cat", "dog", "owl"))
+    spec = replace(GRAY, classes=("cat", "dog", "owl"))
     figure = plots.latent_map(draws((40,), WIDE)[:, :2], labels, spec, (0, 1))
     expected = dict(zip(["cat", "dog", "owl"], map(to_rgb, QUALITATIVE), strict=False))
-    assert legend_of(figure) == {**expected, "unlabelled": to_rgb(UNLABELLED)}
-    grey, classes, *_ = figure.axes[0].collections
-    assert len(grey.get_offsets()) == 10
-    assert to_rgb(grey.get_facecolor()[0]) == to_rgb(UNLABELLED)
+    assert legend_of(figure) == {**expected, "unlabeled": to_rgb(UNLABELED)}
+    gray, classes, *_ = figure.axes[0].collections
+    assert len(gray.get_offsets()) == 10
+    assert to_rgb(gray.get_facecolor()[0]) == to_rgb(UNLABELED)
     assert len(classes.get_offsets()) == 30
     assert [text.get_text() for text in figure.axes[0].texts] == ["cat", "dog", "owl"]
 
 
-def test_each_point_has_its_classs_colour():
+def test_each_point_has_its_classs_color():
     labels = np.array([3.0, 7.0, 3.0, 9.0])
-    points = plots.latent_map(np.eye(4)[:, :2], labels, GREY, (0, 1)).axes[0].collections[0]
+    points = plots.latent_map(np.eye(4)[:, :2], labels, GRAY, (0, 1)).axes[0].collections[0]
     expected = [to_rgb(QUALITATIVE[i]) for i in (0, 1, 0, 2)]
     np.testing.assert_allclose(points.get_facecolor()[:, :3], expected)
 
 
-def test_twenty_classes_differ_in_colour_or_mark():
-    figure = plots.latent_map(draws((60,), WIDE)[:, :2], np.arange(60.0) % 20, GREY, (0, 1))
+def test_twenty_classes_differ_in_color_or_mark():
+    figure = plots.latent_map(draws((60,), WIDE)[:, :2], np.arange(60.0) % 20, GRAY, (0, 1))
     looks = {(line.get_color(), line.get_marker()) for line in figure.legends[0].get_lines()}
     assert len(looks) == 20
 
@@ -155,34 +155,34 @@ def test_the_name_of_a_class_in_two_parts_lies_in_the_larger_one():
     """Their median and the point nearest to it lie between the two."""
     random = np.random.default_rng(0)
     parts = [random.normal(place, 0.3, (n, 2)) for place, n in (([0, 0], 240), ([3, 0], 200), ([1.5, 0], 3))]
-    (name,) = plots.latent_map(np.concatenate(parts), np.zeros(443), GREY, (0, 1)).axes[0].texts
+    (name,) = plots.latent_map(np.concatenate(parts), np.zeros(443), GRAY, (0, 1)).axes[0].texts
     assert np.hypot(*name.get_position()) < 0.3
 
 
 def test_a_name_lies_on_its_class_even_if_the_median_does_not():
     angles = np.linspace(0, np.pi, 51)
     arc = np.stack([np.cos(angles), np.sin(angles)], 1)
-    (name,) = plots.latent_map(arc, np.zeros(51), GREY, (0, 1)).axes[0].texts
+    (name,) = plots.latent_map(arc, np.zeros(51), GRAY, (0, 1)).axes[0].texts
     assert np.hypot(*name.get_position()) == pytest.approx(1)
 
 
 def test_names_of_classes_in_one_place_can_all_be_read():
     means = np.random.default_rng(0).normal(size=(500, 2))
-    names = plots.latent_map(means, np.arange(500.0) % 10, GREY, (0, 1)).axes[0].texts
+    names = plots.latent_map(means, np.arange(500.0) % 10, GRAY, (0, 1)).axes[0].texts
     places = np.array([name.get_position() for name in names])
     distances = np.linalg.norm(places[:, None] - places[None], axis=-1) + 9 * np.eye(10)
     assert distances.min() >= 0.04 * np.ptp(means, axis=0).max() - 1e-9
 
 
-def test_numbers_as_labels_get_a_colour_bar_and_no_legend():
+def test_numbers_as_labels_get_a_color_bar_and_no_legend():
     labels = np.linspace(0, 1, 40)
-    figure = plots.latent_map(draws((40,), WIDE)[:, :2], labels, replace(GREY, label="age"), (0, 1))
+    figure = plots.latent_map(draws((40,), WIDE)[:, :2], labels, replace(GRAY, label="age"), (0, 1))
     assert not figure.legends
     assert [axes.get_ylabel() for axes in figure.axes] == ["z1", "age"]
 
 
 def test_more_than_two_latent_dimensions_are_said_to_be_a_choice():
-    figure = plots.latent_map(draws((9,), WIDE)[:, :8], np.zeros(9), GREY, (2, 5))
+    figure = plots.latent_map(draws((9,), WIDE)[:, :8], np.zeros(9), GRAY, (2, 5))
     (axes,) = figure.axes
     assert "z2 and z5 of z0…z7, those with the most variance" in axes.get_title(loc="left")
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("z2", "z5")
@@ -192,11 +192,11 @@ def test_more_than_two_latent_dimensions_are_said_to_be_a_choice():
     ("labels", "expected"),
     [
         (np.arange(40.0) % 3, ["0", "1", "2"]),
-        (np.where(np.arange(40) % 2, np.nan, 4.0), ["4", "unlabelled"]),
+        (np.where(np.arange(40) % 2, np.nan, 4.0), ["4", "unlabeled"]),
     ],
 )
 def test_along_one_latent_axis_each_class_has_a_strip(labels, expected):
-    (axes,) = plots.latent_map(draws((40,), WIDE)[:, :1], labels, GREY, (0,)).axes
+    (axes,) = plots.latent_map(draws((40,), WIDE)[:, :1], labels, GRAY, (0,)).axes
     assert [text.get_text() for text in axes.get_yticklabels()] == expected
     for points in axes.collections:
         strips = np.rint(np.asarray(points.get_offsets())[:, 1])
@@ -206,7 +206,7 @@ def test_along_one_latent_axis_each_class_has_a_strip(labels, expected):
 @pytest.mark.parametrize("labels", [np.full(30, np.nan), np.linspace(0, 1, 30)], ids=["none", "numbers"])
 @pytest.mark.parametrize("dim", [1, 2])
 def test_maps_without_classes_can_be_drawn(labels, dim):
-    figure = plots.latent_map(draws((30,), WIDE)[:, :dim], labels, GREY, tuple(range(dim)))
+    figure = plots.latent_map(draws((30,), WIDE)[:, :dim], labels, GRAY, tuple(range(dim)))
     assert not figure.legends
     assert seen(figure).min() < 255
 
@@ -215,7 +215,7 @@ def test_points_shrink_as_they_grow_in_number():
     sizes = []
     for n in (20, 5_000, 70_000):
         means = np.random.default_rng(0).normal(size=(n, 2))
-        (points, *_) = plots.latent_map(means, np.zeros(n), GREY, (0, 1)).axes[0].collections
+        (points, *_) = plots.latent_map(means, np.zeros(n), GRAY, (0, 1)).axes[0].collections
         sizes.append(float(points.get_sizes()[0]))
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] < 100
@@ -224,7 +224,7 @@ def test_points_shrink_as_they_grow_in_number():
 
 def test_any_class_name_can_be_drawn():
     names = ("$5", r"$\frac{$", "_hidden", "two\nlines", "猫", "x" * 300, "<b>", "")
-    spec, labels = replace(GREY, classes=names), np.append(np.arange(float(len(names))), np.nan)
+    spec, labels = replace(GRAY, classes=names), np.append(np.arange(float(len(names))), np.nan)
     plane = plots.latent_map(np.eye(9)[:, :2], labels, spec, (0, 1))
     assert list(legend_of(plane))[:4] == ["$5", r"$\frac{$", "_hidden", "two lines"]
     assert len(legend_of(plane)) == 9
@@ -232,7 +232,7 @@ def test_any_class_name_can_be_drawn():
     columns = tuple(Column(name, "real") for name in names)
     table = Spec((len(names),), columns)
     grid = Manifold(draws((2, 2), table), np.arange(2.0), np.arange(2.0), (0, 1))
-    samples = plots.samples(draws((9,), GREY), labels, spec)
+    samples = plots.samples(draws((9,), GRAY), labels, spec)
     for figure in (plane, line, samples, plots.manifold(grid, table)):
         assert seen(figure).size
 
@@ -240,7 +240,7 @@ def test_any_class_name_can_be_drawn():
 def test_distances_have_their_legend_beside_the_histograms():
     """Looking for the best place inside takes Matplotlib long, of which it warns where that is more than a second."""
     rows = np.linspace(1, 9, 100)
-    drawing = plots.nearness(rows, rows + 1, 2.0, None, GREY)
+    drawing = plots.nearness(rows, rows + 1, 2.0, None, GRAY)
     (legend,), (axes,) = drawing.legends, drawing.axes
     assert [text.get_text() for text in legend.get_texts()] == ["held-out rows", "draws", "up to here: a near copy"]
     assert not legend.get_window_extent().overlaps(axes.get_window_extent())
@@ -289,17 +289,17 @@ def test_a_single_epoch_is_a_visible_mark_and_300_are_a_line():
 def test_samples_stand_in_rows_over_their_labels(n, columns):
     labels = np.arange(float(n))
     labels[-1] = np.nan
-    (axes,) = plots.samples(draws((n,), GREY), labels, GREY).axes
+    (axes,) = plots.samples(draws((n,), GRAY), labels, GRAY).axes
     lefts = {round(image.get_extent()[0], 3) for image in axes.images}
     assert len(axes.images) == n
     assert len(lefts) == min(n, columns)
-    assert [text.get_text() for text in axes.texts] == [*map(str, range(n - 1)), "unlabelled" if n > 1 else ""]
-    np.testing.assert_array_equal(axes.images[0].get_array(), draws((n,), GREY)[0, 0])
+    assert [text.get_text() for text in axes.texts] == [*map(str, range(n - 1)), "unlabeled" if n > 1 else ""]
+    np.testing.assert_array_equal(axes.images[0].get_array(), draws((n,), GRAY)[0, 0])
 
 
-def test_the_differences_colours_are_symmetric_about_zero():
-    x, x_hat = draws((20,), GREY), draws((20,), GREY, seed=1)
-    top, middle, bottom, _ = plots.reconstructions(x, x_hat, GREY).axes
+def test_the_differences_colors_are_symmetric_about_zero():
+    x, x_hat = draws((20,), GRAY), draws((20,), GRAY, seed=1)
+    top, middle, bottom, _ = plots.reconstructions(x, x_hat, GRAY).axes
     np.testing.assert_array_equal(top.images[0].get_array()[:, :4], x[0, 0])
     np.testing.assert_array_equal(middle.images[0].get_array()[:, :4], x_hat[0, 0])
     difference = bottom.images[0]
@@ -310,16 +310,16 @@ def test_the_differences_colours_are_symmetric_about_zero():
 
 
 def test_what_the_encoder_was_given_instead_is_the_first_row():
-    x, seen = draws((20,), GREY), draws((20,), GREY, seed=1)
-    first, second, *_ = plots.reconstructions(x, x, GREY, seen=seen.astype(np.float32)).axes
+    x, seen = draws((20,), GRAY), draws((20,), GRAY, seed=1)
+    first, second, *_ = plots.reconstructions(x, x, GRAY, seen=seen.astype(np.float32)).axes
     np.testing.assert_array_equal(first.images[0].get_array()[:, :4], seen[0, 0])
     np.testing.assert_array_equal(second.images[0].get_array()[:, :4], x[0, 0])
     assert first.get_ylabel() == "seen"
 
 
 def test_samples_of_classes_have_a_row_each_with_the_classs_name_in_its_middle():
-    x = draws((6,), GREY)
-    (axes,) = plots.generated(x, GREY, ["cat", "dog"]).axes
+    x = draws((6,), GRAY)
+    (axes,) = plots.generated(x, GRAY, ["cat", "dog"]).axes
     canvas = axes.images[0].get_array()
     assert canvas.shape == (2 * 4 + 1, 3 * 4 + 2)
     np.testing.assert_array_equal(canvas[5:, :4], x[3, 0])
@@ -334,7 +334,7 @@ def test_examples_that_share_a_place_lie_side_by_side_around_it():
     codes = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]], np.float32)
     which = np.arange(300) % 4
     means = codes[which] + np.random.default_rng(0).normal(scale=1e-8, size=(300, 2)).astype(np.float32)
-    (points, *_) = plots.latent_map(means, which.astype(float), GREY, (0, 1)).axes[0].collections
+    (points, *_) = plots.latent_map(means, which.astype(float), GRAY, (0, 1)).axes[0].collections
     places = np.asarray(points.get_offsets())
     assert len(np.unique(places.round(3), axis=0)) == 300
     nearest = np.square(places[:, None] - codes).sum(-1).argmin(1)
@@ -350,13 +350,13 @@ def test_a_tables_reconstructions_lie_on_the_line_if_they_are_perfect():
         assert panel.get_xlim() == panel.get_ylim()
 
 
-def test_a_tables_samples_are_in_standardised_units():
+def test_a_tables_samples_are_in_standardized_units():
     x = np.array([[0.0, 1.0, 2.0], [2.0, 3.0, 4.0]])
     values = plots.generated(x, TABLE).axes[0].images[0].get_array()
     np.testing.assert_allclose(values, [[0, 0, 0], [1, 1, 1]])
 
 
-@pytest.mark.parametrize("spec", [GREY, COLOUR, TABLE, WIDE], ids=["grey", "colour", "table", "wide table"])
+@pytest.mark.parametrize("spec", [GRAY, COLOR, TABLE, WIDE], ids=["gray", "color", "table", "wide table"])
 def test_every_kind_of_data_can_be_drawn(spec):
     x = draws((20,), spec)
     for figure in (
@@ -373,7 +373,7 @@ def test_the_same_figure_gives_the_same_file_and_leaves_no_trace_in_matplotlib()
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    first, second = (plots.png(plots.generated(draws((4,), GREY), GREY)) for _ in range(2))
+    first, second = (plots.png(plots.generated(draws((4,), GRAY), GRAY)) for _ in range(2))
     assert first == second
     assert dict(matplotlib.rcParams) == before
 

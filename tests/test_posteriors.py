@@ -6,7 +6,7 @@ from torch.distributions import Independent, Normal, kl_divergence
 
 from enfold import Config, build
 from enfold.distributions import Code, detached, moved, rate
-from enfold.nets.posteriors import COMMITMENT, DiagonalNormal, FiniteScalar, FullNormal, VectorQuantised
+from enfold.nets.posteriors import COMMITMENT, DiagonalNormal, FiniteScalar, FullNormal, VectorQuantized
 from enfold.priors import Mixture, StandardNormal
 
 H = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
@@ -122,37 +122,37 @@ def test_gradients_pass_the_rounding_to_levels():
 
 
 @pytest.fixture
-def quantised():
+def quantized():
     torch.manual_seed(0)
-    return VectorQuantised(5, 4, codes=7, books=2)
+    return VectorQuantized(5, 4, codes=7, books=2)
 
 
-def test_each_part_is_the_nearest_code(quantised):
-    q = quantised(H)
-    features = quantised.linear(H).view(6, 2, 1, 2)
-    nearest = (features - quantised.books).square().sum(-1).argmin(-1)  # (6, 2)
-    expected = torch.stack([quantised.books[part, nearest[:, part]] for part in range(2)], 1)
+def test_each_part_is_the_nearest_code(quantized):
+    q = quantized(H)
+    features = quantized.linear(H).view(6, 2, 1, 2)
+    nearest = (features - quantized.books).square().sum(-1).argmin(-1)  # (6, 2)
+    expected = torch.stack([quantized.books[part, nearest[:, part]] for part in range(2)], 1)
     torch.testing.assert_close(q.mean, expected.flatten(1))
     assert q.log_prob(q.rsample()).tolist() == [0.0] * 6
     assert q.log_prob(q.rsample() + 1).exp().tolist() == [0.0] * 6
 
 
-def test_the_cost_of_rounding_is_van_den_oords(quantised):
+def test_the_cost_of_rounding_is_van_den_oords(quantized):
     """Equation 3: ‖sg[z] − e‖² + β ‖z − sg[e]‖², its value and both its gradients."""
-    q = quantised(H)
-    z, e = quantised.linear(H), q.rounded
+    q = quantized(H)
+    z, e = quantized.linear(H), q.rounded
     torch.testing.assert_close(q.cost, (1 + COMMITMENT) * (z - e).square().sum(1))
     q.cost.sum().backward()
-    torch.testing.assert_close(quantised.linear.bias.grad, COMMITMENT * 2 * (z - e).sum(0))
-    moves = torch.zeros_like(quantised.books)
+    torch.testing.assert_close(quantized.linear.bias.grad, COMMITMENT * 2 * (z - e).sum(0))
+    moves = torch.zeros_like(quantized.books)
     for row in range(6):
         for part in range(2):
-            code = (quantised.books[part] == e[row, 2 * part : 2 * part + 2]).all(-1).nonzero().item()
+            code = (quantized.books[part] == e[row, 2 * part : 2 * part + 2]).all(-1).nonzero().item()
             moves[part, code] += 2 * (e - z)[row, 2 * part : 2 * part + 2].detach()
-    torch.testing.assert_close(quantised.books.grad, moves)
+    torch.testing.assert_close(quantized.books.grad, moves)
 
 
-def test_gradients_pass_the_rounding_to_codes(quantised):
-    quantised(H).rsample().sum().backward()
-    torch.testing.assert_close(quantised.linear.bias.grad, torch.full((4,), 6.0))
-    assert quantised.books.grad is None
+def test_gradients_pass_the_rounding_to_codes(quantized):
+    quantized(H).rsample().sum().backward()
+    torch.testing.assert_close(quantized.linear.bias.grad, torch.full((4,), 6.0))
+    assert quantized.books.grad is None

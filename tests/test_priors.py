@@ -6,7 +6,7 @@ from torch import nn
 
 from enfold import Config, build
 from enfold.distributions import UniformCodes
-from enfold.nets.posteriors import CodesPrior, DiagonalNormal, FiniteScalar, FullNormal, VectorQuantised
+from enfold.nets.posteriors import CodesPrior, DiagonalNormal, FiniteScalar, FullNormal, VectorQuantized
 from enfold.priors import Flow, Mixture, StandardNormal, VampPrior
 
 SIDE, REACH = 301, 9.0
@@ -101,7 +101,7 @@ def test_pseudo_inputs_stay_in_range(digits):
     assert not set(map(id, model.prior.parameters())) & set(map(id, model.encoder.parameters()))
 
 
-@pytest.mark.parametrize("posterior", [FiniteScalar(4, 3, 5), VectorQuantised(4, 6, codes=7, books=3)])
+@pytest.mark.parametrize("posterior", [FiniteScalar(4, 3, 5), VectorQuantized(4, 6, codes=7, books=3)])
 def test_codes_are_a_uniform_distribution_over_all_of_them(posterior):
     """The probabilities of all codes sum to one; draws have the codes of each codebook equally often."""
     p = CodesPrior(posterior)()

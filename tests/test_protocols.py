@@ -1,4 +1,4 @@
-"""The protocols of the literature: test sets of their own, and pixels that are binarised."""
+"""The protocols of the literature: test sets of their own, and pixels that are binarized."""
 
 import json
 import os
@@ -14,18 +14,18 @@ import enfold
 from conftest import after_an_epoch, without_pictures
 from enfold import InputError, build, report
 from enfold.cli import main
-from enfold.corruptions import binarised_once
+from enfold.corruptions import binarized_once
 from enfold.data import arrays, dataset, load_like
 from enfold.metrics import as_evaluated
 from enfold.model import encode_means
 from enfold.rows import Rows
 
 SMALL = {"epochs": 1, "width": 16, "depth": 1, "device": "cpu"}
-GREY = enfold.Spec((1, 8, 8), (enfold.Column("pixel", "intensity", scale=255.0),), "uint8")
+GRAY = enfold.Spec((1, 8, 8), (enfold.Column("pixel", "intensity", scale=255.0),), "uint8")
 
 
 @pytest.fixture(scope="module")
-def grey():
+def gray():
     return np.random.default_rng(0).integers(0, 256, (6000, 1, 8, 8), dtype=np.uint8)
 
 
@@ -130,7 +130,7 @@ def test_columns_of_the_test_table_may_be_in_another_order(tmp_path):
         (["digits", "--test", "digits", "--holdout", "0.1"], "Give one"),
         (["digits", "--test", "mnist-test"], "of shape (1, 8, 8)"),
         (["--test", "mnist-test"], "Name a source to train on"),
-        (["digits", "--binarize", "often"], "no binarisation named 'often'"),
+        (["digits", "--binarize", "often"], "no binarization named 'often'"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path, capsys, monkeypatch, words, message):
@@ -140,19 +140,19 @@ def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path, capsys, 
     assert not list(tmp_path.iterdir())
 
 
-def test_tables_cannot_be_binarised(tmp_path):
+def test_tables_cannot_be_binarized(tmp_path):
     with pytest.raises(InputError, match="Only pixels"):
         enfold.fit(np.zeros((20, 3)), out=tmp_path / "run", binarize="static", **SMALL)
     assert not (tmp_path / "run").exists()
 
 
-def test_pixels_are_on_as_often_as_their_intensity_says(grey):
+def test_pixels_are_on_as_often_as_their_intensity_says(gray):
     """Within 4 standard errors for each of 256 intensities, which a fair draw is for 59 seeds of 60."""
-    on = binarised_once(grey, GREY)
+    on = binarized_once(gray, GRAY)
     assert on.dtype == np.uint8
     assert set(np.unique(on)) == {0, 255}
-    n = np.bincount(grey.ravel(), minlength=256)
-    share = np.bincount(grey.ravel(), on.ravel() / 255, 256) / n
+    n = np.bincount(gray.ravel(), minlength=256)
+    share = np.bincount(gray.ravel(), on.ravel() / 255, 256) / n
     chance = np.arange(256) / 255
     assert np.all(np.abs(share - chance) <= 4 * np.sqrt(chance * (1 - chance) / n))
 
@@ -161,26 +161,26 @@ def test_pixels_and_rows_are_drawn_apart():
     """Correlations of 2,000 draws have a deviation of 1 / √2000; the largest of 2,016 pairs stays below 5 of them."""
     x = np.full((2000, 1, 8, 8), 128, np.uint8)
     x[:, 0, 0, :2] = np.stack(np.divmod(np.arange(2000), 256), 1)  # no two rows alike
-    on = binarised_once(x, GREY).reshape(2000, -1)[:, 2:] > 0
+    on = binarized_once(x, GRAY).reshape(2000, -1)[:, 2:] > 0
     for each in (on, on[:62].T):
         correlations = np.corrcoef(each, rowvar=False)[np.triu_indices(each.shape[1], 1)]
         assert np.abs(correlations).max() < 5 / np.sqrt(len(each))
 
 
-def test_binary_pixels_stay_as_they_are(grey):
-    on = binarised_once(grey, GREY)
-    np.testing.assert_array_equal(binarised_once(on, GREY), on)
+def test_binary_pixels_stay_as_they_are(gray):
+    on = binarized_once(gray, GRAY)
+    np.testing.assert_array_equal(binarized_once(on, GRAY), on)
 
 
 @pytest.mark.parametrize("divisor", [1, 255])
-def test_rows_are_the_same_at_every_reading_in_memory_and_in_files(tmp_path, monkeypatch, grey, divisor):
-    x = grey if divisor == 1 else (grey / np.float32(divisor)).astype(np.float32)
+def test_rows_are_the_same_at_every_reading_in_memory_and_in_files(tmp_path, monkeypatch, gray, divisor):
+    x = gray if divisor == 1 else (gray / np.float32(divisor)).astype(np.float32)
     np.save(tmp_path / "x.npy", x)
     known = enfold.load(x)
     for module in (dataset, arrays):
         monkeypatch.setattr(module, "IN_MEMORY", -1)
     unread = enfold.load(tmp_path / "x.npy")
-    found, expected = binarised_once(unread.x, unread.spec), binarised_once(known.x, known.spec)
+    found, expected = binarized_once(unread.x, unread.spec), binarized_once(known.x, known.spec)
     assert isinstance(found, Rows)
     some = np.random.default_rng(0).permutation(len(x))[:777]
     for rows in (some, some[::-1], slice(0, len(x))):
@@ -209,7 +209,7 @@ def test_figures_are_those_of_binary_rows(tmp_path, digits, binarize):
     run = enfold.fit(digits, out=tmp_path / "run", binarize=binarize, **SMALL)
     held_out = run.split.held_out
     rows = digits[held_out]
-    binary = enfold.Dataset(binarised_once(rows.x, rows.spec), rows.labels, rows.spec)
+    binary = enfold.Dataset(binarized_once(rows.x, rows.spec), rows.labels, rows.spec)
     plain = run.config.with_settings({"binarize": "none"})
     expected = enfold.metrics.evaluate(run.model, plain, binary)
     for name in ("negative_elbo", "reconstruction_mse"):
@@ -221,7 +221,7 @@ def test_figures_are_those_of_binary_rows(tmp_path, digits, binarize):
 def test_training_on_static_pixels_is_training_on_the_binary_array(digits):
     config = enfold.Config(binarize="static", width=16, depth=1, epochs=1)
     models = []
-    for x, changes in ((digits.x, {}), (binarised_once(digits.x, digits.spec), {"binarize": "none"})):
+    for x, changes in ((digits.x, {}), (binarized_once(digits.x, digits.spec), {"binarize": "none"})):
         models.append(build.autoencoder(config, digits.spec))
         for _ in enfold.train(models[-1], x, config.with_settings(changes)):
             pass

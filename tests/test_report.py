@@ -77,8 +77,8 @@ def dataset(spec, n=20, labels=None):
     return Dataset(x, np.full(n, np.nan) if labels is None else labels, spec)
 
 
-GREY = Spec((1, 4, 4), (Column("pixel", "intensity", scale=255.0),), "uint8", (), ("mnist",))
-COLOUR = Spec((3, 4, 6), (Column("pixel", "intensity"),), sources=("pictures.npy",))
+GRAY = Spec((1, 4, 4), (Column("pixel", "intensity", scale=255.0),), "uint8", (), ("mnist",))
+COLOR = Spec((3, 4, 6), (Column("pixel", "intensity"),), sources=("pictures.npy",))
 TABLE = Spec((3,), tuple(Column(f"c{i}", "real") for i in range(3)), sources=("a b.csv",), label="kind's")
 SMALL = Config(latent_dim=2)
 
@@ -87,7 +87,7 @@ def page_of(run):
     return Page(report.write_report(run).read_text("utf-8"))
 
 
-@pytest.mark.parametrize(("spec", "latent_dim"), [(GREY, 8), (COLOUR, 1), (TABLE, 2)])
+@pytest.mark.parametrize(("spec", "latent_dim"), [(GRAY, 8), (COLOR, 1), (TABLE, 2)])
 def test_any_run_gets_its_six_pictures_and_a_page(make_run, spec, latent_dim):
     config = replace(SMALL, latent_dim=latent_dim)
     run, data = make_run(config, spec), dataset(spec)
@@ -114,7 +114,7 @@ MEMBERS = [
 @pytest.mark.parametrize("settings", MEMBERS, ids=str)
 def test_every_member_of_the_family_gets_its_pictures_and_all_its_parameters_are_listed(make_run, settings):
     config = SMALL.with_settings(settings)
-    spec = replace(GREY, shape=(1, 8, 8), conditions=(0.0, 1.0) if "condition" in settings else ())
+    spec = replace(GRAY, shape=(1, 8, 8), conditions=(0.0, 1.0) if "condition" in settings else ())
     run, data = make_run(config, spec), dataset(spec, labels=np.arange(20.0) % 2)
     model = build.autoencoder(config, spec)
     report.draw(run, model, data, data)
@@ -125,7 +125,7 @@ def test_every_member_of_the_family_gets_its_pictures_and_all_its_parameters_are
 
 
 def test_the_page_says_what_the_model_is_told_and_what_it_is(make_run):
-    spec = replace(GREY, conditions=(0.0, 1.0))
+    spec = replace(GRAY, conditions=(0.0, 1.0))
     text = page_of(make_run(SMALL.with_settings({"condition": "label", "objective": "iwae"}), spec)).text
     assert "never sees a label" not in text
     assert "Encoder and decoder are told the label" in text
@@ -134,8 +134,8 @@ def test_the_page_says_what_the_model_is_told_and_what_it_is(make_run):
 
 def test_a_plain_autoencoder_shows_nothing_that_a_prior_would_have_to_give(make_run):
     config = replace(SMALL, objective="autoencoder")
-    run, data = make_run(config, GREY, negative_elbo=None, rate=None), dataset(GREY)
-    report.draw(run, build.autoencoder(config, GREY), data, data)
+    run, data = make_run(config, GRAY, negative_elbo=None, rate=None), dataset(GRAY)
+    report.draw(run, build.autoencoder(config, GRAY), data, data)
     assert not (run.folder / "figures" / "generated.png").exists()
     page = page_of(run)
     assert page.tags.count("img") == 4
@@ -143,8 +143,8 @@ def test_a_plain_autoencoder_shows_nothing_that_a_prior_would_have_to_give(make_
 
 
 def test_the_samples_are_those_that_are_to_be_shown(make_run):
-    run, data = make_run(SMALL, GREY), dataset(GREY)
-    model = build.autoencoder(SMALL, GREY)
+    run, data = make_run(SMALL, GRAY), dataset(GRAY)
+    model = build.autoencoder(SMALL, GRAY)
     sizes = []
     for shown in (None, data[np.array([3, 1, 2, 0])]):
         report.draw(run, model, data, data, shown=shown)
@@ -154,11 +154,11 @@ def test_the_samples_are_those_that_are_to_be_shown(make_run):
 
 
 def test_pictures_show_rows_as_they_are_evaluated(make_run):
-    """Grey rows and the same rows made binary before give the same pictures, to the byte."""
+    """Gray rows and the same rows made binary before give the same pictures, to the byte."""
     config = SMALL.with_settings({"binarize": "static"})
-    run, data, model = make_run(config, GREY), dataset(GREY), build.autoencoder(config, GREY)
+    run, data, model = make_run(config, GRAY), dataset(GRAY), build.autoencoder(config, GRAY)
     pictures = []
-    for rows in (data, data.changed(lambda x: build.rows_to_evaluate(config, GREY, x))):
+    for rows in (data, data.changed(lambda x: build.rows_to_evaluate(config, GRAY, x))):
         report.draw(run, model, rows, rows)
         pictures.append({path.name: path.read_bytes() for path in (run.folder / "figures").iterdir()})
     assert pictures[0] == pictures[1]
@@ -190,7 +190,7 @@ def test_names_from_the_data_are_text_and_never_markup(make_run):
 
 
 def test_the_figures_that_are_known_are_on_the_page_and_the_others_are_not(make_run):
-    page = page_of(make_run(SMALL, GREY, knn_accuracy=None))
+    page = page_of(make_run(SMALL, GRAY, knn_accuracy=None))
     for text in (
         "147.2 nats",
         "138.1 distortion",
@@ -207,7 +207,7 @@ def test_the_figures_that_are_known_are_on_the_page_and_the_others_are_not(make_
 
 def test_an_error_stands_beside_its_figure_where_it_is_known(make_run):
     errors = {"negative_elbo": 0.514, "knn_accuracy": 0.0213}
-    page = page_of(make_run(SMALL, GREY, standard_errors=errors))
+    page = page_of(make_run(SMALL, GRAY, standard_errors=errors))
     for text in ("147.2 nats ± 0.51", "75.7% ± 2.1%", "± is one standard error"):
         assert text in page.text
     assert page.text.count("±") == 3
@@ -215,10 +215,10 @@ def test_an_error_stands_beside_its_figure_where_it_is_known(make_run):
 
 def test_a_notebook_run_says_what_is_wrong_with_it_as_long_as_its_objective_is_the_notebooks(make_run, tmp_path):
     notebook = RECIPES["notebook"].config
-    page = page_of(make_run(notebook, GREY, notebook_loss=0.17894))
+    page = page_of(make_run(notebook, GRAY, notebook_loss=0.17894))
     assert all(" ".join(each.split()) in page.text for each in recipes.mistakes(notebook))
     assert "0.1789" in page.text
-    mended = Run(tmp_path / "mended", replace(notebook, objective="elbo"), GREY, "cpu")
+    mended = Run(tmp_path / "mended", replace(notebook, objective="elbo"), GRAY, "cpu")
     create_run(mended, Split(200, np.arange(20), sha256=""))
     values = {**METRICS, "mistakes": recipes.mistakes(mended.config)}
     (mended.folder / "metrics.json").write_text(json.dumps(values))
@@ -227,14 +227,14 @@ def test_a_notebook_run_says_what_is_wrong_with_it_as_long_as_its_objective_is_t
 
 
 def test_a_missing_picture_is_left_out_with_a_note(make_run):
-    page = page_of(make_run(SMALL, GREY))
+    page = page_of(make_run(SMALL, GRAY))
     assert "img" not in page.tags
     for name in report.PICTURES:
         assert f"figures/{name}.png is not in the run folder" in page.text
 
 
 def test_the_page_needs_neither_weights_nor_data(make_run):
-    run = make_run(SMALL, GREY)
+    run = make_run(SMALL, GRAY)
     assert not (run.folder / "model.safetensors").exists()
     assert report.write_report(open_run(run.folder, "cpu")).stat().st_size > 0
 
@@ -259,12 +259,12 @@ def test_the_layers_parameters_are_all_the_models(name):
 
 
 def test_the_page_has_the_parameter_total(make_run):
-    run = make_run(SMALL, GREY)
-    total = sum(p.numel() for p in build.autoencoder(SMALL, GREY).parameters())
+    run = make_run(SMALL, GRAY)
+    total = sum(p.numel() for p in build.autoencoder(SMALL, GRAY).parameters())
     assert f"{total:,}" in page_of(run).text
 
 
-@pytest.mark.parametrize("spec", [GREY, COLOUR, TABLE], ids=["grey", "colour", "table"])
+@pytest.mark.parametrize("spec", [GRAY, COLOR, TABLE], ids=["gray", "color", "table"])
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_the_command_line_gives_the_settings_and_the_data_back(make_run, spec, name):
     config = RECIPES[name].config.with_settings(
@@ -278,20 +278,20 @@ def test_the_command_line_gives_the_settings_and_the_data_back(make_run, spec, n
     settings = parse_settings([value for option, value in pairs if option == "--set"])
     assert RECIPES[dict(pairs)["--recipe"]].config.with_settings(settings) == config
     assert dict(pairs).get("--label", "") == spec.label
-    assert dict(pairs).get("--image-shape") == {COLOUR: "3x4x6"}.get(spec)
+    assert dict(pairs).get("--image-shape") == {COLOR: "3x4x6"}.get(spec)
 
 
 def test_a_recipe_as_it_is_needs_no_settings(make_run):
-    run = make_run(RECIPES["notebook"].config, GREY)
+    run = make_run(RECIPES["notebook"].config, GRAY)
     assert report.command_line(run) == "enfold fit mnist --recipe notebook"
 
 
 def test_data_from_an_array_are_repeated_in_python(make_run):
-    run = make_run(replace(SMALL, latent_dim=8, epochs=3), replace(GREY, sources=(ARRAY,)))
+    run = make_run(replace(SMALL, latent_dim=8, epochs=3), replace(GRAY, sources=(ARRAY,)))
     assert report.command_line(run) == "enfold.fit(data, recipe='default', latent_dim=8, epochs=3)"
     assert html.escape("enfold.fit(data", quote=False) in page_of(run).text
 
 
 def test_changed_settings_are_marked(make_run):
-    text = report.write_report(make_run(replace(SMALL, latent_dim=8), GREY)).read_text("utf-8")
+    text = report.write_report(make_run(replace(SMALL, latent_dim=8), GRAY)).read_text("utf-8")
     assert re.findall(r'class="changed"><th>(\w+)</th>', text) == ["latent_dim"]

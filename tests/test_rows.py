@@ -109,7 +109,7 @@ def test_the_moments_of_unread_columns_are_numpys(unread, tmp_path):
     x = (np.random.default_rng(0).normal(size=(5000, 3)) * [1, 10, 0.01] + [0, 1e4, 5]).astype(np.float32)
     np.save(tmp_path / "x.npy", x)
     data = enfold.load(tmp_path / "x.npy")
-    spec = data.spec.standardised(data.x)
+    spec = data.spec.standardized(data.x)
     np.testing.assert_allclose(spec.offset, x.mean(0, dtype=np.float64), rtol=1e-6)
     np.testing.assert_allclose(spec.scale, x.std(0, dtype=np.float64), rtol=1e-6)
 

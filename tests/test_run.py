@@ -50,7 +50,7 @@ def test_the_figures_have_what_they_must(digits_run):
     metrics = digits_run.metrics
     names = {*FIGURES, *LATER_FIGURES, "standard_errors", "protocol"}
     assert names | {"train_seconds", "images_per_second", "mistakes"} == set(metrics)
-    unknown = {"log_likelihood", "bits_per_dim", "ssim"}  # not asked for; grey pixels; images smaller than its window
+    unknown = {"log_likelihood", "bits_per_dim", "ssim"}  # not asked for; gray pixels; images smaller than its window
     assert {name for name in names if metrics[name] is None} == unknown
     assert set(metrics["standard_errors"]) == {*FIGURES, *LATER_FIGURES} - unknown - {"rows"}
     assert metrics["rows"] == 200

@@ -15,7 +15,7 @@ from enfold.config import Config
 from enfold.distributions import UniformCodes
 from enfold.errors import InputError
 from enfold.model import Autoencoder, decode_means
-from enfold.nets.heads import Normalise
+from enfold.nets.heads import Normalize
 from enfold.priors import Flow, Mixture, StandardNormal
 from enfold.spec import Column, Spec
 
@@ -31,7 +31,7 @@ class Given(nn.Module):
 
 def model_with(prior):
     return Autoencoder(
-        nn.Sequential(Normalise(TABLE), Given()), nn.Sequential(nn.Linear(2, 2), Given()), prior, TABLE
+        nn.Sequential(Normalize(TABLE), Given()), nn.Sequential(nn.Linear(2, 2), Given()), prior, TABLE
     )
 
 
@@ -62,7 +62,7 @@ def test_the_aggregate_has_the_width_of_the_posteriors(known, rows):
 
 
 def test_the_mixture_has_the_mean_and_the_variance_of_what_it_was_fitted_to(known, rows):
-    """A step of expectation maximisation keeps both (but for the floor of the covariances)."""
+    """A step of expectation maximization keeps both (but for the floor of the covariances)."""
     z = latent.aggregate(known, rows)
     p = latent.sampler(known, "mixture", rows)
     np.testing.assert_allclose(p.mean, z.mean(0), atol=1e-3)

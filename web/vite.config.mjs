@@ -9,7 +9,7 @@ const runtime = createRequire(import.meta.url).resolve("onnxruntime-web/ort-wasm
 const asItIs = {
   name: "as-it-is",
   closeBundle() {
-    for (const name of ["index.html", "licences.txt"]) copyFileSync(name, `${STATIC}/${name}`);
+    for (const name of ["index.html", "licenses.txt"]) copyFileSync(name, `${STATIC}/${name}`);
     copyFileSync(runtime, `${STATIC}/runtime.wasm`);
   },
 };

@@ -12,7 +12,7 @@ from torch import Tensor
 from enfold.config import Config
 from enfold.data.dataset import Dataset
 from enfold.model import conditions
-from enfold.neighbours import NeighbourGraph, neighbour_graph
+from enfold.neighbors import NeighborGraph, neighbor_graph
 from enfold.rows import Examples, rows_at_once, unmapped
 from enfold.spec import Spec
 
@@ -24,7 +24,7 @@ class Batch:
     Attributes:
         x: Raw examples, (B, *shape).
         condition: The class of each, (B,) integers, if the model is told it.
-        near: A neighbour of each, (B, *shape), if the model keeps neighbours.
+        near: A neighbor of each, (B, *shape), if the model keeps neighbors.
     """
 
     x: Tensor
@@ -55,21 +55,21 @@ class Source:
     Attributes:
         x: Raw examples, (n, *shape), in memory or in files.
         condition: The class of each, (n,) integers, if the model is told it.
-        graph: Their neighbours, if the model keeps them.
+        graph: Their neighbors, if the model keeps them.
     """
 
     x: Examples
     condition: Tensor | None = None
-    graph: NeighbourGraph | None = None
+    graph: NeighborGraph | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
     @staticmethod
     def of(data: Examples | Dataset, spec: Spec, config: Config | None = None) -> "Source":
-        """Return the source of a data set's batches, with its neighbour graph if the settings ask for one."""
+        """Return the source of a data set's batches, with its neighbor graph if the settings ask for one."""
         x, labels = (data.x, data.labels) if isinstance(data, Dataset) else (data, np.full(len(data), np.nan))
-        graph = neighbour_graph(x, spec, config.neighbours, config.seed) if config and config.neighbours else None
+        graph = neighbor_graph(x, spec, config.neighbors, config.seed) if config and config.neighbors else None
         return Source(x, conditions(labels, spec), graph)
 
     def changed(self, f: Callable[[Examples], Examples]) -> "Source":
@@ -77,11 +77,11 @@ class Source:
         return replace(self, x=f(self.x))
 
     def order(self, rows: Tensor, seed: int) -> Tensor:
-        """Return what to read in an epoch, (n,), or with a neighbour of each row (n, 2).
+        """Return what to read in an epoch, (n,), or with a neighbor of each row (n, 2).
 
         Args:
             rows: The rows in the order in which they are learned from, (n,).
-            seed: Of the neighbours.
+            seed: Of the neighbors.
         """
         return rows if self.graph is None else torch.stack([rows, self.graph.partners(rows, seed)], 1)
 

@@ -16,11 +16,11 @@ from enfold.devices import seeded
 from enfold.errors import InputError, unknown
 from enfold.model import Autoencoder
 from enfold.nets.conv import conv_decoder, conv_encoder
-from enfold.nets.heads import ConditionalDecoder, ConditionalEncoder, Normalise
+from enfold.nets.heads import ConditionalDecoder, ConditionalEncoder, Normalize
 from enfold.nets.likelihoods import BernoulliPixels, ContinuousBernoulliPixels, LogisticPixels, NormalValues
 from enfold.nets.mlp import mlp_decoder, mlp_encoder
 from enfold.nets.notebook import FEATURES, NotebookDecoder, NotebookEncoder, glorot
-from enfold.nets.posteriors import CodesPrior, DiagonalNormal, FiniteScalar, FullNormal, VectorQuantised, at_most_one
+from enfold.nets.posteriors import CodesPrior, DiagonalNormal, FiniteScalar, FullNormal, VectorQuantized, at_most_one
 from enfold.objectives import Objective
 from enfold.objectives.terms import Change, Task
 from enfold.optimizers import Adam, KerasRMSprop
@@ -52,7 +52,7 @@ def autoencoder(config: Config, spec: Spec, parts: Parts = NONE_OWN) -> Autoenco
         make_encoder, make_decoder = _named(NETWORKS, config.network, "network")
         classes = len(spec.conditions)
         net, features = own_encoder(encoder, spec) if encoder else make_encoder(config, spec.shape)
-        inner = nn.Sequential(Normalise(spec), net)
+        inner = nn.Sequential(Normalize(spec), net)
         q = _posterior(config, features)
         outer = ConditionalEncoder(inner, q, features, classes) if classes else nn.Sequential(*inner, q)
         inputs, shape = config.latent_dim + classes, head.shape
@@ -94,29 +94,29 @@ def task(config: Config, spec: Spec, own: Objective | None = None) -> Task:
     Raises:
         InputError: A name in the settings is unknown, or does not fit the data, or the objective is missing.
     """
-    changes = _binarise(config, spec), corruption(config, spec)
-    return Task(objective(config, own), config.beta, *changes, config.neighbour_weight * spec.size)
+    changes = _binarize(config, spec), corruption(config, spec)
+    return Task(objective(config, own), config.beta, *changes, config.neighbor_weight * spec.size)
 
 
 def rows_to_learn(config: Config, spec: Spec, x: Examples) -> Examples:
     """Return raw rows, (n, *shape), as training takes them: binary, if the settings ask for that once and for all."""
-    _binarise(config, spec)  # refuses what cannot be
+    _binarize(config, spec)  # refuses what cannot be
     if config.binarize != "static":
         return x
-    return corruptions.binarised_once(np.asarray(x) if x.nbytes <= IN_MEMORY else x, spec)  # once, if there is room
+    return corruptions.binarized_once(np.asarray(x) if x.nbytes <= IN_MEMORY else x, spec)  # once, if there is room
 
 
 def rows_to_evaluate(config: Config, spec: Spec, x: Examples) -> Examples:
     """Return raw rows, (n, *shape), as evaluations take them: binary, the same each time, if training is on such.
 
-    A bound on binary pixels is no bound on grey ones, and noise that changes would hide what a model gains.
+    A bound on binary pixels is no bound on gray ones, and noise that changes would hide what a model gains.
     """
-    _binarise(config, spec)
-    return corruptions.binarised_once(x, spec) if config.binarize != "none" else x
+    _binarize(config, spec)
+    return corruptions.binarized_once(x, spec) if config.binarize != "none" else x
 
 
 def objective(config: Config, own: Objective | None = None) -> Objective:
-    """Return the function to minimise, (model, x, beta) → Terms; `own` is the user's, if it is theirs."""
+    """Return the function to minimize, (model, x, beta) → Terms; `own` is the user's, if it is theirs."""
     check_parts(config, Parts(objective=own), ("objective",))
     return own or _named(OBJECTIVES, config.objective, "objective")(config)
 
@@ -183,7 +183,7 @@ def _vq(config: Config, features: int) -> nn.Module:
             f"{books} codebooks cannot share {config.latent_dim} latent dimensions evenly. Choose a multiple, as "
             f"with --latent-dim {books * max(1, config.latent_dim // books)}."
         )
-    return VectorQuantised(features, config.latent_dim, config.codes, books)
+    return VectorQuantized(features, config.latent_dim, config.codes, books)
 
 
 def _prior(config: Config, spec: Spec, encoder: nn.Module, posterior: nn.Module) -> nn.Module:
@@ -200,11 +200,11 @@ def _vamp(config: Config, spec: Spec, encoder: nn.Module, _: nn.Module) -> nn.Mo
     return VampPrior(encoder, begin, scale, limits)
 
 
-def _binarise(config: Config, spec: Spec) -> Change | None:
-    chosen = _named({"none": False, "static": False, "dynamic": True}, config.binarize, "binarisation")
+def _binarize(config: Config, spec: Spec) -> Change | None:
+    chosen = _named({"none": False, "static": False, "dynamic": True}, config.binarize, "binarization")
     if config.binarize != "none" and spec.kind != "intensity":
-        raise InputError(f"Only pixels can be binarised, and this is {spec}. Choose binarize=none.")
-    return partial(corruptions.binarised, spec=spec) if chosen else None
+        raise InputError(f"Only pixels can be binarized, and this is {spec}. Choose binarize=none.")
+    return partial(corruptions.binarized, spec=spec) if chosen else None
 
 
 def corruption(config: Config, spec: Spec) -> Change | None:
@@ -313,7 +313,7 @@ DEMANDS = (  # where one setting has one of some values, another must have one o
     ),
     ("objective", ("autoencoder", "notebook"), "prior", ("auto", "normal", "codes"), "it does not learn a prior"),
     ("beta", (0,), "prior", ("auto", "normal", "codes", OWN), "only the rate teaches a prior"),
-    ("posterior", CODES, "neighbours", (0,), "codes cannot be moved near each other bit by bit"),
-    ("condition", ("label",), "neighbours", (0,), "z leaves out the class then, by which rows are neighbours"),
+    ("posterior", CODES, "neighbors", (0,), "codes cannot be moved near each other bit by bit"),
+    ("condition", ("label",), "neighbors", (0,), "z leaves out the class then, by which rows are neighbors"),
 )
 SCHEDULES = {"cosine": _cosine, "one_cycle": _one_cycle, "constant": _constant}

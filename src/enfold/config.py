@@ -46,9 +46,9 @@ class Config:
     likelihood: str = setting(
         "auto",
         "p(x|z): bernoulli, continuous_bernoulli, normal (a deviation a column), normal_each (one a value), "
-        "logistic; auto: bernoulli for pixels, grey or colour, else normal",
+        "logistic; auto: bernoulli for pixels, gray or color, else normal",
     )
-    objective: str = setting("elbo", "what to minimise: elbo, iwae, tc, mmd, autoencoder, notebook, own")
+    objective: str = setting("elbo", "what to minimize: elbo, iwae, tc, mmd, autoencoder, notebook, own")
     beta: float = setting(1.0, "the weight of the rate; 1 makes the elbo and the iwae bounds", low=0.0)
     rate_warm_up: float = setting(0.0, "the share of training in which that weight rises", low=0.0, high=1.0)
     free_bits: float = setting(0.0, "nats of the mean rate that cost nothing in the elbo", low=0.0)
@@ -64,8 +64,8 @@ class Config:
     )
     binarize: str = setting("none", "pixels: none, static (once), dynamic (anew each time)")
     condition: str = setting("none", "what encoder and decoder are told of an example: none, label")
-    neighbours: int = setting(0, "of each row, that a map keeps near it; 0: none", low=0)
-    neighbour_weight: float = setting(2.0, "the weight of keeping them, in nats for each value", low=0.0)
+    neighbors: int = setting(0, "of each row, that a map keeps near it; 0: none", low=0)
+    neighbor_weight: float = setting(2.0, "the weight of keeping them, in nats for each value", low=0.0)
     optimizer: str = setting("adam", "adam, rmsprop (as Keras defines it)")
     adam_beta2: float = setting(0.999, "β₂ of adam: the decay of its mean square gradient", low=0.0, high=0.99999)
     learning_rate: float = setting(4e-3, "the highest step size", above=0.0)

@@ -68,7 +68,7 @@ def mixed(x: Tensor, spec: Spec, level: float) -> Tensor:
     return torch.where(is_normal, gaussian(x, spec, levels), salt_and_pepper(x, spec, levels))
 
 
-def binarised(x: Tensor, spec: Spec) -> Tensor:
+def binarized(x: Tensor, spec: Spec) -> Tensor:
     """Return intensities as binary pixels, 0 or the scale, on with the chance that the intensity says.
 
     (Salakhutdinov & Murray 2008, "On the quantitative analysis of deep belief networks", section 5.1.)
@@ -81,8 +81,8 @@ def binarised(x: Tensor, spec: Spec) -> Tensor:
     return (torch.rand_like(x, dtype=torch.float32) * scale < x) * scale
 
 
-def binarised_once(x: Examples, spec: Spec) -> Examples:
-    """Return intensities as binary pixels, 0 or the scale, drawn as by `binarised` but the same at every reading.
+def binarized_once(x: Examples, spec: Spec) -> Examples:
+    """Return intensities as binary pixels, 0 or the scale, drawn as by `binarized` but the same at every reading.
 
     The draws are a function of the row's own content, so that a row is the same wherever it is, in memory or in a
     file, and rows that are equal stay equal. Binary pixels stay as they are.

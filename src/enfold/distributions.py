@@ -39,13 +39,13 @@ class _Intensities(Distribution):
 
 
 class IntensityBernoulli(_Intensities):
-    """Binary pixels that are seen as grey: an intensity x in 0…`scale` says how often its pixel is on.
+    """Binary pixels that are seen as gray: an intensity x in 0…`scale` says how often its pixel is on.
 
     With b ~ Bernoulli(x / scale), the log-probability is the mean over b of the binary pixel's:
 
         log p(x) = E_b[log p(b)] = (x / scale) log π + (1 − x / scale) log(1 − π),   π = sigmoid(logits).
 
-    So on grey images it is the expected log-likelihood of images that are binarised anew each time they are seen
+    So on gray images it is the expected log-likelihood of images that are binarized anew each time they are seen
     (Salakhutdinov & Murray 2008, "On the quantitative analysis of deep belief networks", section 5.1), and an
     evidence bound built on it bounds that likelihood. On x in {0, scale} it is the Bernoulli distribution.
 
@@ -69,7 +69,7 @@ class IntensityBernoulli(_Intensities):
 
 
 class ContinuousIntensity(_Intensities):
-    """Grey values as densities: x / scale follows a continuous Bernoulli distribution on 0…1.
+    """Gray values as densities: x / scale follows a continuous Bernoulli distribution on 0…1.
 
     Its density is that of Loaiza-Ganem & Cunningham 2019, "The continuous Bernoulli: fixing a pervasive error in
     variational autoencoders", divided by `scale`, since x is in raw units.
@@ -137,9 +137,9 @@ class LogisticMixture(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-probability of images, (B, C, H, W) → (B,), in nats."""
         x = (value.float() / self.scale * 2 - 1).unsqueeze(1)  # (B, 1, C, H, W)
-        centred = (x - self._means_given(x)) * (-self.log_scales).exp()
+        centered = (x - self._means_given(x)) * (-self.log_scales).exp()
         half = (-self.log_scales).exp() / self.scale  # of a step between intensities
-        above, below = centred + half, centred - half
+        above, below = centered + half, centered - half
         # log(σ(a) − σ(b)) = log σ(a) + log σ(−b) + log(1 − e^(b − a)), which loses no digits in the tails
         middle = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(-2 * half))
         ends = torch.where(x < -1 + 1 / self.scale, F.logsigmoid(above), F.logsigmoid(-below))

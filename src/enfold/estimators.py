@@ -37,7 +37,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
         Args:
             X: (n, features), or images: (n, height, width) or (n, channels, height, width). uint8 values are pixels
-                in 0…255; other two-dimensional arrays are real numbers, each column standardised inside.
+                in 0…255; other two-dimensional arrays are real numbers, each column standardized inside.
             y: Ignored.
 
         Raises:
@@ -47,7 +47,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         rows = np.asarray(validate_data(self, rows))
         data = from_array(rows, image_shape=shape or self.image_shape)
         config = self._config()
-        spec = data.spec.standardised(data.x)
+        spec = data.spec.standardized(data.x)
         self.model_ = build.autoencoder(config, spec).to(choose_device(self.device))
         ends = [progress for progress in train(self.model_, data.x, config) if progress.ends_epoch]
         self.history_ = [{"seconds": end.seconds, **end.train._asdict()} for end in ends]
@@ -246,7 +246,7 @@ class VAE(_Estimator):
 
     Args:
         n_components: How many latent dimensions; None: the recipe's.
-        recipe: The name of the settings to start from: "default", "neighbours" or "notebook".
+        recipe: The name of the settings to start from: "default", "neighbors" or "notebook".
         beta: The rate's weight in the loss; None: the recipe's.
         epochs: Passes over the data; None: the recipe's.
         batch_size: Examples in a step; None: the recipe's.

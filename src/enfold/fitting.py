@@ -54,7 +54,7 @@ def fit(
     Args:
         data: A `Dataset`, or whatever `load` takes.
         test: The same, with the rows to hold out; without it, `holdout` of the data's own.
-        recipe: The name of the settings to start from: "default", "neighbours", "autoencoder", "denoise" or
+        recipe: The name of the settings to start from: "default", "neighbors", "autoencoder", "denoise" or
             "notebook".
         out: The folder to make; without it, a new one in `runs/`.
         device: "auto", "cpu", "cuda", "cuda:0", "mps", …
@@ -83,7 +83,7 @@ def fit(
         held_out = last_rows(len(data), len(unseen))
         config = config.with_settings({"holdout": len(unseen)})
     seen = _parts(data, held_out)[0]
-    spec = _conditioned(data.spec.standardised(seen.x), seen.labels, config)
+    spec = _conditioned(data.spec.standardized(seen.x), seen.labels, config)
     data = replace(data, spec=spec)  # as it is when it is read again
     parts = _parts(data, held_out)
     run, processes = _launched(Run(Path(out or "runs"), config, spec, device, own))
@@ -198,7 +198,7 @@ def read_again(run: Run, data: Any = None, test: Any = None) -> Dataset:
         raise InputError(f"{sources} had {rows:,} rows when the run was fitted, and now {len(found):,}. {advice}")
     if sha256(found.x) != run.split.sha256:
         raise InputError(f"{sources} had other values, or another order, when the run was fitted. {advice}")
-    if run.spec.conditions and not found.labelled.any():
+    if run.spec.conditions and not found.labeled.any():
         raise InputError(f"{sources} had labels when the run was fitted, which its model is told. {advice}")
     return found
 

@@ -36,7 +36,7 @@ class KerasRMSprop(_Eager):
     6.5 of "Neural networks for machine learning"; the place of ε is Keras's.)
 
     Args:
-        parameters: What to optimise.
+        parameters: What to optimize.
         lr: The step size η.
         rho: The decay ρ of the mean square.
         epsilon: ε, added to the mean square.

@@ -20,7 +20,7 @@ class Parts:
     The modules are copied, so that every model has weights of its own. A run keeps their weights, not what they are.
 
     Attributes:
-        encoder: Normalised examples, (B, *shape) → features, (B, any).
+        encoder: Normalized examples, (B, *shape) → features, (B, any).
         decoder: Latent vectors and classes, if any, (B, latent_dim + classes) → (B, *shape of the likelihood).
         prior: () → p(z) over (latent_dim,).
         objective: (model, x, beta) → Terms.

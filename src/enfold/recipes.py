@@ -37,7 +37,7 @@ NOTEBOOK_MISTAKES = (
     ),
     (
         {"objective": ("notebook",), "likelihood": ("auto", "bernoulli")},
-        "Binary cross-entropy on grey values is not a density of grey images. The figures here read each grey "
+        "Binary cross-entropy on gray values is not a density of gray images. The figures here read each gray "
         "value as the chance that a binary pixel is on, for which it is an exact expectation.",
     ),
     (
@@ -51,10 +51,10 @@ RECIPES = {
         Config(),
         "A good map in little time: the evidence lower bound with β = 1, and a likelihood chosen by the data.",
     ),
-    "neighbours": Recipe(
+    "neighbors": Recipe(
         Config(
-            recipe="neighbours",
-            neighbours=15,
+            recipe="neighbors",
+            neighbors=15,
             batch_size=512,
         ),
         "A map that keeps what is near in the data near, as UMAP's does, and can still be decoded.",

@@ -37,7 +37,7 @@ SAMPLES_OF_A_CLASS, SHOWN_CLASSES = 10, 20  # of a conditional model, at most
 REBUILT = 500  # held-out rows, at most
 OF_THE_MODEL = (
     *("network", "posterior", "prior", "likelihood", "objective", "beta", "rate_warm_up", "free_bits", "corruption"),
-    *("binarize", "condition", "neighbours"),
+    *("binarize", "condition", "neighbors"),
 )  # settings beside which a recipe's summary would mislead
 KEY_FIGURES = (  # the name in metrics.json, what to call it, its number and what it means
     (

@@ -100,8 +100,8 @@ class Spec:
         shape = " × ".join(map(str, self.shape[1:] if self.is_image else self.shape))
         if not self.is_image:
             return f"rows of {shape} columns"
-        colour = {1: "grey", 3: "colour"}.get(self.shape[0], f"{self.shape[0]}-channel")
-        return f"{colour} images of {shape} pixels"
+        color = {1: "gray", 3: "color"}.get(self.shape[0], f"{self.shape[0]}-channel")
+        return f"{color} images of {shape} pixels"
 
     def scaled(self, x: np.ndarray, dtype: type[np.floating] = np.float32) -> np.ndarray:
         """Return raw examples, (n, *shape), in units of each column's scale, `(x - offset) / scale`."""
@@ -118,7 +118,7 @@ class Spec:
         """Return vectors in units of each column's scale, (n, values), as raw examples, (n, *shape) float32."""
         return (vectors.reshape(-1, *self.shape) * self.scale + self.offset).astype(np.float32)
 
-    def standardised(self, x: Examples) -> "Spec":
+    def standardized(self, x: Examples) -> "Spec":
         """Return this spec with each real column's offset and scale set to its mean and deviation in `x`.
 
         Args:

@@ -72,7 +72,7 @@ class State:
         model: The model that learns, on its device.
         config: The settings.
         processes: Those that train it together, each with a state of its own.
-        objective: What to minimise, if it is the user's own.
+        objective: What to minimize, if it is the user's own.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class State:
     def follow(self) -> None:
         """Move the average towards the weights after a step (Polyak & Juditsky 1992), if there is one.
 
-        What else changes, such as the statistics of batch normalisation, is taken over.
+        What else changes, such as the statistics of batch normalization, is taken over.
         """
         if self.average is not None:
             self._blend(list(self.average.parameters()), list(self.model.parameters()), None)

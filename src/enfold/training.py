@@ -139,9 +139,9 @@ class _Plan:
 
     def rows(self, data: Source, epoch: int, first: int) -> torch.Tensor:
         """Return what this process reads in an epoch, in its order, from a step on."""
-        seed, of_neighbours = map(int, _stream(self.config.seed, ORDER, epoch).generate_state(2))
+        seed, of_neighbors = map(int, _stream(self.config.seed, ORDER, epoch).generate_state(2))
         shuffled = torch.randperm(self.examples, generator=torch.Generator().manual_seed(seed))
-        order = self.processes.share(data.order(shuffled, of_neighbours))
+        order = self.processes.share(data.order(shuffled, of_neighbors))
         return order[first * self.size // self.processes.count :]
 
     def seeds(self, epoch: int, first: int) -> list[int]:

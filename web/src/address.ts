@@ -1,6 +1,6 @@
 /** The page's address keeps the view, and a changed address changes the view. */
 
-import { colourings } from "./colour";
+import { colorings } from "./color";
 import { copy } from "./files";
 import { element, type Page } from "./page";
 import type { Manifest, Rows } from "./data";
@@ -13,8 +13,8 @@ const QUIET_FOR = 250; // milliseconds after which the address follows
 
 /** Returns what the address says of the state. */
 export function viewInAddress(manifest: Manifest, rows: Rows): Partial<State> {
-  const { colour, ...others } = readSafely(location.hash, manifest, numbersOf(rows));
-  return colour && colourings(rows).has(colour) ? { colour, ...others } : others;
+  const { color, ...others } = readSafely(location.hash, manifest, numbersOf(rows));
+  return color && colorings(rows).has(color) ? { color, ...others } : others;
 }
 
 export function keepAddress({ store, rows, manifest }: Page): void {
@@ -22,7 +22,7 @@ export function keepAddress({ store, rows, manifest }: Page): void {
   const address = () => `#${written(store.state, manifest, numbersOf(rows))}`;
   store.on(
     [
-      "colour",
+      "color",
       "off",
       "axes",
       "camera",

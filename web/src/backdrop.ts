@@ -1,7 +1,7 @@
 /** What lies below the points: the decoded manifold, and the shade where no rows are. */
 
 import { type Size, toPixel } from "./camera";
-import { css, type Rgb } from "./colour";
+import { css, type Rgb } from "./color";
 import { type Density, shade } from "./density";
 import { createManifold, type Manifold } from "./manifold";
 import type { Page } from "./page";
@@ -39,13 +39,13 @@ export function createBackdrop(page: Page, scene: Scene, onMore: () => void): Ba
   };
 }
 
-function makeShadow(density: Density, colour: Rgb): HTMLCanvasElement {
+function makeShadow(density: Density, color: Rgb): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = density.side;
   const image = new ImageData(density.side, density.side);
   shade(density).forEach((depth, i) => {
     const [column, row] = [i % density.side, density.side - 1 - Math.floor(i / density.side)];
-    image.data.set([...colour, 255 * depth], 4 * (row * density.side + column));
+    image.data.set([...color, 255 * depth], 4 * (row * density.side + column));
   });
   canvas.getContext("2d")!.putImageData(image, 0, 0);
   return canvas;
@@ -56,7 +56,7 @@ function drawShadow(
   context: CanvasRenderingContext2D,
   { left, bottom, cell, side }: Density,
   shadow: HTMLCanvasElement,
-  colour: Rgb,
+  color: Rgb,
   camera: Camera,
   size: Size,
 ): void {
@@ -64,7 +64,7 @@ function drawShadow(
   const [x1, y0] = toPixel(camera, size, [left + side * cell, bottom + side * cell]);
   context.imageSmoothingEnabled = true;
   context.drawImage(shadow, x0, y0, x1 - x0, y1 - y0);
-  context.fillStyle = css(colour);
+  context.fillStyle = css(color);
   context.beginPath();
   context.rect(0, 0, size.width, size.height);
   context.rect(x0, y0, x1 - x0, y1 - y0);

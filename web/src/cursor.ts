@@ -4,7 +4,7 @@ import { labelOf, type Vector } from "./data";
 import { isFar } from "./density";
 import { copy } from "./files";
 import type { LatentMap } from "./map";
-import { neighbours, usualDistance } from "./nearby";
+import { neighbors, usualDistance } from "./nearby";
 import { announce, coalesced, element, make, onceAFrame, type Page } from "./page";
 import { paint, short, showBars } from "./picture";
 import { project } from "./projection";
@@ -18,7 +18,7 @@ export interface Cursor {
   readonly first: Promise<void>;
 }
 
-const FAR = 2; // times the distance at which nearly all rows have a neighbour
+const FAR = 2; // times the distance at which nearly all rows have a neighbor
 const QUIET_FOR = 600; // milliseconds after which a screen reader is told where the cursor is
 
 export function createCursor(page: Page, map: LatentMap): Cursor {
@@ -39,7 +39,7 @@ export function createCursor(page: Page, map: LatentMap): Cursor {
 
   const describe = onceAFrame(() => {
     const { z } = store.state;
-    const [nearest] = neighbours(page.rows.means, z, 1);
+    const [nearest] = neighbors(page.rows.means, z, 1);
     showVector(element("cursor-z"), z);
     const label = nearest ? labelOf(page.rows, manifest, nearest.row) : "";
     const row = nearest ? `row\u00a0${page.rows.numbers[nearest.row]}${label && `\u00a0·\u00a0${label}`}` : "";

@@ -73,7 +73,7 @@ function deviation(plane: Float32Array): number {
   return Math.sqrt((squares[0]! + squares[1]! - (sums[0]! ** 2 + sums[1]! ** 2) / n) / (2 * n));
 }
 
-/** Returns the grid blurred by a normal kernel along one axis, whose neighbours are `stride` apart. */
+/** Returns the grid blurred by a normal kernel along one axis, whose neighbors are `stride` apart. */
 function blurred(grid: Float32Array, deviation: number, stride: number): Float32Array {
   const reach = Math.ceil(3 * deviation);
   const kernel = Array.from({ length: 2 * reach + 1 }, (_, i) => Math.exp(-0.5 * ((i - reach) / deviation) ** 2));

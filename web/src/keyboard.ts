@@ -3,7 +3,7 @@
 import { copy } from "./files";
 import { zoomBy } from "./gestures";
 import type { LatentMap } from "./map";
-import { neighbours } from "./nearby";
+import { neighbors } from "./nearby";
 import { element, make, type Page } from "./page";
 import type { Paths } from "./paths";
 import type { Actions } from "./search";
@@ -28,7 +28,7 @@ const ARROWS: Readonly<Record<string, readonly [number, number]>> = {
 
 export function listenToKeyboard(page: Page, map: LatentMap, actions: Actions, paths: Paths): void {
   const { store } = page;
-  const nearest = (count: number) => neighbours(page.rows.means, store.state.z, count).map(({ row }) => row);
+  const nearest = (count: number) => neighbors(page.rows.means, store.state.z, count).map(({ row }) => row);
   const onMap: Shortcut[] = [
     { keys: Object.keys(ARROWS), meaning: "move the cursor; with Shift in larger steps", act: moveCursor },
     { keys: ["Enter"], meaning: "show the row nearest to the cursor", act: () => actions.show(nearest(1)[0]!) },

@@ -1,12 +1,12 @@
 /** Where on the map the names of the classes stand. */
 
-import { type Colouring, NO_CLASS, type Rgb } from "./colour";
+import { type Coloring, NO_CLASS, type Rgb } from "./color";
 import type { Point } from "./projection";
 
 export interface Landmark {
   readonly name: string;
   readonly place: Point;
-  readonly colour: Rgb;
+  readonly color: Rgb;
 }
 
 const MOST = 20;
@@ -15,9 +15,9 @@ const LOOKED_AT = 2000; // rows of each class
 const APART = 0.06; // of the extent of the rows
 
 /** Returns a place for each class's name: the row nearest to the class's median that is not too near to another name. */
-export function landmarksOf(colouring: Colouring, palette: readonly Rgb[], plane: Float32Array): Landmark[] {
-  if (colouring.kind !== "classes") return [];
-  const { entries, codes } = colouring;
+export function landmarksOf(coloring: Coloring, palette: readonly Rgb[], plane: Float32Array): Landmark[] {
+  if (coloring.kind !== "classes") return [];
+  const { entries, codes } = coloring;
   if (entries.length < 2 || entries.length > MOST) return [];
   const members = entries.map((): Point[] => []);
   const stride = Math.max(1, Math.floor(codes.length / (LOOKED_AT * entries.length)));
@@ -27,7 +27,7 @@ export function landmarksOf(colouring: Colouring, palette: readonly Rgb[], plane
   const placed: Landmark[] = [];
   entries.forEach(({ name }, i) => {
     const place = name === NO_CLASS ? undefined : freePlace(members[i]!, placed, apart);
-    if (place) placed.push({ name: brief(name), place, colour: palette[i]! });
+    if (place) placed.push({ name: brief(name), place, color: palette[i]! });
   });
   return placed;
 }

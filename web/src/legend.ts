@@ -1,32 +1,32 @@
-/** What the points are coloured by, and which classes are toggled off. */
+/** What the points are colored by, and which classes are toggled off. */
 
-import { colourings, COLOURS_TO_TELL_APART, css, viridis } from "./colour";
+import { colorings, COLORS_TO_TELL_APART, css, viridis } from "./color";
 import type { LatentMap } from "./map";
 import { element, grouped, make, type Page } from "./page";
 import { short } from "./picture";
-import type { ColourName } from "./state";
+import type { ColorName } from "./state";
 import { onTheme } from "./theme";
 
-const STOPS = 9; // of the colour bar
+const STOPS = 9; // of the color bar
 
 export function showLegend(page: Page, map: LatentMap): void {
   const { store, rows } = page;
-  const select = element<HTMLSelectElement>("colour");
+  const select = element<HTMLSelectElement>("color");
   const legend = element("legend");
-  for (const [value, textContent] of colourings(rows)) select.append(make("option", { value, textContent }));
+  for (const [value, textContent] of colorings(rows)) select.append(make("option", { value, textContent }));
 
   function show(): void {
-    const { colouring } = map.scene;
-    select.value = store.state.colour;
-    legend.replaceChildren(...(colouring.kind === "classes" ? toggles() : [bar(colouring.low, colouring.high)]));
+    const { coloring } = map.scene;
+    select.value = store.state.color;
+    legend.replaceChildren(...(coloring.kind === "classes" ? toggles() : [bar(coloring.low, coloring.high)]));
   }
 
   function toggles(): HTMLElement[] {
-    const { colouring, palette } = map.scene;
-    if (colouring.kind !== "classes" || colouring.entries.length < 2) return [];
-    return colouring.entries.map(({ name, count }, i) => {
+    const { coloring, palette } = map.scene;
+    if (coloring.kind !== "classes" || coloring.entries.length < 2) return [];
+    return coloring.entries.map(({ name, count }, i) => {
       const swatch = make("i", {
-        className: Math.floor(i / COLOURS_TO_TELL_APART) % 2 ? "swatch triangle" : "swatch",
+        className: Math.floor(i / COLORS_TO_TELL_APART) % 2 ? "swatch triangle" : "swatch",
       });
       swatch.style.color = css(palette[i]!);
       const button = make("button", { type: "button", className: "entry", title: `Dim ${name}, or bring it back` });
@@ -48,13 +48,13 @@ export function showLegend(page: Page, map: LatentMap): void {
     (legend.children[position] as HTMLElement | undefined)?.focus();
   }
 
-  select.addEventListener("change", () => store.set({ colour: select.value as ColourName, off: new Set() }));
-  store.on(["colour", "off"], show);
+  select.addEventListener("change", () => store.set({ color: select.value as ColorName, off: new Set() }));
+  store.on(["color", "off"], show);
   onTheme(show);
   show();
 }
 
-/** A colour bar with the numbers at its ends. */
+/** A color bar with the numbers at its ends. */
 function bar(low: number, high: number): HTMLElement {
   const strip = make("div", { className: "strip" });
   const stops = Array.from({ length: STOPS }, (_, i) => css(viridis(i / (STOPS - 1))));

@@ -3,7 +3,7 @@
 import "./page.css";
 import { keepAddress, viewInAddress } from "./address";
 import { publish } from "./api";
-import { colourings } from "./colour";
+import { colorings } from "./color";
 import { createCursor, type Cursor } from "./cursor";
 import { conditionOf, loadExamples, loadManifest, loadRows, type Manifest, meanOf, type Rows } from "./data";
 import { listenToGestures } from "./gestures";
@@ -85,7 +85,7 @@ function firstState(manifest: Manifest, rows: Rows): State {
     .sort((a, b) => a - b);
   const middle = manifest.quantiles.values.map(median);
   return {
-    colour: colourings(rows).keys().next().value!,
+    color: colorings(rows).keys().next().value!,
     off: new Set(),
     axes: [x, y],
     camera: { x: 0, y: 0, span: Number.NaN },

@@ -1,7 +1,7 @@
 /** The plane decoded: a picture for each cell of a grid that grows finer as one zooms in. */
 
 import { pixelsPerUnit, type Size, toPixel, toPlane } from "./camera";
-import type { Rgb } from "./colour";
+import type { Rgb } from "./color";
 import { exampleSize, type Manifest, type Vector } from "./data";
 import type { Models } from "./models";
 import { paint } from "./picture";
@@ -28,7 +28,7 @@ interface Tile {
 
 interface Cell {
   readonly key: string;
-  readonly centre: Point;
+  readonly center: Point;
   readonly pixel: Point;
 }
 
@@ -53,7 +53,7 @@ export function createManifold(models: Models, manifest: Manifest, isInk: boolea
     while (missing.length && view) {
       const [cells, now, wanted] = [missing.splice(0, batch), view, goal];
       const started = performance.now();
-      const z = Float32Array.from(cells.flatMap(({ centre }) => [...lift(now.projection, centre, now.z)]));
+      const z = Float32Array.from(cells.flatMap(({ center }) => [...lift(now.projection, center, now.z)]));
       const decoded = await models.decode(z, now.condition);
       batch = Math.max(1, Math.min(64, Math.round((batch * FRAME) / Math.max(performance.now() - started, 1))));
       const size = exampleSize(manifest);
@@ -118,13 +118,13 @@ function cellsOf({ camera, size, projection }: View, level: number): Cell[] {
   const rows = projection.v ? whole(bottom / cell, top / cell) : [0];
   const cells = rows.flatMap((row) =>
     whole(left / cell, right / cell).map((column): Cell => {
-      const centre = [(column + 0.5) * cell, (row + 0.5) * cell] as const;
-      const [x, y] = toPixel(camera, size, centre);
+      const center = [(column + 0.5) * cell, (row + 0.5) * cell] as const;
+      const [x, y] = toPixel(camera, size, center);
       const beneath = size.height - TICKS - (cell * pixelsPerUnit(camera, size)) / 2;
-      return { key: `${level}/${column}/${row}`, centre, pixel: [x, projection.v ? y : beneath] };
+      return { key: `${level}/${column}/${row}`, center, pixel: [x, projection.v ? y : beneath] };
     }),
   );
-  const distance = ({ centre: [x, y] }: Cell) => (x - camera.x) ** 2 + (y - camera.y) ** 2;
+  const distance = ({ center: [x, y] }: Cell) => (x - camera.x) ** 2 + (y - camera.y) ** 2;
   return cells.sort((a, b) => distance(a) - distance(b));
 }
 

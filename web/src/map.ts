@@ -2,7 +2,7 @@
 
 import { createBackdrop } from "./backdrop";
 import { overview, pixelsPerUnit, type Size, toPixel, toPlane } from "./camera";
-import type { Colouring } from "./colour";
+import type { Coloring } from "./color";
 import type { Pieces } from "./contours";
 import type { Vector } from "./data";
 import { ellipseOf } from "./geometry";
@@ -60,13 +60,13 @@ export function createMap(page: Page, points: Points): LatentMap {
     drawAbove();
   }
 
-  function recolour(): void {
-    scene.recolour(theme.isDark);
+  function recolor(): void {
+    scene.recolor(theme.isDark);
     paint();
   }
 
   function paint(): void {
-    points.paint(scene.colouring, scene.palette, litRows(store.state, scene.colouring));
+    points.paint(scene.coloring, scene.palette, litRows(store.state, scene.coloring));
     drawPoints();
     drawAbove();
   }
@@ -89,7 +89,7 @@ export function createMap(page: Page, points: Points): LatentMap {
 
   const seeAll = () => store.set({ camera: overview(scene.plane, size) });
   store.on(["axes"], reproject);
-  store.on(["colour"], recolour);
+  store.on(["color"], recolor);
   store.on(["off", "selected"], paint);
   store.on(["camera", "manifold", "points"], drawAll);
   store.on(["shade", "condition"], drawBelow);
@@ -97,7 +97,7 @@ export function createMap(page: Page, points: Points): LatentMap {
   store.on(["z", "row", "hovered", "waypoints", "posterior", "drawing", "contours"], drawAbove);
   onTheme(() => {
     theme = themeNow();
-    recolour();
+    recolor();
     drawAll();
   });
   points.onRestored(() => {
@@ -155,8 +155,8 @@ function marksOf(page: Page, scene: Scene, contours: readonly Pieces[], outline:
   };
 }
 
-function blobOf({ projection }: Scene, scaleTril: Float32Array, centre: Point): Blob {
-  return { centre, ellipse: ellipseOf(projectedCovariance(projection, scaleTril)) };
+function blobOf({ projection }: Scene, scaleTril: Float32Array, center: Point): Blob {
+  return { center, ellipse: ellipseOf(projectedCovariance(projection, scaleTril)) };
 }
 
 function placeOf({ plane }: Scene, row: number): Point {
@@ -173,7 +173,7 @@ function scaleOf({ store, rows, manifest }: Page, row: number): Float32Array {
 }
 
 /** Returns 1 for each row that is in the selection and whose class is not toggled off. */
-function litRows({ selected, off }: State, { codes, kind }: Colouring): Uint8Array {
+function litRows({ selected, off }: State, { codes, kind }: Coloring): Uint8Array {
   const lit = new Uint8Array(codes.length).fill(selected ? 0 : 1);
   if (selected) for (const row of selected) lit[row] = 1;
   if (off.size && kind === "classes") codes.forEach((code, row) => off.has(code) && (lit[row] = 0));

@@ -45,15 +45,15 @@ export function planeOf(plane: Float32Array): Plane {
   };
 }
 
-export interface Neighbour {
+export interface Neighbor {
   readonly row: number;
   readonly distance: number;
 }
 
 /** Returns the k rows whose latent means, one after the other in `means`, are nearest to z, nearest first. */
-export function neighbours(means: Float32Array, z: Vector, k: number): Neighbour[] {
+export function neighbors(means: Float32Array, z: Vector, k: number): Neighbor[] {
   const d = z.length;
-  const found: Neighbour[] = [];
+  const found: Neighbor[] = [];
   let worst = Infinity;
   for (let row = 0; row < means.length / d; row++) {
     let square = 0;
@@ -71,7 +71,7 @@ export function neighbours(means: Float32Array, z: Vector, k: number): Neighbour
 export function usualDistance(means: Float32Array, d: number): number {
   const n = means.length / d;
   const some = Array.from({ length: Math.min(n, SOME) }, (_, i) => Math.floor((i * n) / Math.min(n, SOME)));
-  const distances = some.map((row) => neighbours(means, means.subarray(row * d, (row + 1) * d), 2).at(-1)!.distance);
+  const distances = some.map((row) => neighbors(means, means.subarray(row * d, (row + 1) * d), 2).at(-1)!.distance);
   return distances.sort((a, b) => a - b)[Math.floor(NEARLY_ALL * distances.length)] ?? 0;
 }
 

@@ -1,7 +1,7 @@
 /** What lies above the points: ticks, contours, ellipses, the cursor, paths and outlines. */
 
 import { pixelsPerUnit, type Size, ticks, toPixel, toPlane } from "./camera";
-import { css, type Rgb } from "./colour";
+import { css, type Rgb } from "./color";
 import type { Pieces } from "./contours";
 import { type Ellipse } from "./geometry";
 import type { Landmark } from "./landmarks";
@@ -12,7 +12,7 @@ import type { Theme } from "./theme";
 
 /** A normal distribution in the plane. */
 export interface Blob {
-  readonly centre: Point;
+  readonly center: Point;
   readonly ellipse: Ellipse;
 }
 
@@ -56,7 +56,7 @@ export function drawOverlay(
   if (marks.hovered) drawRing(pen, marks.hovered, 6, theme.ink);
   drawPath(pen, marks.waypoints);
   drawOutline(pen, marks.outline);
-  const isOnRow = marks.row !== null && apart(pen, marks.row.centre, marks.cursor) < 1;
+  const isOnRow = marks.row !== null && apart(pen, marks.row.center, marks.cursor) < 1;
   drawCursor(pen, marks.cursor, isOnRow);
 }
 
@@ -68,11 +68,11 @@ interface Pen {
 }
 
 /** Strokes the current path twice, so that it shows on dark and on light. */
-function stroke({ context, theme }: Pen, colour: string, width: number): void {
+function stroke({ context, theme }: Pen, color: string, width: number): void {
   context.strokeStyle = css(theme.paper, 0.75);
   context.lineWidth = width + 2;
   context.stroke();
-  context.strokeStyle = colour;
+  context.strokeStyle = color;
   context.lineWidth = width;
   context.stroke();
 }
@@ -87,7 +87,7 @@ function drawContour(pen: Pen, pieces: Pieces): void {
   stroke(pen, css(theme.ink, 0.8), 1.25);
 }
 
-function drawLandmark({ context, theme, at }: Pen, { name, place, colour }: Landmark): void {
+function drawLandmark({ context, theme, at }: Pen, { name, place, color }: Landmark): void {
   const [x, y] = at(place);
   context.font = context.font.replace(/^.*?px/, "600 13px");
   const width = Math.max(context.measureText(name).width + 12, 22);
@@ -95,7 +95,7 @@ function drawLandmark({ context, theme, at }: Pen, { name, place, colour }: Land
   context.roundRect(x - width / 2, y - 11, width, 22, 6);
   context.fillStyle = css(theme.paper, 0.92);
   context.fill();
-  context.strokeStyle = css(colour);
+  context.strokeStyle = css(color);
   context.lineWidth = 1.5;
   context.stroke();
   context.fillStyle = css(theme.ink);
@@ -130,22 +130,22 @@ function drawTicks({ context, theme, at }: Pen, camera: Camera, size: Size, [x, 
   }
 }
 
-function drawBlob(pen: Pen, { centre, ellipse }: Blob, colour: Rgb): void {
+function drawBlob(pen: Pen, { center, ellipse }: Blob, color: Rgb): void {
   const { context, unit, at } = pen;
-  const [x, y] = at(centre);
+  const [x, y] = at(center);
   for (const deviations of DEVIATIONS) {
     const [long, across] = ellipse.radii.map((radius) => radius * deviations * unit);
     context.beginPath();
     context.ellipse(x, y, long!, across!, -ellipse.angle, 0, 2 * Math.PI);
-    stroke(pen, css(colour, deviations === 1 ? 1 : 0.6), deviations === 1 ? 1.75 : 1);
+    stroke(pen, css(color, deviations === 1 ? 1 : 0.6), deviations === 1 ? 1.75 : 1);
   }
-  drawRing(pen, centre, 2, colour);
+  drawRing(pen, center, 2, color);
 }
 
-function drawRing(pen: Pen, place: Point, radius: number, colour: Rgb): void {
+function drawRing(pen: Pen, place: Point, radius: number, color: Rgb): void {
   pen.context.beginPath();
   pen.context.arc(...pen.at(place), radius, 0, 2 * Math.PI);
-  stroke(pen, css(colour), 2);
+  stroke(pen, css(color), 2);
 }
 
 function drawPath(pen: Pen, waypoints: readonly Point[]): void {

@@ -2,14 +2,14 @@
 
 import { type Brush, drawLine, eraseLine, type Raster } from "./brush";
 import { conditionOf, exampleSize } from "./data";
-import { neighbours } from "./nearby";
+import { neighbors } from "./nearby";
 import { coalesced, element, exampleOf, notify, type Page } from "./page";
 import { readPicture } from "./photograph";
 import { paint } from "./picture";
 import { thumbnails } from "./thumbnails";
-import { rgb } from "./colour";
+import { rgb } from "./color";
 
-const NEIGHBOURS = 8;
+const NEIGHBORS = 8;
 const RADIUS = 0.05; // of the image's longer side
 
 export async function showPad(page: Page, show: (row: number) => void): Promise<void> {
@@ -30,8 +30,8 @@ export async function showPad(page: Page, show: (row: number) => void): Promise<
     const rebuilt = await models.decode(posterior.mean, condition);
     store.set({ drawing: posterior, z: posterior.mean });
     paint(element<HTMLCanvasElement>("pad-rebuilt"), rebuilt, manifest);
-    const near = neighbours(page.rows.means, posterior.mean, NEIGHBOURS).map((each) => each.row);
-    element("pad-neighbours").replaceChildren(...thumbnails(page, near, show));
+    const near = neighbors(page.rows.means, posterior.mean, NEIGHBORS).map((each) => each.row);
+    element("pad-neighbors").replaceChildren(...thumbnails(page, near, show));
   });
 
   function raw(): Float32Array {
@@ -52,11 +52,11 @@ export async function showPad(page: Page, show: (row: number) => void): Promise<
   }
 
   function brush(): Brush {
-    const colour = rgb(element<HTMLInputElement>("ink").value).map((value) => value / 255);
+    const color = rgb(element<HTMLInputElement>("ink").value).map((value) => value / 255);
     return {
       radius: RADIUS * Math.max(width, height),
       ground,
-      ink: channels === 3 ? colour : Array(channels).fill(1 - ground),
+      ink: channels === 3 ? color : Array(channels).fill(1 - ground),
     };
   }
 

@@ -35,9 +35,9 @@ export function fillRaster(
       number,
       number,
     ];
-    const colours = channels === 3 ? [r, g, b] : [lightness(r, g, b)];
+    const colors = channels === 3 ? [r, g, b] : [lightness(r, g, b)];
     for (let channel = 0; channel < channels; channel++) {
-      const value = colours[channel] ?? ground;
+      const value = colors[channel] ?? ground;
       values[channel * area + pixel] = ground + opacity * ((isInverted ? inverted(value, paper) : value) - ground);
     }
   }

@@ -1,7 +1,7 @@
 /** An example as one sees it: an image, or a table's columns as bars. */
 
 import type { Column, Manifest } from "./data";
-import { rgb, type Rgb } from "./colour";
+import { rgb, type Rgb } from "./color";
 
 const RED = rgb("#b2182b");
 const BLUE = rgb("#2166ac");
@@ -91,13 +91,13 @@ function areaOf({ shape }: Manifest): number {
   return (shape[1] ?? 1) * (shape[2] ?? 1);
 }
 
-function fill(canvas: HTMLCanvasElement, { shape }: Manifest, colourOf: (pixel: number) => Rgb): void {
+function fill(canvas: HTMLCanvasElement, { shape }: Manifest, colorOf: (pixel: number) => Rgb): void {
   const [height, width] = [shape[1] ?? 1, shape[2] ?? 1];
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
   const image = new ImageData(width, height);
   for (let pixel = 0; pixel < width * height; pixel++) {
-    image.data.set(colourOf(pixel), 4 * pixel);
+    image.data.set(colorOf(pixel), 4 * pixel);
     image.data[4 * pixel + 3] = 255;
   }
   canvas.getContext("2d")!.putImageData(image, 0, 0);

@@ -3,12 +3,12 @@
 import { showVector } from "./cursor";
 import { conditionOf, exampleSize, labelOf, meanOf } from "./data";
 import { copy } from "./files";
-import { neighbours } from "./nearby";
+import { neighbors } from "./nearby";
 import { element, exampleOf, make, type Page } from "./page";
 import { paint, paintDifference, short, showBars } from "./picture";
 import { thumbnails } from "./thumbnails";
 
-const NEIGHBOURS = 8;
+const NEIGHBORS = 8;
 
 export function showPoint(page: Page, show: (row: number) => void): void {
   const { store, manifest } = page;
@@ -21,9 +21,9 @@ export function showPoint(page: Page, show: (row: number) => void): void {
     const z = meanOf(page.rows, manifest, row);
     element("point-facts").replaceChildren(...factsOf(page, row).flatMap(([name, value]) => fact(name, value)));
     showVector(element("point-z"), z);
-    const near = neighbours(page.rows.means, z, NEIGHBOURS + 1).map((each) => each.row);
-    element("point-neighbours").replaceChildren(
-      ...thumbnails(page, near.filter((each) => each !== row).slice(0, NEIGHBOURS), show),
+    const near = neighbors(page.rows.means, z, NEIGHBORS + 1).map((each) => each.row);
+    element("point-neighbors").replaceChildren(
+      ...thumbnails(page, near.filter((each) => each !== row).slice(0, NEIGHBORS), show),
     );
     void compare(row);
   }

@@ -1,14 +1,14 @@
 /** The rows as points, drawn by WebGL. */
 
 import { pixelsPerUnit, type Size } from "./camera";
-import { COLOURS_TO_TELL_APART, type Colouring, type Rgb } from "./colour";
+import { COLORS_TO_TELL_APART, type Coloring, type Rgb } from "./color";
 import type { Camera } from "./state";
 
 export interface Points {
   /** Moves the points, x, y, x, y, … */
   place(plane: Float32Array): void;
-  /** Colours the points; of those that are not lit, little remains. */
-  paint(colouring: Colouring, palette: readonly Rgb[], lit: Uint8Array): void;
+  /** Colors the points; of those that are not lit, little remains. */
+  paint(coloring: Coloring, palette: readonly Rgb[], lit: Uint8Array): void;
   draw(camera: Camera, size: Size, look: Look): void;
   /** Calls the listener when the browser had dropped all that was on its graphics card; place and paint again. */
   onRestored(listener: () => void): void;
@@ -28,19 +28,19 @@ uniform vec4 camera;
 uniform float diameter;
 uniform vec2 alphas;
 uniform float layer;
-out vec4 colour;
+out vec4 color;
 flat out uint shape;
 void main() {
   bool isLit = (mark.w & 1u) == 1u;
   gl_Position = isLit == (layer == 1.0) ? vec4(place * camera.xy + camera.zw, 0, 1) : vec4(2, 2, 2, 1);
   gl_PointSize = diameter;
-  colour = vec4(vec3(mark.rgb) / 255.0, isLit ? alphas.x : alphas.y);
+  color = vec4(vec3(mark.rgb) / 255.0, isLit ? alphas.x : alphas.y);
   shape = mark.w >> 1;
 }`;
 
 const FRAGMENT = `#version 300 es
 precision highp float;
-in vec4 colour;
+in vec4 color;
 flat in uint shape;
 uniform float diameter;
 out vec4 fragment;
@@ -49,8 +49,8 @@ void main() {
   float disc = 1.0 - length(p);
   float triangle = min(1.0 - p.y, (p.y + 1.0) * 0.5 - abs(p.x)) * 0.9;
   float edge = (shape == 1u ? triangle : disc) * 0.5 * diameter;
-  float alpha = colour.a * clamp(edge + 0.5, 0.0, 1.0);
-  fragment = vec4(colour.rgb * alpha, alpha);
+  float alpha = color.a * clamp(edge + 0.5, 0.0, 1.0);
+  fragment = vec4(color.rgb * alpha, alpha);
 }`;
 
 const LIT = 1;
@@ -70,9 +70,9 @@ export function createPoints(canvas: HTMLCanvasElement): Points | null {
       gl.bindBuffer(gl.ARRAY_BUFFER, pipeline.places);
       gl.bufferData(gl.ARRAY_BUFFER, plane, gl.DYNAMIC_DRAW);
     },
-    paint(colouring, palette, lit) {
+    paint(coloring, palette, lit) {
       gl.bindBuffer(gl.ARRAY_BUFFER, pipeline.marks);
-      gl.bufferData(gl.ARRAY_BUFFER, marksOf(colouring, palette, lit), gl.DYNAMIC_DRAW);
+      gl.bufferData(gl.ARRAY_BUFFER, marksOf(coloring, palette, lit), gl.DYNAMIC_DRAW);
     },
     draw(view, size, look) {
       const ratio = resize(canvas, size);
@@ -123,11 +123,11 @@ export function resize(canvas: HTMLCanvasElement, size: Size): number {
 }
 
 /** Returns red, green, blue and flags of each point. */
-function marksOf(colouring: Colouring, palette: readonly Rgb[], lit: Uint8Array): Uint8Array {
+function marksOf(coloring: Coloring, palette: readonly Rgb[], lit: Uint8Array): Uint8Array {
   const marks = new Uint8Array(4 * lit.length);
   for (let i = 0; i < lit.length; i++) {
-    const code = colouring.codes[i]!;
-    const turn = colouring.kind === "classes" ? Math.floor(code / COLOURS_TO_TELL_APART) % 2 : 0;
+    const code = coloring.codes[i]!;
+    const turn = coloring.kind === "classes" ? Math.floor(code / COLORS_TO_TELL_APART) % 2 : 0;
     marks.set(palette[code]!, 4 * i);
     marks[4 * i + 3] = (lit[i] ? LIT : 0) + turn * TRIANGLE;
   }

@@ -54,9 +54,9 @@ export function projectAll(projection: Projection, z: Float32Array): Float32Arra
     let x = 0;
     let y = 0;
     for (let j = 0; j < d; j++) {
-      const centred = z[i * d + j]! - origin[j]!;
-      x += centred * u[j]!;
-      if (v) y += centred * v[j]!;
+      const centered = z[i * d + j]! - origin[j]!;
+      x += centered * u[j]!;
+      if (v) y += centered * v[j]!;
     }
     plane[2 * i] = x;
     plane[2 * i + 1] = y;

@@ -1,6 +1,6 @@
-/** Where the rows lie in the plane that is shown, and how they are coloured: all of it follows from the state. */
+/** Where the rows lie in the plane that is shown, and how they are colored: all of it follows from the state. */
 
-import { type Colouring, colouringOf, paletteOf, type Rgb } from "./colour";
+import { type Coloring, coloringOf, paletteOf, type Rgb } from "./color";
 import { type Density, densityOf } from "./density";
 import { type Landmark, landmarksOf } from "./landmarks";
 import { type Plane, planeOf } from "./nearby";
@@ -12,21 +12,21 @@ export interface Scene {
   readonly projection: Projection;
   /** The rows in the plane, x, y, x, y, … */
   readonly plane: Float32Array;
-  readonly colouring: Colouring;
+  readonly coloring: Coloring;
   readonly palette: readonly Rgb[];
   readonly density: Density;
   readonly landmarks: readonly Landmark[];
   readonly index: Plane;
   /** Follows the axes. */
   reproject(): void;
-  /** Follows what the rows are coloured by. */
-  recolour(isDark: boolean): void;
+  /** Follows what the rows are colored by. */
+  recolor(isDark: boolean): void;
 }
 
 /** Density, landmarks and index are made when they are asked for. */
 export function createScene({ store, manifest, rows }: Page, isDark: boolean): Scene {
   let [projection, plane] = projected();
-  let [colouring, palette] = coloured(isDark);
+  let [coloring, palette] = colored(isDark);
   let density: Density | null = null;
   let landmarks: readonly Landmark[] | null = null;
   let index: Plane | null = null;
@@ -36,8 +36,8 @@ export function createScene({ store, manifest, rows }: Page, isDark: boolean): S
     return [next, sideBySide(projectAll(next, rows.means))];
   }
 
-  function coloured(dark: boolean): [Colouring, readonly Rgb[]] {
-    const next = colouringOf(store.state.colour, rows, manifest);
+  function colored(dark: boolean): [Coloring, readonly Rgb[]] {
+    const next = coloringOf(store.state.color, rows, manifest);
     return [next, paletteOf(next, dark)];
   }
 
@@ -48,8 +48,8 @@ export function createScene({ store, manifest, rows }: Page, isDark: boolean): S
     get plane() {
       return plane;
     },
-    get colouring() {
-      return colouring;
+    get coloring() {
+      return coloring;
     },
     get palette() {
       return palette;
@@ -59,7 +59,7 @@ export function createScene({ store, manifest, rows }: Page, isDark: boolean): S
       return density;
     },
     get landmarks() {
-      landmarks ??= landmarksOf(colouring, palette, plane);
+      landmarks ??= landmarksOf(coloring, palette, plane);
       return landmarks;
     },
     get index() {
@@ -70,8 +70,8 @@ export function createScene({ store, manifest, rows }: Page, isDark: boolean): S
       [projection, plane] = projected();
       [density, landmarks, index] = [null, null, null];
     },
-    recolour(dark) {
-      [colouring, palette] = coloured(dark);
+    recolor(dark) {
+      [coloring, palette] = colored(dark);
       landmarks = null;
     },
   };

@@ -17,7 +17,7 @@ export function find(text: string, rows: Rows, manifest: Manifest): Found[] {
   const row = number < 0 ? -1 : rows.numbers.indexOf(number);
   const found: Found[] = row < 0 ? [] : [{ kind: "row", row, name: `Row ${number}` }];
   manifest.classes.forEach((name, label) => {
-    if (name.toLowerCase().startsWith(wanted)) found.push({ kind: "label", label, name: `All labelled ${name}` });
+    if (name.toLowerCase().startsWith(wanted)) found.push({ kind: "label", label, name: `All labeled ${name}` });
   });
   return found.slice(0, MOST);
 }

@@ -1,6 +1,6 @@
 /** The rows that were chosen with lasso, box or search: how many of which label, and their pictures. */
 
-import { css, type Entry, paletteOf, colouringOf } from "./colour";
+import { css, type Entry, paletteOf, coloringOf } from "./color";
 import { csvOf } from "./csv";
 import { save } from "./files";
 import { announce, element, grouped, make, type Page } from "./page";
@@ -57,20 +57,20 @@ function spread(rows: Uint32Array, count: number): Uint32Array {
 
 /** Returns a bar for each label that is selected, the most frequent first. */
 function counts({ rows, manifest }: Page, selected: Uint32Array): HTMLElement[] {
-  const colouring = colouringOf("label", rows, manifest);
-  if (colouring.kind !== "classes") return [];
-  const palette = paletteOf(colouring, themeNow().isDark);
-  const found = new Uint32Array(colouring.entries.length);
-  for (const row of selected) found[colouring.codes[row]!]!++;
+  const coloring = coloringOf("label", rows, manifest);
+  if (coloring.kind !== "classes") return [];
+  const palette = paletteOf(coloring, themeNow().isDark);
+  const found = new Uint32Array(coloring.entries.length);
+  for (const row of selected) found[coloring.codes[row]!]!++;
   const most = Math.max(...found, 1);
-  return colouring.entries
-    .map((entry: Entry, i) => ({ name: entry.name, count: found[i]!, colour: css(palette[i]!) }))
+  return coloring.entries
+    .map((entry: Entry, i) => ({ name: entry.name, count: found[i]!, color: css(palette[i]!) }))
     .filter(({ count }) => count > 0)
     .sort((a, b) => b.count - a.count)
-    .map(({ name, count, colour }) => {
+    .map(({ name, count, color }) => {
       const bar = make("i");
       bar.style.width = `${(100 * count) / most}%`;
-      bar.style.background = colour;
+      bar.style.background = color;
       const [label, value] = [
         make("span", { className: "name", textContent: name }),
         make("span", { className: "value", textContent: grouped(count) }),

@@ -3,11 +3,11 @@
 import type { Vector } from "./data";
 
 export type Tool = "decode" | "pan" | "lasso" | "box" | "path";
-export type ColourName = "label" | "cluster" | "anomaly" | "error" | "part" | "none";
+export type ColorName = "label" | "cluster" | "anomaly" | "error" | "part" | "none";
 export type Axes = readonly [number, number] | "pca";
 export type Tab = "point" | "selection" | "draw" | "path";
 
-/** What part of the plane is seen: its centre, and how much of it the shorter side of the map spans. */
+/** What part of the plane is seen: its center, and how much of it the shorter side of the map spans. */
 export interface Camera {
   readonly x: number;
   readonly y: number;
@@ -22,7 +22,7 @@ export interface Posterior {
 }
 
 export interface State {
-  readonly colour: ColourName;
+  readonly color: ColorName;
   /** Positions in the legend that are toggled off. */
   readonly off: ReadonlySet<number>;
   readonly axes: Axes;

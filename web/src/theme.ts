@@ -1,6 +1,6 @@
-/** The colours of the style sheet, for what is drawn on a canvas. */
+/** The colors of the style sheet, for what is drawn on a canvas. */
 
-import { rgb, type Rgb } from "./colour";
+import { rgb, type Rgb } from "./color";
 
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 const NAMES = ["paper", "raised", "ink", "quiet", "line", "accent", "shade"] as const;
@@ -11,8 +11,8 @@ export interface Theme extends Record<(typeof NAMES)[number], Rgb> {
 
 export function themeNow(): Theme {
   const style = getComputedStyle(document.documentElement);
-  const colours = NAMES.map((name) => [name, rgb(style.getPropertyValue(`--${name}`).trim())]);
-  return { isDark: DARK.matches, ...Object.fromEntries(colours) };
+  const colors = NAMES.map((name) => [name, rgb(style.getPropertyValue(`--${name}`).trim())]);
+  return { isDark: DARK.matches, ...Object.fromEntries(colors) };
 }
 
 export function onTheme(listener: () => void): void {

@@ -1,12 +1,12 @@
 /** What one sees, as the part of the address after "#": a link shows it again. */
 
 import type { Manifest, Vector } from "./data";
-import type { Axes, Camera, ColourName, State, Tab } from "./state";
+import type { Axes, Camera, ColorName, State, Tab } from "./state";
 
 type Layer = "points" | "manifold" | "contours" | "shade";
 
 const LAYERS: readonly Layer[] = ["points", "manifold", "contours", "shade"];
-const COLOURS: readonly ColourName[] = ["label", "cluster", "anomaly", "error", "part", "none"];
+const COLORS: readonly ColorName[] = ["label", "cluster", "anomaly", "error", "part", "none"];
 const TABS: readonly Tab[] = ["point", "selection", "draw", "path"];
 const DIGITS = 6;
 const BASE = 36;
@@ -22,7 +22,7 @@ export interface RowNumbers {
 export function written(state: State, manifest: Manifest, { numberOf }: RowNumbers): string {
   const { camera, axes, row, off, waypoints, condition } = state;
   const parts: [string, string | false][] = [
-    ["colour", state.colour],
+    ["color", state.color],
     ["off", off.size > 0 && [...off].join()],
     ["axes", axes === "pca" ? "pca" : axes.join()],
     ["layers", LAYERS.filter((layer) => state[layer]).join() || "none"],
@@ -54,7 +54,7 @@ export function read(text: string, manifest: Manifest, { rowOf }: RowNumbers): P
   };
   const layers = given("layers", (value) => value.split(","));
   const change = {
-    colour: given("colour", (value) => COLOURS.find((each) => each === value) ?? null),
+    color: given("color", (value) => COLORS.find((each) => each === value) ?? null),
     off: given("off", (value) => new Set(numbers(value))),
     axes: given("axes", (value) => axesOf(value, manifest)),
     camera: given("view", cameraOf),

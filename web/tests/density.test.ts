@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { contour, levelsHolding } from "../src/contours";
 import { densityAt, densityOf, isFar } from "../src/density";
-import { neighbours, planeOf } from "../src/nearby";
+import { neighbors, planeOf } from "../src/nearby";
 
 /** A sequence that looks random, the same each time (Park & Miller 1988). */
 function noise(seed: number) {
@@ -46,14 +46,14 @@ test("the nearest point by the grid is the nearest of all", () => {
   const index = planeOf(plane);
   for (let k = 0; k < 200; k++) {
     const point = [3 * normal(), 3 * normal()] as const;
-    const [best] = neighbours(plane, Float32Array.from(point), 1);
+    const [best] = neighbors(plane, Float32Array.from(point), 1);
     expect(index.nearest(point, 0.4)).toBe(best!.distance <= 0.4 ? best!.row : -1);
   }
 });
 
-test("neighbours come nearest first, and are those of a full sort", () => {
+test("neighbors come nearest first, and are those of a full sort", () => {
   const z = Float32Array.of(0.2, -0.4);
   const distance = (row: number) => Math.hypot(plane[2 * row]! - z[0]!, plane[2 * row + 1]! - z[1]!);
   const sorted = Array.from({ length: 4000 }, (_, i) => i).sort((a, b) => distance(a) - distance(b));
-  expect(neighbours(plane, z, 9).map(({ row }) => row)).toEqual(sorted.slice(0, 9));
+  expect(neighbors(plane, z, 9).map(({ row }) => row)).toEqual(sorted.slice(0, 9));
 });

@@ -18,7 +18,7 @@ const ROWS = {
 const NUMBERS = { numberOf: (row: number) => (row + 1) * 10, rowOf: (number: number) => number / 10 - 1 };
 
 const VIEW = {
-  colour: "error",
+  color: "error",
   off: new Set([3, 5]),
   axes: [1, 0],
   camera: { x: 0.25, y: -1.5, span: 6 },
@@ -38,7 +38,7 @@ test("a view that is written is the one that is read", () => {
 });
 
 test("what a view says wrongly is left out", () => {
-  const view = read("#colour=pink&axes=0,2&view=1,2&z=1&class=7&selected=-,&tab=draw&layers=points", MANIFEST, NUMBERS);
+  const view = read("#color=pink&axes=0,2&view=1,2&z=1&class=7&selected=-,&tab=draw&layers=points", MANIFEST, NUMBERS);
   expect(view).toEqual({ points: true, manifold: false, contours: false, shade: false });
 });
 

@@ -50,7 +50,7 @@ def cluster(
         prior.
     out
         A .csv file with columns row, cluster, p0, p1, … (how likely the row is of each), label, and file for
-        pictures; or a .png picture of the map and the members nearest to each centre.
+        pictures; or a .png picture of the map and the members nearest to each center.
     """
     import numpy as np
 

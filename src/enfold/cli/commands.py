@@ -207,7 +207,7 @@ def data(*source: str, label: LabelColumn = None, image_shape: ImageShape = None
     read = load(*source, label=label, image_shape=image_size(image_shape))
     values: dict[str, Any] = {"rows": len(read), "shape": list(read.spec.shape), "type": read.spec.dtype}
     values |= dict(zip(("minimum", "maximum"), extent(read.x, read.spec.sources[0]), strict=True))
-    values |= {"label": read.spec.label or None, "unlabelled": int((~read.labelled).sum())}
+    values |= {"label": read.spec.label or None, "unlabeled": int((~read.labeled).sum())}
     classes = class_labels(read.labels)
     if classes is not None:
         values["classes"] = {class_name(label, read.spec): int(np.sum(read.labels == label)) for label in classes}
@@ -216,7 +216,7 @@ def data(*source: str, label: LabelColumn = None, image_shape: ImageShape = None
         f"values from {values['minimum']:g} to {values['maximum']:g}, {read.spec.dtype}",
     ]
     lines += [f"labels in the column '{read.spec.label}'"] if read.spec.label else []
-    lines.append(f"{values['unlabelled']:,} rows without a label")
+    lines.append(f"{values['unlabeled']:,} rows without a label")
     lines += [f"  {name}: {count:,}" for name, count in values.get("classes", {}).items()]
     say(json, values, "\n".join(lines))
 

@@ -44,7 +44,7 @@ def compare(
     source
         Files, folders or data sets by name, joined in order. Without any, mnist.
     methods
-        Some of pca, autoencoder, default, neighbours, umap, tsne, notebook, with commas between; without it, all that
+        Some of pca, autoencoder, default, neighbors, umap, tsne, notebook, with commas between; without it, all that
         the data and what is installed allow.
     latent_dim
         How many dimensions.

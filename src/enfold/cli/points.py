@@ -236,7 +236,7 @@ def _classes(spec: "Spec", position: int | None, vectors: "Dataset") -> "Tensor 
 
     if position is not None or not spec.conditions:
         return _as_class(spec, position, len(vectors))
-    if not vectors.labelled.any():
+    if not vectors.labeled.any():
         raise unnamed_class(spec)
     known = {class_name(label, spec): place for place, label in enumerate(spec.conditions)}
     names = ["" if label != label else class_name(label, vectors.spec) for label in vectors.labels]

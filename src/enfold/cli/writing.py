@@ -70,7 +70,7 @@ def write_columns(path: Path, columns: dict[str, Any], data: "Dataset") -> None:
     from enfold.files import write
 
     known = {}
-    if data.labelled.any():
+    if data.labeled.any():
         known["label"] = [class_name(label, data.spec) if label == label else "" for label in data.labels]
     if data.files is not None:
         known["file"] = data.files.tolist()

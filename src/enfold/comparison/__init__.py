@@ -49,7 +49,7 @@ def compare(
     Args:
         data: A `Dataset`, or whatever `load` takes.
         test: The same, with the rows to hold out; without it, `holdout` of the data's own.
-        methods: Names among "pca", "autoencoder", "default", "neighbours", "umap", "tsne" and "notebook"; without
+        methods: Names among "pca", "autoencoder", "default", "neighbors", "umap", "tsne" and "notebook"; without
             them, all that the data and what is installed allow.
         out: A folder for the figures, the pictures and the page. Each method that is done is kept there at once, and
             not done again when the same comparison is asked for, so an interruption loses at most one.

@@ -11,7 +11,7 @@ from enfold.plots import Panel
 from enfold.reductions import FIGURES, METHODS, Result, listed, shown
 from enfold.report import data_uri, reading_options, template, title
 
-OURS = ("default", "neighbours")  # what enfold is judged by
+OURS = ("default", "neighbors")  # what enfold is judged by
 NOTES = {"reconstruction_mse": "MSE", "knn_accuracy": "5-nn", "trustworthiness": "trust"}  # beneath a small picture
 
 
@@ -64,12 +64,12 @@ def trust(comparison: Comparison) -> list[str]:
         "difference.",
         f"Every method has its usual settings{budget}, and none was tuned to this data. enfold's were chosen on "
         "MNIST, so there they are a little ahead of what they would be elsewhere.",
-        "5-nn accuracy and trustworthiness look at near neighbours alone. A map can have both high and still "
+        "5-nn accuracy and trustworthiness look at near neighbors alone. A map can have both high and still "
         "distort how far groups are from each other, how large they are and how dense. UMAP and t-SNE do, and so "
-        "does whatever keeps neighbours as they do.",
+        "does whatever keeps neighbors as they do.",
         "No linear map has a lower reconstruction error on its training rows than PCA, and a plain autoencoder is "
         "trained for nothing but rebuilding. The other networks give some of it away: for a prior to draw new "
-        "examples from, for neighbours.",
+        "examples from, for neighbors.",
         "Seconds are of fitting, on this machine with whatever else it did meanwhile.",
     ]
     if "umap" in results:

@@ -137,7 +137,7 @@ def set_up(data: Dataset, test: Dataset | None, settings: Mapping[str, Any]) -> 
     training, unseen = data[rows], data[held_out[:HELD_OUT]]
     unseen = unseen.changed(np.asarray)
     tested = () if test is None else test.spec.sources
-    return Setup(training, unseen, data.spec.standardised(training.x), given, tested)
+    return Setup(training, unseen, data.spec.standardized(training.x), given, tested)
 
 
 def _some(rows: np.ndarray, at_most: Any, seed: int) -> np.ndarray:

@@ -42,7 +42,7 @@ def load(
     Args:
         *sources: What to read; without any, "mnist".
         label: The label column's name in CSV and Parquet files, if it is none of label, class, target, y. A
-            file without such a column is unlabelled.
+            file without such a column is unlabeled.
         labels: The labels of a single array, (n,): numbers, NaN where missing, or names.
         image_shape: (height, width) or (channels, height, width), where rows are flattened images that are not
             square; and what pictures are cut and resized to.
@@ -85,7 +85,7 @@ def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
     parts = _read_all(sources, Reading(label or spec.label or None, shape, features, as_table=not spec.is_image))
     _check_label(parts, label)
     data = gathered(join([_fitting(part, spec) for part in parts]))
-    if spec.conditions and data.labelled.any() and bool(data.spec.classes) != bool(spec.classes):
+    if spec.conditions and data.labeled.any() and bool(data.spec.classes) != bool(spec.classes):
         theirs, its = ("names", "numbers") if data.spec.classes else ("numbers", "names")
         raise InputError(
             f"The labels of {data.spec.sources[0]} are {theirs}, but the model was told classes that are {its}. "

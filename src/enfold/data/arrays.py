@@ -14,7 +14,7 @@ from enfold.spec import ARRAY, Column, Spec
 EXAMPLES = ("x", "X", "images", "data", "arr_0")
 LABELS = ("y", "labels", "label", "target")
 LABELS_SUFFIX = ".labels.npy"
-CHANNELS = (1, 3, 4)  # grey, colour, colour with opacity
+CHANNELS = (1, 3, 4)  # gray, color, color with opacity
 
 
 class Extent(NamedTuple):
@@ -223,7 +223,7 @@ def _as_images(array: np.ndarray, image_shape: tuple[int, ...] | None, source: s
 
 
 def image_shape_of(size: int, image_shape: Sequence[int] | None, source: str) -> tuple[int, int, int]:
-    """Return (channels, height, width) of an image of `size` values, square and grey unless it is given.
+    """Return (channels, height, width) of an image of `size` values, square and gray unless it is given.
 
     Raises:
         InputError: The values do not fill the shape.

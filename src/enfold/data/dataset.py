@@ -41,7 +41,7 @@ class Dataset:
         return replace(self, x=f(self.x))
 
     @property
-    def labelled(self) -> np.ndarray:
+    def labeled(self) -> np.ndarray:
         """Whether each row has a label, (n,) bool."""
         return ~np.isnan(self.labels)
 
@@ -94,7 +94,7 @@ def renumbered(part: Dataset, classes: tuple[str, ...]) -> np.ndarray:
     if not part.spec.classes or part.spec.classes == classes:
         return part.labels
     position = np.array([classes.index(name) for name in part.spec.classes], np.float64)
-    known = part.labelled
+    known = part.labeled
     labels = np.full(len(part), np.nan)
     labels[known] = position[part.labels[known].astype(int)]
     return labels
@@ -118,8 +118,8 @@ def class_name(label: float, spec: Spec) -> str:
 
 
 def _united_classes(parts: Sequence[Dataset]) -> tuple[str, ...]:
-    labelled = [part for part in parts if part.labelled.any()]
-    named = [part for part in labelled if part.spec.classes]
-    if named and len(named) < len(labelled):
+    labeled = [part for part in parts if part.labeled.any()]
+    named = [part for part in labeled if part.spec.classes]
+    if named and len(named) < len(labeled):
         raise InputError("Some sources have names as labels and others numbers. Give all of them one kind of label.")
     return tuple(sorted({name for part in parts for name in part.spec.classes}))

@@ -21,7 +21,7 @@ from enfold.spec import Column, Spec
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # Pillow's names; it has others, some of which run programs
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names, by the number of channels
-GREY = ("1", "L", "LA", "I;16", "I;16B", "I;16L")
+GRAY = ("1", "L", "LA", "I;16", "I;16B", "I;16L")
 SIXTEEN_BITS = "I;16"  # with which such modes begin
 LARGEST = 256 * 256  # pixels of a picture that is taken as it is; a photograph's millions ask for as wide a network
 AT_ONCE = 2**26  # bytes of examples
@@ -39,7 +39,7 @@ class Header(NamedTuple):
 
     height: int
     width: int
-    is_grey: bool
+    is_gray: bool
 
 
 def is_image_file(path: Path) -> bool:
@@ -72,7 +72,7 @@ def read_images(
 ) -> Dataset:
     """Return the data set in pictures, each a file of its own.
 
-    They are grey if all of them are stored so, otherwise in colour. Opacity is laid on white, photographs stand
+    They are gray if all of them are stored so, otherwise in color. Opacity is laid on white, photographs stand
     upright, of 16 bits the upper 8 are taken, and of several pages or frames the first. With a shape given, pictures
     of another are cut to its proportions around their middle, and resized.
 
@@ -111,7 +111,7 @@ def _shape(given: Sequence[int] | None, files: Sequence[Path], pool: Executor) -
             return channels[0], height, width
     found = list(pool.map(_header, files))
     height, width = given or _common_size(files, found)
-    return 1 if all(each.is_grey for each in found) else 3, height, width
+    return 1 if all(each.is_gray for each in found) else 3, height, width
 
 
 def _common_size(files: Sequence[Path], found: Sequence[Header]) -> tuple[int, int]:
@@ -132,14 +132,14 @@ def _header(file: Path) -> Header:
         is_on_its_side = (
             image.format != "TIFF" and "exif" in image.info and image.getexif().get(ORIENTATION) in ON_ITS_SIDE
         )
-        return Header(*((width, height) if is_on_its_side else (height, width)), _is_grey(image))
+        return Header(*((width, height) if is_on_its_side else (height, width)), _is_gray(image))
 
 
-def _is_grey(image: Image.Image) -> bool:
+def _is_gray(image: Image.Image) -> bool:
     if image.mode == "P":
-        colours = np.array(image.getpalette("RGB")).reshape(-1, 3)
-        return bool((colours == colours[:, :1]).all())
-    return image.mode in GREY
+        colors = np.array(image.getpalette("RGB")).reshape(-1, 3)
+        return bool((colors == colors[:, :1]).all())
+    return image.mode in GRAY
 
 
 def _decoded_parts(files: Sequence[Path], shape: tuple[int, int, int], pool: Executor) -> Iterator[np.ndarray]:

@@ -38,7 +38,7 @@ class Reading:
 
     Attributes:
         label: The label column's name; without it, a column named label, class, target or y, wherever it is. A file
-            that has no such column is unlabelled.
+            that has no such column is unlabeled.
         image_shape: (height, width) or (channels, height, width) of flattened images.
         features: The names of columns that are no labels, whatever they are called.
         only: What the names of the columns to read match; the others may hold anything. Without it, all are read.
@@ -81,7 +81,7 @@ class Layout:
 def read_csv(path: Path, how: Reading) -> Dataset:
     """Return the data set in a CSV file with a header, plain or gzipped.
 
-    Columns named like pixels (`pixel0`, `px_1`, `1x1`) or simply counted (`0`, `1`, …) make a square grey image, or
+    Columns named like pixels (`pixel0`, `px_1`, `1x1`) or simply counted (`0`, `1`, …) make a square gray image, or
     one of the shape that is asked for, in the order of their numbers; they hold whole numbers in 0…255. Any other
     columns make a table of real numbers.
 

@@ -37,15 +37,15 @@ def one_file(files: Files) -> bytes:
     Args:
         files: What `prepare` returns.
     """
-    names = ("index.html", "page.js", "page.css", "licences.txt")
-    html, script, style, licences = ((STATIC / name).read_text("utf-8") for name in names)
+    names = ("index.html", "page.js", "page.css", "licenses.txt")
+    html, script, style, licenses = ((STATIC / name).read_text("utf-8") for name in names)
     script = script.replace("</script", "\\x3c/script").replace("<!--", "\\x3c!--")  # both would end or hide it
     policy = POLICY.format(script=_sha256(script), style=_sha256(style))
     html = SCRIPT.sub("", STYLE.sub(lambda _: f"<style>{style}</style>", html))
     html = html.replace("<head>", f'<head>\n<meta http-equiv="Content-Security-Policy" content="{policy}">')
     head, end = html.split("</body>")
     blocks = (_block(name, content) for name, content in _with_runtime(files).items())
-    notices = f'<script type="text/plain" id="licences">\n{licences}</script>'
+    notices = f'<script type="text/plain" id="licenses">\n{licenses}</script>'
     last = f"{notices}\n<script>{script}</script>\n</body>{end}"
     return b"".join([head.encode(), *blocks, last.encode()])
 

@@ -67,7 +67,7 @@ def prepare(run: Run, *sources: Any, rows: int | None = None) -> Files:
     model, (data, held_out) = as_onnx(run), _data(run, sources)
     numbers = _chosen(len(data), held_out, rows or max(1, IN_MEMORY * len(data) // data.x.nbytes))
     shown = as_evaluated(data[numbers], run.config, run.spec)
-    arrays = {"rowNumbers": numbers, **_encoded(run, shown), **_judged(run, shown), **_labelled(shown)}
+    arrays = {"rowNumbers": numbers, **_encoded(run, shown), **_judged(run, shown), **_labeled(shown)}
     arrays |= _clustered(run, arrays["means"])
     arrays |= {} if held_out is None else {"heldOut": np.isin(numbers, held_out)}
     latent = _latent(run, arrays["means"])
@@ -140,12 +140,12 @@ def _clustered(run: Run, means: np.ndarray) -> dict[str, np.ndarray]:
         return {}
 
 
-def _labelled(rows: Dataset) -> dict[str, np.ndarray]:
+def _labeled(rows: Dataset) -> dict[str, np.ndarray]:
     """Return the labels as positions among the classes, −1 where there is none, or as numbers."""
     found = class_labels(rows.labels)
     if found is not None:
-        return {"labels": np.where(rows.labelled, np.searchsorted(found, rows.labels), -1)}
-    return {"values": rows.labels} if rows.labelled.any() else {}
+        return {"labels": np.where(rows.labeled, np.searchsorted(found, rows.labels), -1)}
+    return {"values": rows.labels} if rows.labeled.any() else {}
 
 
 def _about(run: Run, rows: Dataset, name: str) -> dict[str, object]:
@@ -180,11 +180,11 @@ def _latent(run: Run, means: np.ndarray) -> dict[str, Any]:
 
 def _principal(means: np.ndarray) -> dict[str, object]:
     """Return the plane of the largest variance, and turn its axes so that the largest entry of each is positive."""
-    centre = means.mean(0, dtype=np.float64)
-    _, axes = np.linalg.eigh((means - centre).T @ (means - centre))
+    center = means.mean(0, dtype=np.float64)
+    _, axes = np.linalg.eigh((means - center).T @ (means - center))
     two = axes.T[:-3:-1]
     two = two * np.sign(np.take_along_axis(two, np.abs(two).argmax(1)[:, None], 1))
-    return {"mean": centre.tolist(), "components": two.tolist()}
+    return {"mean": center.tolist(), "components": two.tolist()}
 
 
 def _prior(run: Run, means: np.ndarray, pca: dict[str, Any] | None) -> tuple[list[dict[str, object]], Files]:

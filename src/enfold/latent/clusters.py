@@ -48,7 +48,7 @@ class Clustering:
         return int(self.groups.max()) + 1
 
     @property
-    def centres(self) -> np.ndarray:
+    def centers(self) -> np.ndarray:
         """The mean of each cluster, (k, latent_dim)."""
         with torch.inference_mode():
             weights = self.distribution.mixture_distribution.probs.cpu().double().numpy()
@@ -66,7 +66,7 @@ def cluster(
 ) -> Clustering:
     """Return clusters of latent vectors.
 
-    A mixture of normals with full covariances is fitted by expectation maximisation, with as many normals as have the
+    A mixture of normals with full covariances is fitted by expectation maximization, with as many normals as have the
     lowest Bayesian information criterion (Schwarz 1978). Then the two clusters whose shares of the rows t are most
     alike, by the cosine Σ tᵢ tⱼ / √(Σ tᵢ² Σ tⱼ²), become one, again and again: until `k` are left, or for "auto",
     until all are below 0.05.

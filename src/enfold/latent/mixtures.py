@@ -14,7 +14,7 @@ AT_ONCE = 4096  # rows whose densities are in memory
 
 
 def normal_mixture(z: np.ndarray, components: int, seed: int = 0) -> GaussianMixture:
-    """Return a mixture of normals with full covariances, fitted to rows by expectation maximisation.
+    """Return a mixture of normals with full covariances, fitted to rows by expectation maximization.
 
     Args:
         z: (n, latent_dim) float64.

@@ -72,7 +72,7 @@ def sampler(
     Args:
         model: The trained model.
         kind: "prior": the model's own p(z). "mixture": normals with full covariances, fitted by expectation
-            maximisation to draws from q(z|x) of the rows. "flow": a neural spline flow (Durkan 2019), fitted to them
+            maximization to draws from q(z|x) of the rows. "flow": a neural spline flow (Durkan 2019), fitted to them
             by maximum likelihood, in some seconds. Of a model with codes these two are fitted to codes with a little
             noise, and what they draw is the code nearest to it.
         x: Raw examples, (n, *shape), n > 1; 20,000 of them are used. Not needed for the prior.
@@ -227,6 +227,6 @@ def _flow(z: Tensor, device: torch.device) -> NormalizingFlow:
         loss.backward()
         optimizer.step()
         rates.step()
-    standardise = AffineTransform((-mean / deviation).to(device), (1 / deviation).to(device), event_dim=1)
+    standardize = AffineTransform((-mean / deviation).to(device), (1 / deviation).to(device), event_dim=1)
     bent = flow.requires_grad_(False)()
-    return NormalizingFlow(ComposedTransform(standardise, bent.transform), bent.base)
+    return NormalizingFlow(ComposedTransform(standardize, bent.transform), bent.base)

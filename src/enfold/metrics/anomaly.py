@@ -18,7 +18,7 @@ from enfold.rows import Examples, drawn, selected
 from enfold.spec import Spec
 
 DRAWS = 8  # of z, in the likelihood of each example; a power of two, for Sobol's balance
-NEIGHBOURS = 5  # in the latent space
+NEIGHBORS = 5  # in the latent space
 REFERENCE_ROWS = 2_000  # of the training rows, at most
 LEAST_CONTRAST = 0.3  # of the training images' mean: what is added, so that an empty image can be divided by
 SCORES = ("combined", "reconstruction", "distance", "likelihood", "typicality")
@@ -99,7 +99,7 @@ class Anomalies:
         known, found = self.reference.means, np.full(len(self.means), np.inf)
         finite = np.isfinite(self.means).all(1)
         if finite.any():
-            nearest = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(known))).fit(known)
+            nearest = NearestNeighbors(n_neighbors=min(NEIGHBORS, len(known))).fit(known)
             found[finite] = nearest.kneighbors(self.means[finite])[0].mean(1)
         return found
 

@@ -43,7 +43,7 @@ def clustering_accuracy(counts: np.ndarray) -> float:
     return float(counts[linear_sum_assignment(counts, maximize=True)].sum() / counts.sum())
 
 
-def normalised_mutual_information(counts: np.ndarray) -> float:
+def normalized_mutual_information(counts: np.ndarray) -> float:
     """Return 2 I(cluster; class) / (H(cluster) + H(class)), in 0…1.
 
     (Strehl & Ghosh 2002, "Cluster ensembles", with the arithmetic mean of the entropies for their geometric one.)

@@ -18,7 +18,7 @@ from enfold.spec import Spec
 Measured = dict[str, tuple[float | None, float | None]]  # figure → its value and its standard error
 
 MOST_RANK = 256
-PCA_SEED = 0  # of the randomised decomposition, which large examples take
+PCA_SEED = 0  # of the randomized decomposition, which large examples take
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a map of points knows about their classes, and of who is whose neighbour."""
+"""What a map of points knows about their classes, and of who is whose neighbor."""
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -7,13 +7,13 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-NEIGHBOURS = 5
+NEIGHBORS = 5
 PROBE_STEPS = 1000  # of the solver, at most
 BLOCK = 4  # MiB of distances at a time
 
 
 def knn_accuracy(points: np.ndarray, labels: np.ndarray, new_points: np.ndarray, new_labels: np.ndarray) -> float:
-    """Return the share of new points whose class the majority of their 5 nearest neighbours has.
+    """Return the share of new points whose class the majority of their 5 nearest neighbors has.
 
     Args:
         points: Latent vectors with known classes, (n, d).
@@ -21,14 +21,14 @@ def knn_accuracy(points: np.ndarray, labels: np.ndarray, new_points: np.ndarray,
         new_points: Latent vectors to classify, (m, d).
         new_labels: Their true classes, (m,).
     """
-    classifier = KNeighborsClassifier(min(NEIGHBOURS, len(points))).fit(points, labels)
+    classifier = KNeighborsClassifier(min(NEIGHBORS, len(points))).fit(points, labels)
     return float(classifier.score(new_points, new_labels))
 
 
 def linear_probe_accuracy(
     points: np.ndarray, labels: np.ndarray, new_points: np.ndarray, new_labels: np.ndarray
 ) -> float | None:
-    """Return the share of new points that a logistic regression on standardised points classifies rightly.
+    """Return the share of new points that a logistic regression on standardized points classifies rightly.
 
     (Alain & Bengio 2017, "Understanding intermediate layers using linear classifier probes"; scikit-learn's
     `LogisticRegression` with its default penalty.) None where there is but one class to learn.
@@ -46,11 +46,11 @@ def linear_probe_accuracy(
 
 
 def trustworthiness_of_rows(x: np.ndarray, points: np.ndarray) -> np.ndarray | None:
-    """Return how far each point's neighbours on the map are its neighbours in the data, (n,), in 0…1:
+    """Return how far each point's neighbors on the map are its neighbors in the data, (n,), in 0…1:
 
         1 − 2 / (k (2 n − 3 k − 1)) Σ_j max(0, r(i, j) − k),
 
-    the sum over its k = 5 neighbours j on the map, r(i, j) the rank of j's distance in the data. The mean is
+    the sum over its k = 5 neighbors j on the map, r(i, j) the rank of j's distance in the data. The mean is
     scikit-learn's `trustworthiness` (Venna & Kaski 2001, "Neighborhood preservation in nonlinear projection methods",
     equation 1). None of fewer than 11 rows.
 
@@ -58,7 +58,7 @@ def trustworthiness_of_rows(x: np.ndarray, points: np.ndarray) -> np.ndarray | N
         x: The data, (n, values); the time grows with n².
         points: Where the map has each, (n, d).
     """  # noqa: D400, D415 - the sentence ends in its formula
-    n, k = len(x), NEIGHBOURS
+    n, k = len(x), NEIGHBORS
     if n <= 2 * k:
         return None
     near = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)
@@ -66,7 +66,7 @@ def trustworthiness_of_rows(x: np.ndarray, points: np.ndarray) -> np.ndarray | N
     def intrusions(distances: np.ndarray, first: int) -> np.ndarray:
         """Return the inner sum of each row of a block, (m,), from its distances to all rows, (m, n)."""
         rows = first + np.arange(len(distances))
-        distances[rows - first, rows] = np.inf  # nothing is its own neighbour
+        distances[rows - first, rows] = np.inf  # nothing is its own neighbor
         ranks = np.empty(distances.shape, np.int64)
         np.put_along_axis(ranks, distances.argsort(1), np.arange(1, n + 1)[None], 1)
         return np.maximum(np.take_along_axis(ranks, near[rows], 1) - k, 0).sum(1)

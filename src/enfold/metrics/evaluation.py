@@ -14,7 +14,7 @@ from enfold.data.dataset import Dataset, class_labels
 from enfold.errors import InputError
 from enfold.metrics import clustering, embedding, information, likelihood, maps, reconstruction
 from enfold.metrics.intervals import NOTHING, Figure, bootstrap_error, mean_of, share_error
-from enfold.metrics.maps import drawn, labelled_rows
+from enfold.metrics.maps import drawn, labeled_rows
 from enfold.metrics.protocol import protocol
 from enfold.model import Autoencoder, conditions, encode_means
 from enfold.objectives import terms_of_rows
@@ -30,7 +30,7 @@ class Evaluation:
     Attributes:
         model: The model.
         config: The settings of the evaluation.
-        data: The rows, binarised if they are to be.
+        data: The rows, binarized if they are to be.
     """
 
     model: Autoencoder
@@ -65,9 +65,9 @@ def evaluate(
 
     Args:
         model: The model.
-        config: The settings with which it was fitted; `binarize` says whether the rows are binarised.
+        config: The settings with which it was fitted; `binarize` says whether the rows are binarized.
         data: The rows.
-        known: Training rows, to learn classes from; at most 20,000 labelled ones are used, drawn from a fixed seed.
+        known: Training rows, to learn classes from; at most 20,000 labeled ones are used, drawn from a fixed seed.
         samples: Draws of z for each row in the importance-weighted log-likelihood; 0: it is not estimated.
 
     Returns:
@@ -96,7 +96,7 @@ def evaluate(
     }
     counts = {"rows": len(data), "samples": samples, "training": len(reference.data) if reference else 0}
     counts |= {"pairs": min(len(data), maps.PAIR_ROWS), "map": len(maps.compared_rows(rows.data, model.spec))}
-    counts["clustered"] = min(int(data.labelled.sum()), CLUSTERED_ROWS)
+    counts["clustered"] = min(int(data.labeled.sum()), CLUSTERED_ROWS)
     found = {name for name, figure in figures.items() if figure.value is not None}
     return {
         "rows": len(data),
@@ -184,7 +184,7 @@ def _accuracies(rows: Evaluation, reference: Evaluation | None) -> dict[str, Fig
     measures = {"knn_accuracy": embedding.knn_accuracy, "linear_probe_accuracy": embedding.linear_probe_accuracy}
     if reference is None:
         return dict.fromkeys(measures, NOTHING)
-    test = rows.data.labelled
+    test = rows.data.labeled
     points, labels, n = rows.means[test], rows.data.labels[test], int(test.sum())
     shares = {name: f(reference.means, reference.data.labels, points, labels) for name, f in measures.items()}
     return {name: NOTHING if p is None else Figure(p, share_error(p, n)) for name, p in shares.items()}
@@ -193,12 +193,12 @@ def _accuracies(rows: Evaluation, reference: Evaluation | None) -> dict[str, Fig
 def _clustering(rows: Evaluation) -> dict[str, Figure]:
     scores = {
         "clustering_accuracy": clustering.clustering_accuracy,
-        "nmi": clustering.normalised_mutual_information,
+        "nmi": clustering.normalized_mutual_information,
         "ari": clustering.adjusted_rand_index,
     }
     classes = class_labels(rows.data.labels)
     if classes is None or len(classes) < 2:
         return dict.fromkeys(scores, NOTHING)
-    some = labelled_rows(rows.data, CLUSTERED_ROWS)
+    some = labeled_rows(rows.data, CLUSTERED_ROWS)
     counts = clustering.counts_of(clustering.clusters(rows.means[some], len(classes)), rows.data.labels[some])
     return {name: Figure(score(counts), bootstrap_error(score, counts)) for name, score in scores.items()}

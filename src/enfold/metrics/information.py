@@ -29,11 +29,11 @@ def active_units(means: np.ndarray) -> int:
 
 def active_units_error(means: np.ndarray) -> float | None:
     """Return the standard error of `active_units` by the bootstrap over rows."""
-    centred = means.astype(np.float64) - means.mean(0)
-    squares = centred**2
+    centered = means.astype(np.float64) - means.mean(0)
+    squares = centered**2
 
     def count(times: np.ndarray) -> float:
-        variance = times @ squares / len(means) - (times @ centred / len(means)) ** 2
+        variance = times @ squares / len(means) - (times @ centered / len(means)) ** 2
         return float((variance > ACTIVE_VARIANCE).sum())
 
     return bootstrap_error(count, np.ones(len(means), np.int64))
@@ -47,7 +47,7 @@ def information_of_rows(model: Autoencoder, x: Examples, condition: Tensor | Non
 
     The means are I(x; z) under q, and KL(q(z) ‖ p(z)) (Hoffman & Johnson 2016, "ELBO surgery", equation 7). As q(z)
     is that of the rows given, the information is about which of them it is: at most log n. To first order in 1/n
-    the mean does not change with q(z), which minimises it; so the spread over rows gives its standard error.
+    the mean does not change with q(z), which minimizes it; so the spread over rows gives its standard error.
 
     Args:
         model: The model.

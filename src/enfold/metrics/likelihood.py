@@ -129,7 +129,7 @@ def bits_meaning(model: Autoencoder, x: Examples) -> str | None:
     - "mass": the probability of whole intensities (the logistic likelihood), or of binary pixels (bernoulli).
     - "cells": whole intensities under a normal density, whose integral over a cell of width 1 is their probability.
 
-    The expected log-probability of grey pixels that the bernoulli likelihood gives is no probability of the grey
+    The expected log-probability of gray pixels that the bernoulli likelihood gives is no probability of the gray
     values, values that are not whole have densities, which depend on their unit, and the continuous Bernoulli's
     support ends inside the outermost cells.
 
@@ -164,7 +164,7 @@ def bits_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = Non
     meaning = bits_meaning(model, x)
     if meaning is None:
         return None
-    objective = elbo if meaning == "mass" else _dequantised_elbo
+    objective = elbo if meaning == "mass" else _dequantized_elbo
     _, distortion, rate = terms_of_rows(model, objective, x, condition, DRAWS)
     return in_bits(model, distortion + rate)
 
@@ -174,7 +174,7 @@ def in_bits(model: Autoencoder, nats: np.ndarray) -> np.ndarray:
     return nats / (model.spec.size * math.log(2))
 
 
-def _dequantised_elbo(model: Autoencoder, x: Tensor) -> Terms:
+def _dequantized_elbo(model: Autoencoder, x: Tensor) -> Terms:
     return elbo(model, x.float() + torch.rand_like(x, dtype=torch.float32) - 0.5)
 
 

@@ -8,13 +8,13 @@ from enfold.metrics.intervals import NOTHING, Figure, mean_of, share_error
 from enfold.rows import affordable, drawn
 from enfold.spec import Spec
 
-KNN_ROWS = 20_000  # at most, of the labelled training rows
+KNN_ROWS = 20_000  # at most, of the labeled training rows
 PAIR_ROWS = 2_000  # at most, for what compares each row with each other one
 
 
-def labelled_rows(data: Dataset, at_most: int) -> np.ndarray:
+def labeled_rows(data: Dataset, at_most: int) -> np.ndarray:
     """Return the numbers of some of the rows that have a label."""
-    rows = np.flatnonzero(data.labelled)
+    rows = np.flatnonzero(data.labeled)
     return rows[drawn(len(rows), at_most)]
 
 
@@ -25,7 +25,7 @@ def reference_rows(known: Dataset, rows: Dataset) -> np.ndarray | None:
         known: Rows that may be learned from.
         rows: Those whose classes are to be told.
     """
-    numbers = labelled_rows(known, KNN_ROWS)
+    numbers = labeled_rows(known, KNN_ROWS)
     are_classes = class_labels(known.labels[numbers]) is not None and class_labels(rows.labels) is not None
     return numbers if are_classes and bool(known.spec.classes) == bool(rows.spec.classes) else None
 
@@ -49,7 +49,7 @@ def trustworthiness(data: Dataset, points: np.ndarray, spec: Spec) -> Figure:
 
 
 def knn_accuracy(points: np.ndarray, labels: np.ndarray, rows: Dataset, new_points: np.ndarray) -> Figure:
-    """Return the share of the labelled rows that their 5 nearest known points classify rightly.
+    """Return the share of the labeled rows that their 5 nearest known points classify rightly.
 
     Args:
         points: Of rows with known classes, (n, d).
@@ -57,6 +57,6 @@ def knn_accuracy(points: np.ndarray, labels: np.ndarray, rows: Dataset, new_poin
         rows: Those to classify, (m, …).
         new_points: Where they are, (m, d).
     """
-    test = rows.labelled
+    test = rows.labeled
     share = embedding.knn_accuracy(points, labels, new_points[test], rows.labels[test])
     return Figure(share, share_error(share, int(test.sum())))

@@ -3,19 +3,19 @@
 import math
 
 from enfold.config import Config
-from enfold.metrics.embedding import NEIGHBOURS
+from enfold.metrics.embedding import NEIGHBORS
 from enfold.metrics.intervals import RESAMPLES
 from enfold.metrics.likelihood import DRAWS
 from enfold.spec import Spec
 
 NO_BITS = {
     "intensity": "No bits/dim: they have a meaning for whole intensities under the logistic or a normal likelihood, "
-    "and for binary pixels under the bernoulli one, which gives grey pixels the expected log-probability of binary "
+    "and for binary pixels under the bernoulli one, which gives gray pixels the expected log-probability of binary "
     "ones.",
     "real": "No bits/dim: a density of real numbers depends on their unit.",
 }
-GREY_LIKELIHOOD = (
-    " Of grey pixels under the bernoulli likelihood it stays below the expected log p of binary ones, which "
+GRAY_LIKELIHOOD = (
+    " Of gray pixels under the bernoulli likelihood it stays below the expected log p of binary ones, which "
     "--binarize measures."
 )
 CLASS_FIGURES = ("knn_accuracy", "linear_probe_accuracy", "clustering_accuracy")
@@ -36,7 +36,7 @@ def protocol(
     """
     words = {
         "rows": f"{counts['rows']:,} rows, none of which the model was fitted to.{_chosen(config)}",
-        "binarisation": _binarisation(config),
+        "binarization": _binarization(config),
         "errors": "± is one standard error: how far the figure may be from that of endlessly many such rows. The "
         "model is taken as it is; that another seed fits another one is not part of it.",
         "bound": _bound(known),
@@ -44,7 +44,7 @@ def protocol(
         "bits_per_dim": _bits(meaning, spec, known),
         "information": _information(counts["pairs"]) if "mutual_information" in known else "",
         "reconstruction": _reconstruction(spec, known),
-        "map": f"Trustworthiness: {NEIGHBOURS} neighbours among {counts['map']:,} rows; its error takes their terms "
+        "map": f"Trustworthiness: {NEIGHBORS} neighbors among {counts['map']:,} rows; its error takes their terms "
         "for independent, which is only nearly so."
         if "trustworthiness" in known
         else "",
@@ -63,11 +63,11 @@ def _chosen(config: Config) -> str:
     return " The run's own held-out rows have chosen its epoch, so that figures on them are a little too good."
 
 
-def _binarisation(config: Config) -> str:
+def _binarization(config: Config) -> str:
     if config.binarize == "none":
-        return "Binarisation none: values as they are in the data."
+        return "Binarization none: values as they are in the data."
     return (
-        f"Binarisation {config.binarize}: for these figures each pixel was drawn once, on with the chance that its "
+        f"Binarization {config.binarize}: for these figures each pixel was drawn once, on with the chance that its "
         "intensity says, from a fixed seed."
     )
 
@@ -85,8 +85,8 @@ def _log_likelihood(samples: int, known: set[str], spec: Spec, meaning: str | No
         f"Log-likelihood: importance-weighted, {samples:,} draw{'s' if samples > 1 else ''} of z a row. It is a "
         "lower bound in expectation, which rises to log p(x) with more."
     )
-    grey = spec.kind == "intensity" and meaning is None
-    return words + (GREY_LIKELIHOOD if grey else "")
+    gray = spec.kind == "intensity" and meaning is None
+    return words + (GRAY_LIKELIHOOD if gray else "")
 
 
 def _bits(meaning: str | None, spec: Spec, known: set[str]) -> str:
@@ -123,7 +123,7 @@ def _classes(counts: dict[str, int], known: set[str]) -> str:
     words = []
     if "knn_accuracy" in known:
         words.append(
-            f"{NEIGHBOURS}-nn and linear probe: learned from latent means of {counts['training']:,} training rows."
+            f"{NEIGHBORS}-nn and linear probe: learned from latent means of {counts['training']:,} training rows."
         )
     if "clustering_accuracy" in known:
         words.append(

@@ -8,7 +8,7 @@ from torch.distributions import Distribution
 from enfold.spec import Spec
 
 
-class Normalise(nn.Module):
+class Normalize(nn.Module):
     """Raw values → `(x - offset) / scale` in float32, as the spec says; and back."""
 
     offset: Tensor

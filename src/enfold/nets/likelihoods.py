@@ -5,12 +5,12 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
 from enfold.distributions import ContinuousIntensity, IntensityBernoulli, LogisticMixture
-from enfold.nets.heads import Normalise
+from enfold.nets.heads import Normalize
 from enfold.spec import Spec
 
-SMALLEST_LOG_SIGMA = -7.0  # of a standardised column: a density may not grow without bound on constant columns
+SMALLEST_LOG_SIGMA = -7.0  # of a standardized column: a density may not grow without bound on constant columns
 MIXED = 5  # logistic distributions for each pixel
-INITIAL_LOG_SIGMA = -1.0  # of a standardised column; from 0 on, the rate costs more than it gains and z dies out
+INITIAL_LOG_SIGMA = -1.0  # of a standardized column; from 0 on, the rate costs more than it gains and z dies out
 
 
 class BernoulliPixels(nn.Module):
@@ -48,7 +48,7 @@ class NormalValues(nn.Module):
     def __init__(self, spec: Spec, *, each: bool = False):
         super().__init__()
         self.shape = spec.shape
-        self.units = Normalise(spec)
+        self.units = Normalize(spec)
         self.log_sigma = nn.Parameter(torch.full(spec.shape if each else (len(spec.columns),), INITIAL_LOG_SIGMA))
 
     def forward(self, h: Tensor) -> Independent:  # (B, *shape) → over (*shape,)
@@ -59,7 +59,7 @@ class NormalValues(nn.Module):
 
 
 class LogisticPixels(nn.Module):
-    """Arrays → whole intensities, a mixture of discretised logistics for each pixel; see `LogisticMixture`."""
+    """Arrays → whole intensities, a mixture of discretized logistics for each pixel; see `LogisticMixture`."""
 
     def __init__(self, spec: Spec):
         super().__init__()

@@ -104,7 +104,7 @@ class FiniteScalar(nn.Module):
         return levels.expand(self.linear.out_features, -1).unsqueeze(-1)
 
 
-class VectorQuantised(nn.Module):
+class VectorQuantized(nn.Module):
     """Features → the nearest of learned codes, in each codebook (van den Oord, Vinyals & Kavukcuoglu 2017).
 
     The code's cost is their equation 3: the codebook moves to the features, and they commit to it, in squared units.
@@ -142,10 +142,10 @@ class CodesPrior(nn.Module):
     """p(z): every code of a posterior with equal probability.
 
     Args:
-        posterior: A `FiniteScalar` or a `VectorQuantised`.
+        posterior: A `FiniteScalar` or a `VectorQuantized`.
     """
 
-    def __init__(self, posterior: FiniteScalar | VectorQuantised):
+    def __init__(self, posterior: FiniteScalar | VectorQuantized):
         super().__init__()
         self._posterior = (posterior,)  # not a module of this one, whose weights it would double
 

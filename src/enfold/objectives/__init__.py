@@ -5,7 +5,7 @@ weight of the rate; with 1 an evidence bound is one.
 """
 
 from enfold.objectives.bounds import elbo, importance_weighted
-from enfold.objectives.penalised import maximum_mean_discrepancy, mmd, total_correlation
+from enfold.objectives.penalized import maximum_mean_discrepancy, mmd, total_correlation
 from enfold.objectives.plain import autoencoder, notebook
 from enfold.objectives.terms import (
     EVALUATION_SEED,

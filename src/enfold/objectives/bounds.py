@@ -40,7 +40,7 @@ def importance_weighted(model: Autoencoder, x: Tensor, beta: float = 1.0, *, sam
         loss = −log 1/K Σ_k w_k,   log w_k = log p(x|z_k) + β (log p(z_k) − log q(z_k|x)).
 
     With β = 1 it lies between the negative ELBO and −log p(x) (Burda, Grosse & Salakhutdinov 2016, equation 8). The
-    gradient of the encoder is the doubly reparameterised one, whose noise does not grow with K (Tucker 2018,
+    gradient of the encoder is the doubly reparameterized one, whose noise does not grow with K (Tucker 2018,
     equation 8; with another β its weights are (1 − β) w + β w² of the shares w = w_k / Σ w_k).
 
     Args:

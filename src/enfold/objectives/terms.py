@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from enfold.devices import seeded
 from enfold.model import Autoencoder, evaluating, given_chunks, in_one
-from enfold.objectives.neighbours import neighbour_loss
+from enfold.objectives.neighbors import neighbor_loss
 from enfold.rows import Examples
 
 EVALUATION_SEED = 0  # the same noise at every evaluation, so that epochs can be compared
@@ -20,7 +20,7 @@ class Terms(NamedTuple):
     """What an objective says of each example in a batch; (B,) each.
 
     Attributes:
-        loss: What training minimises.
+        loss: What training minimizes.
         distortion: −log p(x|z), in nats.
         rate: KL(q(z|x) ‖ p(z)), in nats. Distortion + rate is the negative ELBO.
     """
@@ -53,18 +53,18 @@ class Task:
     """What is learned, and from what.
 
     Attributes:
-        objective: What to minimise.
+        objective: What to minimize.
         beta: The weight of the rate in it.
-        binarise: Makes the examples binary, anew each time they are seen.
+        binarize: Makes the examples binary, anew each time they are seen.
         corrupt: What the encoder is given instead of an example that it must still explain.
-        neighbour_weight: The weight of keeping neighbours near each other.
+        neighbor_weight: The weight of keeping neighbors near each other.
     """
 
     objective: Objective
     beta: float = 1.0
-    binarise: Change | None = None
+    binarize: Change | None = None
     corrupt: Change | None = None
-    neighbour_weight: float = 0.0
+    neighbor_weight: float = 0.0
 
 
 class Learner(nn.Module):
@@ -83,15 +83,15 @@ class Learner(nn.Module):
             x: Raw examples, (B, *shape).
             condition: The class of each, (B,) integers, for a conditional model.
             warmth: The share of the rate's weight that counts yet, in 0…1.
-            near: A neighbour of each example, (B, *shape), for a map that keeps them.
+            near: A neighbor of each example, (B, *shape), for a map that keeps them.
         """
-        if self.task.binarise is not None:
-            x, near = self.task.binarise(x), near if near is None else self.task.binarise(near)
+        if self.task.binarize is not None:
+            x, near = self.task.binarize(x), near if near is None else self.task.binarize(near)
         model = self.model.given(condition)
         terms = self.task.objective(model.seeing(self.task.corrupt), x, self.task.beta * warmth)
         if near is None:
             return terms
-        return terms._replace(loss=terms.loss + self.task.neighbour_weight * neighbour_loss(self.model, x, near))
+        return terms._replace(loss=terms.loss + self.task.neighbor_weight * neighbor_loss(self.model, x, near))
 
 
 def terms_of_rows(

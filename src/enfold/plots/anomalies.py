@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
-from enfold.plots.images import GREY, pixels
+from enfold.plots.images import GRAY, pixels
 from enfold.plots.style import ACCENT, DIVERGING, INK, QUIET, bare, figure, styled
-from enfold.plots.tables import colour_rows
+from enfold.plots.tables import color_rows
 from enfold.spec import Spec
 
 BINS = 60
@@ -19,7 +19,7 @@ PITCH = 1.08  # from one image to the next, in images' widths
 CAPTION, BELOW = 0.55, 0.1  # above and below a block of images, in images' widths
 MARGIN = 0.9  # inches, of what is written beside the images
 HISTOGRAM = 2.6  # inches
-SHOWN = 0.998  # of the scores, and of the magnitudes that have colours of their own
+SHOWN = 0.998  # of the scores, and of the magnitudes that have colors of their own
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Unusual:
 
     @property
     def limit(self) -> float:
-        """The magnitude at which the colours end."""
+        """The magnitude at which the colors end."""
         finite = self.contributions[np.isfinite(self.contributions)]
         return float(np.quantile(np.abs(finite), SHOWN)) if finite.any() else 1.0
 
@@ -90,13 +90,13 @@ def _images(drawing: Figure | SubFigure, unusual: Unusual) -> None:
     height, block = spec.shape[1] / spec.shape[2], _block(spec)
     originals, rebuilt, field = pixels(unusual.x, spec), pixels(unusual.rebuilt, spec), None
     maps = unusual.contributions.sum(1)  # over the channels
-    colours = {"cmap": DIVERGING, "vmin": -unusual.limit, "vmax": unusual.limit}
+    colors = {"cmap": DIVERGING, "vmin": -unusual.limit, "vmax": unusual.limit}
     for i, name in enumerate(unusual.names):
         left, top = i % ACROSS * PITCH, i // ACROSS * block + CAPTION
         axes.text(left + 0.5, top - 0.08, name, ha="center", va="bottom", size=9, linespacing=1.3)
         for j, image in enumerate((originals[i], rebuilt[i], maps[i])):
             above = top + j * (height + PITCH - 1)
-            look = colours if j == 2 else GREY
+            look = colors if j == 2 else GRAY
             field = axes.imshow(image, extent=(left, left + 1, above + height, above), **look)
     places = [
         (row * block + CAPTION + (j + 0.5) * height + j * (PITCH - 1), name)
@@ -115,7 +115,7 @@ def _images(drawing: Figure | SubFigure, unusual: Unusual) -> None:
 def _rows(drawing: Figure | SubFigure, unusual: Unusual) -> None:
     axes = drawing.subplots()
     names = [name.replace("\n", "  ") for name in unusual.names]
-    bar = colour_rows(axes, unusual.contributions, unusual.spec, unusual.limit, names)
+    bar = color_rows(axes, unusual.contributions, unusual.spec, unusual.limit, names)
     bar.set_label("parts of the score: − lower, + higher than rebuilt")
 
 

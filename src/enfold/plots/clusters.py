@@ -1,4 +1,4 @@
-"""Clusters on the map, beside the members nearest to each one's centre."""
+"""Clusters on the map, beside the members nearest to each one's center."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from enfold.plots.images import GREY, sheet
+from enfold.plots.images import GRAY, sheet
 from enfold.plots.latent import heights, name_classes, scatter
 from enfold.plots.style import INK, bare, figure, styled
-from enfold.plots.tables import LIMIT, colour_rows
+from enfold.plots.tables import LIMIT, color_rows
 from enfold.spec import Spec
 
 MOST_CLUSTERS = 20  # with members beside the map
@@ -24,8 +24,8 @@ def clusters(
 
     Args:
         points: Latent vectors, (n, latent_dim).
-        found: The cluster of each, (n,); NaN where it is not clear, and the point is grey.
-        members: For each cluster raw examples, (m, *shape), nearest to its centre first. There may be none.
+        found: The cluster of each, (n,); NaN where it is not clear, and the point is gray.
+        members: For each cluster raw examples, (m, *shape), nearest to its center first. There may be none.
         spec: What they are.
         axes: The one or two latent dimensions to show.
     """
@@ -37,7 +37,7 @@ def clusters(
     scatter(plane, shown, found)
     name_classes(plane, shown, found, named)
     plane.set_title(
-        "where the rows lie; grey: in no cluster clearly" if np.isnan(found).any() else "where the rows lie"
+        "where the rows lie; gray: in no cluster clearly" if np.isnan(found).any() else "where the rows lie"
     )
     if len(axes) > 1:
         plane.set_ylabel(f"z{axes[1]}")
@@ -51,19 +51,19 @@ def clusters(
 
 
 def _members(axes: Axes, rows: list[tuple[int, np.ndarray]], spec: Spec) -> None:
-    axes.set_title("the members nearest to each centre")
+    axes.set_title("the members nearest to each center")
     if not spec.is_image:
         of_each = max(MOST_ROWS // len(rows), 1)
         names = [str(i) if j == 0 else "" for i, each in rows for j in range(len(each[:of_each]))]
         shown = np.concatenate([each[:of_each] for _, each in rows])
-        bar = colour_rows(axes, spec.scaled(shown), spec, LIMIT, names)
+        bar = color_rows(axes, spec.scaled(shown), spec, LIMIT, names)
         bar.set_label("standard deviations from the mean")
         return
     across = max(len(each) for _, each in rows)
     blank = np.full((across, *spec.shape), spec.scale.max(), np.float32)
     tiles = np.concatenate([np.concatenate([each, blank[len(each) :]]) for _, each in rows])
     canvas = sheet(tiles, spec, across)
-    axes.imshow(canvas, **GREY)
+    axes.imshow(canvas, **GRAY)
     bare(axes)
     pitch = (canvas.shape[0] + 1) / len(rows)
     axes.set_yticks((np.arange(len(rows)) + 0.5) * pitch - 1, [str(i) for i, _ in rows], size=11, color=INK)

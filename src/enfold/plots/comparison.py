@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from enfold.latent import shown_axes
-from enfold.plots.images import GAP, GREY, sheet
-from enfold.plots.latent import colour_bar, heights, legend, name_classes, scatter
+from enfold.plots.images import GAP, GRAY, sheet
+from enfold.plots.latent import color_bar, heights, legend, name_classes, scatter
 from enfold.plots.style import INK, LINE, QUALITATIVE, bare, figure, short, styled
 from enfold.spec import Spec
 
@@ -18,7 +18,7 @@ MOST_NAMED = 10  # classes; more names would hide a small map
 MOST_COLUMNS = 12  # of a table
 PANEL = 3.2  # inches
 GAPS = 12  # between the rows of images, of their height
-LABELLED = 10.4  # inches of twelve that images have beside their names
+LABELED = 10.4  # inches of twelve that images have beside their names
 SMALL = 0.35  # of a large map's points
 EDGE = 0.3  # of a row's height, above and below its dots
 
@@ -42,7 +42,7 @@ class Panel:
 
 @styled()
 def maps(panels: list[Panel], labels: np.ndarray, spec: Spec) -> Figure:
-    """Return the maps of several methods, coloured by label; each has a scale of its own.
+    """Return the maps of several methods, colored by label; each has a scale of its own.
 
     Of more than two dimensions, the two with the most variance; a single one has the label as its height.
 
@@ -61,7 +61,7 @@ def maps(panels: list[Panel], labels: np.ndarray, spec: Spec) -> Figure:
     for plane, panel in zip(axes, panels, strict=False):
         _map(plane, panel, labels, spec)
     legend(drawing, labels, spec)
-    colour_bar(drawing, axes[:n], labels, spec)
+    color_bar(drawing, axes[:n], labels, spec)
     return drawing
 
 
@@ -101,10 +101,10 @@ def _images(panels: list[Panel], x: np.ndarray, spec: Spec) -> Figure:
     gap = max(strips[0].shape[0] // GAPS, 1)
     white = ((0, gap), *((0, 0),) * (strips[0].ndim - 1))
     canvas = np.concatenate([np.pad(strip, white, constant_values=GAP) for strip in strips])[:-gap]
-    drawing = figure(12, LABELLED * canvas.shape[0] / canvas.shape[1] + 0.1)
+    drawing = figure(12, LABELED * canvas.shape[0] / canvas.shape[1] + 0.1)
     drawing.set_layout_engine("compressed")  # the other leaves no room for names beside what has an aspect
     axes = drawing.subplots()
-    axes.imshow(canvas, **GREY)
+    axes.imshow(canvas, **GRAY)
     bare(axes)
     pitch = strips[0].shape[0] + gap
     axes.set_yticks((np.arange(len(rows)) + 0.5) * pitch - gap / 2, list(rows), size=10, color=INK)

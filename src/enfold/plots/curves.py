@@ -35,10 +35,10 @@ def curves(history: Sequence[Mapping[str, Any]]) -> Figure:
 def _panel(axes: Axes, history: Sequence[Mapping[str, Any]], term: str) -> None:
     epochs = [values["epoch"] for values in history]
     marker = "o" if len(epochs) <= MARKED_EPOCHS else ""
-    for prefix, label, colour in LINES:
+    for prefix, label, color in LINES:
         values = np.array([each.get(f"{prefix}_{term}", np.nan) for each in history], float)
         if np.isfinite(values).any():
-            axes.plot(epochs, values, color=colour, label=label, lw=1.5, marker=marker, ms=3.5)
+            axes.plot(epochs, values, color=color, label=label, lw=1.5, marker=marker, ms=3.5)
     axes.set_title(f"{term}, nats per example{_off_scale(axes)}")
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from enfold.data.dataset import class_name
-from enfold.plots.images import GREY, pixels, sheet
+from enfold.plots.images import GRAY, pixels, sheet
 from enfold.plots.style import DIVERGING, INK, bare, figure, short, styled
 from enfold.plots.tables import agreement, heat_map
 from enfold.spec import Spec
@@ -29,7 +29,7 @@ def samples(x: np.ndarray, labels: np.ndarray, spec: Spec) -> Figure:
         labels: (n,), NaN where missing.
         spec: What they are.
     """
-    missing = "" if np.isnan(labels).all() else "unlabelled"
+    missing = "" if np.isnan(labels).all() else "unlabeled"
     names = [missing if np.isnan(label) else short(class_name(label, spec), 14) for label in labels]
     if not spec.is_image:
         return heat_map(x[:MOST_ROWS], spec, names[:MOST_ROWS])
@@ -43,7 +43,7 @@ def samples(x: np.ndarray, labels: np.ndarray, spec: Spec) -> Figure:
     bare(axes)
     for i, (image, name) in enumerate(zip(pixels(x, spec), names, strict=True)):
         left, top = i % columns * PITCH, i // columns * (height + caption)
-        axes.imshow(image, extent=(left, left + 1, top + height, top), **GREY)
+        axes.imshow(image, extent=(left, left + 1, top + height, top), **GRAY)
         axes.text(left + 0.5, top + height + 0.2 * caption, name, ha="center", va="top")
     axes.set(xlim=(0, columns * PITCH - PITCH + 1), ylim=(down, 0), aspect="equal")
     return drawing
@@ -71,7 +71,7 @@ def reconstructions(x: np.ndarray, x_hat: np.ndarray, spec: Spec, *, seen: np.nd
     drawing = figure(12, 12 * 1.1 * (len(rows) + 1) * difference.shape[0] / difference.shape[1])
     axes = drawing.subplots(len(rows) + 1)
     for each, (name, images) in zip(axes, rows, strict=False):
-        each.imshow(sheet(images[:MOST_PAIRS], spec, len(x[:MOST_PAIRS])), **GREY)
+        each.imshow(sheet(images[:MOST_PAIRS], spec, len(x[:MOST_PAIRS])), **GRAY)
         _titled(each, name)
     field = axes[-1].imshow(difference, cmap=DIVERGING, vmin=-limit, vmax=limit)
     _titled(axes[-1], "difference")
@@ -96,7 +96,7 @@ def generated(x: np.ndarray, spec: Spec, names: Sequence[str] = ()) -> Figure:
     canvas = sheet(x, spec, len(x) // len(names) if names else None)
     drawing = figure(9, 9 * canvas.shape[0] / canvas.shape[1])
     axes = drawing.subplots()
-    axes.imshow(canvas, **GREY)
+    axes.imshow(canvas, **GRAY)
     bare(axes)
     pitch = (canvas.shape[0] + 1) / max(len(names), 1)
     places = (np.arange(len(names)) + 0.5) * pitch - 1

@@ -8,7 +8,7 @@ import numpy as np
 from enfold.spec import Spec
 
 GAP = 255  # between tiles: the page's white
-GREY: dict[str, Any] = {  # colour images ignore it
+GRAY: dict[str, Any] = {  # color images ignore it
     "cmap": "gray",
     "vmin": 0,
     "vmax": 255,
@@ -17,7 +17,7 @@ GREY: dict[str, Any] = {  # colour images ignore it
 
 
 def pixels(x: np.ndarray, spec: Spec) -> np.ndarray:
-    """Return images as they look, uint8 in 0…255: (n, H, W) if grey, (n, H, W, 3) if in colour.
+    """Return images as they look, uint8 in 0…255: (n, H, W) if gray, (n, H, W, 3) if in color.
 
     Of images with more than 3 channels the first three, of those with 2 the first.
 

@@ -12,11 +12,11 @@ from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from enfold.data.dataset import class_labels, class_name
-from enfold.plots.style import ACCENT, INK, PAPER, QUALITATIVE, SEQUENTIAL, UNLABELLED, figure, short, styled
+from enfold.plots.style import ACCENT, INK, PAPER, QUALITATIVE, SEQUENTIAL, UNLABELED, figure, short, styled
 from enfold.rows import drawn
 from enfold.spec import Spec
 
-MARKERS = ("o", "^", "s", "D", "P")  # ten classes each, in the same colours
+MARKERS = ("o", "^", "s", "D", "P")  # ten classes each, in the same colors
 JITTER = 0.36  # half the height of a class's strip, whose distance to the next is 1
 BINS = 60
 SAME_PLACE = 1e-5  # of the map's extent: codes are equal up to rounding
@@ -28,10 +28,10 @@ OF_A_CLASS = 1_000  # points, at most, among which its name's place is sought
 
 @styled()
 def latent_map(means: np.ndarray, labels: np.ndarray, spec: Spec, axes: tuple[int, ...]) -> Figure:
-    """Return the posterior means of held-out examples in the plane of two latent axes, coloured by label.
+    """Return the posterior means of held-out examples in the plane of two latent axes, colored by label.
 
-    Classes have a legend and their names where they are densest, numbers a colour bar; examples without a label are
-    grey and beneath. Along a single latent axis, each class has its own strip, and numbers are the height. Where many
+    Classes have a legend and their names where they are densest, numbers a color bar; examples without a label are
+    gray and beneath. Along a single latent axis, each class has its own strip, and numbers are the height. Where many
     examples share a place, as those with one code do, they are drawn side by side around it.
 
     Args:
@@ -51,7 +51,7 @@ def latent_map(means: np.ndarray, labels: np.ndarray, spec: Spec, axes: tuple[in
     plane.set_aspect("equal", adjustable="datalim")
     name_classes(plane, points, labels, spec)
     legend(drawing, labels, spec)
-    colour_bar(drawing, plane, labels, spec)
+    color_bar(drawing, plane, labels, spec)
     return drawing
 
 
@@ -72,7 +72,7 @@ def _line(means: np.ndarray, labels: np.ndarray, spec: Spec, axis: int) -> Figur
         plane.set_ylabel(spec.label or "label")
     else:
         names = [short(class_name(label, spec), 16) for label in classes]
-        plane.set_yticks(range(strips), [*names, "unlabelled"][:strips], size=10, color=INK)
+        plane.set_yticks(range(strips), [*names, "unlabeled"][:strips], size=10, color=INK)
         plane.set_ylim(strips - 0.4, -0.6)
         plane.tick_params(axis="y", length=0)
     return drawing
@@ -92,7 +92,7 @@ def scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, scale: float = 1
     size, alpha = np.clip(700 / np.sqrt(len(points)), 2, 60), np.clip(40 / np.sqrt(len(points)), 0.3, 0.85)
     look = {"s": scale * size, "alpha": alpha, "linewidths": 0}
     if not known.all():
-        axes.scatter(*points[~known].T, color=UNLABELLED if known.any() else ACCENT, **look)
+        axes.scatter(*points[~known].T, color=UNLABELED if known.any() else ACCENT, **look)
     if classes is None and known.any():
         axes.scatter(*points[known].T, c=labels[known], cmap=SEQUENTIAL, **look)
     elif classes is not None:
@@ -153,22 +153,22 @@ def _free_place(points: np.ndarray, taken: Sequence[np.ndarray], apart: float) -
 
 
 def legend(drawing: Figure, labels: np.ndarray, spec: Spec) -> None:
-    """Say which class has which colour."""
-    classes, unlabelled = _listed(class_labels(labels)), np.isnan(labels)
+    """Say which class has which color."""
+    classes, unlabeled = _listed(class_labels(labels)), np.isnan(labels)
     names = [short(class_name(label, spec)) for label in classes]
     handles = [_dot(QUALITATIVE[i % 10], MARKERS[i // 10]) for i in range(len(classes))]
-    if unlabelled.any() and not unlabelled.all():
-        names, handles = [*names, "unlabelled"], [*handles, _dot(UNLABELLED, "o")]
+    if unlabeled.any() and not unlabeled.all():
+        names, handles = [*names, "unlabeled"], [*handles, _dot(UNLABELED, "o")]
     if names:
         drawing.legend(handles, names, loc="outside right upper", handletextpad=0.1, fontsize=10)
 
 
-def _dot(colour: str, marker: str) -> Line2D:
-    return Line2D([], [], color=colour, marker=marker, markersize=8, linestyle="", markeredgewidth=0)
+def _dot(color: str, marker: str) -> Line2D:
+    return Line2D([], [], color=color, marker=marker, markersize=8, linestyle="", markeredgewidth=0)
 
 
-def colour_bar(drawing: Figure, axes: Axes | Sequence[Axes], labels: np.ndarray, spec: Spec) -> None:
-    """Say which number has which colour."""
+def color_bar(drawing: Figure, axes: Axes | Sequence[Axes], labels: np.ndarray, spec: Spec) -> None:
+    """Say which number has which color."""
     known = labels[~np.isnan(labels)]
     if len(known) and class_labels(labels) is None:
         scale = ScalarMappable(colors.Normalize(known.min(), known.max()), SEQUENTIAL)

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from enfold.latent import Manifold
-from enfold.plots.images import GREY, sheet
+from enfold.plots.images import GRAY, sheet
 from enfold.plots.style import ACCENT, QUIET, SEQUENTIAL, figure, number, short, styled
 from enfold.plots.tables import panels
 from enfold.spec import Spec
@@ -53,12 +53,12 @@ def _mosaic(grid: Manifold, spec: Spec, name: str, order: slice) -> Figure:
     canvas = sheet(grid.x[order].reshape(-1, *spec.shape), spec, columns, gap)
     drawing = figure(SIDE, SIDE * canvas.shape[0] / canvas.shape[1] + (0 if rows > 1 else 0.5))
     plane = drawing.subplots()
-    plane.imshow(canvas, **GREY)
+    plane.imshow(canvas, **GRAY)
     plane.set_title(_title(name))
     plane.spines[:].set_visible(False)
     plane.tick_params(length=0)
-    plane.set_xticks(_centres(columns, width, gap), [number(z) for z in grid.horizontal])
-    plane.set_yticks(_centres(rows, height, gap), [number(z) for z in grid.vertical[order]])
+    plane.set_xticks(_centers(columns, width, gap), [number(z) for z in grid.horizontal])
+    plane.set_yticks(_centers(rows, height, gap), [number(z) for z in grid.vertical[order]])
     plane.set_xlabel(f"z{grid.axes[0]}")
     if len(grid.axes) > 1:
         plane.set_ylabel(f"z{grid.axes[1]}")
@@ -67,7 +67,7 @@ def _mosaic(grid: Manifold, spec: Spec, name: str, order: slice) -> Figure:
     return drawing
 
 
-def _centres(tiles: int, size: int, gap: int) -> np.ndarray:
+def _centers(tiles: int, size: int, gap: int) -> np.ndarray:
     return np.arange(tiles) * (size + gap) + (size - 1) / 2
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from enfold.plots.images import GREY, sheet
+from enfold.plots.images import GRAY, sheet
 from enfold.plots.style import ACCENT, INK, QUIET, bare, figure, styled
 from enfold.spec import Spec
 
@@ -41,6 +41,6 @@ def nearness(
     top.spines["left"].set_visible(False)
     drawing.legend(loc="outside upper right", ncols=3)
     if strip is not None:
-        parts[1].imshow(strip, **GREY)
+        parts[1].imshow(strip, **GRAY)
         bare(parts[1])
     return drawing

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from enfold.plots.images import GREY, sheet
+from enfold.plots.images import GRAY, sheet
 from enfold.plots.style import ACCENT, INK, QUALITATIVE, QUIET, bare, figure, short, styled
 from enfold.plots.tables import panels
 from enfold.spec import Spec
@@ -68,12 +68,12 @@ def lines(block: Strips, spec: Spec) -> Figure:
         spec: What they are.
     """
     drawing, axes = panels(spec)
-    colours = QUALITATIVE if len(block.x) > 1 else (ACCENT,)
+    colors = QUALITATIVE if len(block.x) > 1 else (ACCENT,)
     way = np.linspace(0, 1, block.x.shape[1])
     for i, panel in enumerate(axes):
         panel.set_title(short(spec.columns[i].name))
-        for path, colour in zip(block.x, colours, strict=False):
-            panel.plot(way, path[:, i], color=colour)
+        for path, color in zip(block.x, colors, strict=False):
+            panel.plot(way, path[:, i], color=color)
         panel.set_xticks([0, 1], block.ends)
         for text, side in zip(panel.get_xticklabels(), ("left", "right"), strict=True):
             text.set_horizontalalignment(side)
@@ -86,9 +86,9 @@ def lines(block: Strips, spec: Spec) -> Figure:
 def _strip(plane: Axes, canvas: np.ndarray, block: Strips, spec: Spec, gap: int) -> None:
     _, height, width = spec.shape
     paths, steps = block.x.shape[:2]
-    plane.imshow(canvas, **GREY)
+    plane.imshow(canvas, **GRAY)
     bare(plane)
-    plane.set_anchor("W")  # centred, the layout would not see how far the names reach
+    plane.set_anchor("W")  # centered, the layout would not see how far the names reach
     plane.set_title(block.title)
     names = ["\n".join(short(line, MOST_LETTERS) for line in name.split("\n")) for name in block.names]
     plane.set_yticks(np.arange(paths) * (height + gap) + (height - 1) / 2, names, color=INK)

@@ -1,4 +1,4 @@
-"""What all figures share: colours, letters, and the way into a file."""
+"""What all figures share: colors, letters, and the way into a file."""
 
 import io
 import warnings
@@ -14,12 +14,12 @@ INK = "#22252b"
 QUIET = "#6b7079"
 LINE = "#d9dbdf"
 PAPER = "#ffffff"
-UNLABELLED = "#cfd2d7"
+UNLABELED = "#cfd2d7"
 ACCENT = "#2b5c9e"
 DIVERGING = "RdBu_r"
 SEQUENTIAL = "viridis"
 
-# Paul Tol, "Colour schemes" (SRON/EPS/TN/09-002, 2021), scheme "muted", with near-black as the tenth: even
+# Paul Tol, "Color schemes" (SRON/EPS/TN/09-002, 2021), scheme "muted", with near-black as the tenth: even
 # with protanopia, deuteranopia or tritanopia (Machado et al. 2009) no two are closer than 15 in CIELAB.
 QUALITATIVE = (
     *("#cc6677", "#332288", "#ddcc77", "#117733", "#88ccee"),

@@ -14,7 +14,7 @@ from enfold.spec import Spec
 MOST_PANELS = 12
 PANELS_ACROSS = 4
 NAMED_COLUMNS = 40  # at most: beyond, names would overlap
-LIMIT = 3.0  # standard deviations at which the colours end
+LIMIT = 3.0  # standard deviations at which the colors end
 
 
 def panels(spec: Spec, *, share_plane: bool = False) -> tuple[Figure, list[Axes]]:
@@ -39,7 +39,7 @@ def panels(spec: Spec, *, share_plane: bool = False) -> tuple[Figure, list[Axes]
 
 
 def heat_map(x: np.ndarray, spec: Spec, names: list[str] | None = None) -> Figure:
-    """Return rows × columns in standardised units, `(x - offset) / scale`.
+    """Return rows × columns in standardized units, `(x - offset) / scale`.
 
     Args:
         x: Raw rows, (n, columns).
@@ -48,21 +48,21 @@ def heat_map(x: np.ndarray, spec: Spec, names: list[str] | None = None) -> Figur
     """
     drawing = figure(10, 1.4 + 0.18 * len(x))
     axes = drawing.subplots()
-    bar = colour_rows(axes, spec.scaled(x), spec, LIMIT, names)
+    bar = color_rows(axes, spec.scaled(x), spec, LIMIT, names)
     bar.set_label("standard deviations from the mean")
     return drawing
 
 
-def colour_rows(
+def color_rows(
     axes: Axes, values: np.ndarray, spec: Spec, limit: float, names: Sequence[str] | None = None
 ) -> Colorbar:
-    """Draw rows × columns, a colour a value, and return what says which colour is which value.
+    """Draw rows × columns, a color a value, and return what says which color is which value.
 
     Args:
         axes: Where.
         values: (n, columns).
         spec: What the columns are.
-        limit: The magnitude at which the colours end.
+        limit: The magnitude at which the colors end.
         names: What to call each row.
     """
     look = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit, "aspect": "auto", "interpolation": "nearest"}

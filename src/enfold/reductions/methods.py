@@ -24,7 +24,7 @@ from enfold.training import Progress, epochs_for, train
 
 UMAP_REBUILDS, UMAP_DIMENSIONS = 200, (2, 3)  # its inverse is slow, and triangulates the map
 TSNE_DIMENSIONS = 2
-NEIGHBOURHOODS = 100  # rows; with fewer, the usual number of neighbours of UMAP and t-SNE is most of them
+NEIGHBORHOODS = 100  # rows; with fewer, the usual number of neighbors of UMAP and t-SNE is most of them
 NOTEBOOK_PACE = 1.9e-6  # seconds for each value of each image and pass, on two processor cores
 
 
@@ -211,14 +211,14 @@ def _no_notebook_images(job: Job) -> str:
     return f"its network takes images of even height and width, of a known range of values, and this is {spec}"
 
 
-def _no_neighbourhoods(job: Job) -> str:
-    few = len(job.training) < NEIGHBOURHOODS
-    return f"it is for at least {NEIGHBOURHOODS} training rows, and these are {len(job.training)}" if few else ""
+def _no_neighborhoods(job: Job) -> str:
+    few = len(job.training) < NEIGHBORHOODS
+    return f"it is for at least {NEIGHBORHOODS} training rows, and these are {len(job.training)}" if few else ""
 
 
 def _no_tsne(job: Job) -> str:
     many = job.config.latent_dim > TSNE_DIMENSIONS
-    return f"it has at most {TSNE_DIMENSIONS} dimensions" if many else _no_neighbourhoods(job)
+    return f"it has at most {TSNE_DIMENSIONS} dimensions" if many else _no_neighborhoods(job)
 
 
 METHODS = {  # from cheap to expensive
@@ -245,22 +245,22 @@ METHODS = {  # from cheap to expensive
         "yes, generates too",
         _network,
     ),
-    "neighbours": Method(
-        "enfold's neighbours",
-        "the same, whose map keeps neighbours as UMAP's does, enfold's recipe neighbours",
+    "neighbors": Method(
+        "enfold's neighbors",
+        "the same, whose map keeps neighbors as UMAP's does, enfold's recipe neighbors",
         "yes",
         "yes, generates too",
         _network,
-        "neighbours",
+        "neighbors",
     ),
     "umap": Method(
         "UMAP",
         "umap-learn with its own settings",
-        "by optimisation",
+        "by optimization",
         "slowly",
         _umap,
         package="umap-learn",
-        unsuited=_no_neighbourhoods,
+        unsuited=_no_neighborhoods,
     ),
     "tsne": Method(
         "t-SNE",

@@ -23,7 +23,7 @@ SHOWN = 10  # members of each cluster
 NAMES = {"accuracy": "accuracy", "nmi": "NMI", "ari": "ARI"}
 SCORES = {
     "accuracy": scores.clustering_accuracy,
-    "nmi": scores.normalised_mutual_information,
+    "nmi": scores.normalized_mutual_information,
     "ari": scores.adjusted_rand_index,
 }
 
@@ -96,7 +96,7 @@ def clusters_section(found: Found, rows: Dataset, z: np.ndarray) -> Section:
     """
     memberships = found.clustering.memberships(z)
     nearest, clear = memberships.argmax(1), memberships.max(1) >= CLEAR
-    members = [np.asarray(rows.x[each]) for each in _nearest_members(z, nearest, found.clustering.centres)]
+    members = [np.asarray(rows.x[each]) for each in _nearest_members(z, nearest, found.clustering.centers)]
     picture = plots.clusters(z, np.where(clear, nearest, np.nan), members, rows.spec, latent.shown_axes(z))
     values = {
         "clusters": found.clustering.k,
@@ -112,7 +112,7 @@ def clusters_section(found: Found, rows: Dataset, z: np.ndarray) -> Section:
         "clusters",
         "Which groups are there?",
         (clusters_text(values, found.source), _trust(values)),
-        alt="Map of the rows, coloured by cluster, beside the members nearest to each cluster's centre",
+        alt="Map of the rows, colored by cluster, beside the members nearest to each cluster's center",
         values=values,
         table=_table(memberships, rows),
         picture=plots.png(picture),
@@ -138,7 +138,7 @@ def clusters_text(values: dict[str, Any], source: str) -> str:
     if values["unclear"]:
         text += (
             f" {values['unclear']:.1%} of {values['rows']:,} rows have less than {CLEAR:.0%} of their membership in "
-            "any; they are grey in the picture."
+            "any; they are gray in the picture."
         )
     if "accuracy" not in values:
         return text
@@ -181,15 +181,15 @@ def _choice(tried: list[int]) -> str:
     )
 
 
-def _nearest_members(z: np.ndarray, nearest: np.ndarray, centres: np.ndarray) -> list[np.ndarray]:
-    """Return for each cluster the numbers of its rows nearest to the centre, at most 10."""
-    apart = [np.linalg.norm(z - centre, axis=1) for centre in centres]
+def _nearest_members(z: np.ndarray, nearest: np.ndarray, centers: np.ndarray) -> list[np.ndarray]:
+    """Return for each cluster the numbers of its rows nearest to the center, at most 10."""
+    apart = [np.linalg.norm(z - center, axis=1) for center in centers]
     order = [np.argsort(np.where(nearest == i, each, np.inf), kind="stable") for i, each in enumerate(apart)]
     return [each[: min(SHOWN, int((nearest == i).sum()))] for i, each in enumerate(order)]
 
 
 def _table(memberships: np.ndarray, rows: Dataset) -> tuple[tuple[str, ...], ...]:
-    """Return a line for each cluster: its rows, how clear they are, and of labelled ones the usual class."""
+    """Return a line for each cluster: its rows, how clear they are, and of labeled ones the usual class."""
     nearest, likeliest, labels = memberships.argmax(1), memberships.max(1), rows.labels
     has_classes = class_labels(labels) is not None
     lines = [("cluster", "rows", "share", "mean membership", *(["most frequent label"] if has_classes else []))]

@@ -129,7 +129,7 @@ def _plus_minus(shares: np.ndarray) -> str:
 
 def _along_text(run: Run, rows: Dataset) -> str:
     told = ""
-    if run.spec.conditions and rows.labelled[0]:
+    if run.spec.conditions and rows.labeled[0]:
         name = class_name(rows.labels[0], rows.spec)
         told = (
             f" A path between examples is decoded as the class that it begins with, one along a dimension as {name}."

@@ -1,7 +1,7 @@
-/** How rows are coloured: by classes, each with a colour, or by numbers, along a scale. */
+/** How rows are colored: by classes, each with a color, or by numbers, along a scale. */
 
 import type { Manifest, Rows } from "./data";
-import type { ColourName } from "./state";
+import type { ColorName } from "./state";
 
 export type Rgb = readonly [number, number, number];
 
@@ -11,11 +11,11 @@ export interface Entry {
 }
 
 /** Each row's code is a position in `entries`, or a step of the scale from `low` to `high`; `STEPS`: it has no number. */
-export type Colouring =
+export type Coloring =
   | { readonly kind: "classes"; readonly codes: Uint16Array; readonly entries: readonly Entry[] }
   | { readonly kind: "numbers"; readonly codes: Uint16Array; readonly low: number; readonly high: number };
 
-// Paul Tol, "Colour schemes" (SRON/EPS/TN/09-002, 2021), scheme "muted", with near-black as the tenth, as in enfold's
+// Paul Tol, "Color schemes" (SRON/EPS/TN/09-002, 2021), scheme "muted", with near-black as the tenth, as in enfold's
 // figures. On black the tenth is near-white, and indigo and wine are lighter, with a contrast of 3 as the others: still no
 // two are closer than 15 in CIELAB with protanopia, deuteranopia or tritanopia (Machado et al. 2009).
 const ON_WHITE = [
@@ -26,7 +26,7 @@ const ON_BLACK = [
   ...["#cc6677", "#7060dd", "#ddcc77", "#117733", "#88ccee"],
   ...["#b72b6e", "#44aa99", "#999933", "#aa4499", "#f2f2f2"],
 ].map(rgb);
-const UNLABELLED = { light: rgb("#cfd2d7"), dark: rgb("#4a4f59") };
+const UNLABELED = { light: rgb("#cfd2d7"), dark: rgb("#4a4f59") };
 const ACCENT = { light: rgb("#2b5c9e"), dark: rgb("#8db8f0") };
 const VIRIDIS = [
   "#440154",
@@ -41,23 +41,23 @@ const VIRIDIS = [
 ].map(rgb);
 const OUTSIDE = 0.01; // the share of rows below and above the scale
 const STEPS = 256;
-export const COLOURS_TO_TELL_APART = ON_WHITE.length;
-export const NO_CLASS = "unlabelled";
+export const COLORS_TO_TELL_APART = ON_WHITE.length;
+export const NO_CLASS = "unlabeled";
 
-/** What rows can be coloured by, with a name for each. */
-export function colourings(rows: Rows): Map<ColourName, string> {
-  const all: [ColourName, string, unknown][] = [
+/** What rows can be colored by, with a name for each. */
+export function colorings(rows: Rows): Map<ColorName, string> {
+  const all: [ColorName, string, unknown][] = [
     ["label", "Label", rows.labels ?? rows.values],
     ["cluster", "Cluster", rows.clusters],
     ["anomaly", "Anomaly score", rows.anomaly],
     ["error", "Reconstruction error", rows.error],
     ["part", "Training or held out", rows.heldOut],
-    ["none", "One colour", true],
+    ["none", "One color", true],
   ];
   return new Map(all.filter(([, , values]) => values).map(([name, title]) => [name, title]));
 }
 
-export function colouringOf(name: ColourName, rows: Rows, manifest: Manifest): Colouring {
+export function coloringOf(name: ColorName, rows: Rows, manifest: Manifest): Coloring {
   switch (name) {
     case "label":
       return rows.labels ? classes(rows.labels, (i) => manifest.classes[i] ?? `${i}`) : numbers(rows.values!);
@@ -74,16 +74,16 @@ export function colouringOf(name: ColourName, rows: Rows, manifest: Manifest): C
   }
 }
 
-/** Returns the colours of all codes. */
-export function paletteOf(colouring: Colouring, isDark: boolean): Rgb[] {
-  const colours = isDark ? ON_BLACK : ON_WHITE;
+/** Returns the colors of all codes. */
+export function paletteOf(coloring: Coloring, isDark: boolean): Rgb[] {
+  const colors = isDark ? ON_BLACK : ON_WHITE;
   const mode = isDark ? "dark" : "light";
-  if (colouring.kind === "numbers") {
-    return [...Array.from({ length: STEPS }, (_, i) => viridis(i / (STEPS - 1))), UNLABELLED[mode]];
+  if (coloring.kind === "numbers") {
+    return [...Array.from({ length: STEPS }, (_, i) => viridis(i / (STEPS - 1))), UNLABELED[mode]];
   }
-  if (colouring.entries.length === 1) return [ACCENT[mode]];
-  return colouring.entries.map(({ name }, i) =>
-    name === NO_CLASS ? UNLABELLED[mode] : colours[i % colours.length]!,
+  if (coloring.entries.length === 1) return [ACCENT[mode]];
+  return coloring.entries.map(({ name }, i) =>
+    name === NO_CLASS ? UNLABELED[mode] : colors[i % colors.length]!,
   );
 }
 
@@ -105,7 +105,7 @@ export function rgb(hex: string): Rgb {
   return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
-function classes(values: ArrayLike<number>, nameOf: (position: number) => string): Colouring {
+function classes(values: ArrayLike<number>, nameOf: (position: number) => string): Coloring {
   let most = -1;
   for (let i = 0; i < values.length; i++) most = Math.max(most, values[i]!);
   const counts = new Uint32Array(most + 2);
@@ -119,7 +119,7 @@ function classes(values: ArrayLike<number>, nameOf: (position: number) => string
   return { kind: "classes", codes, entries: counts[most + 1] ? entries : entries.slice(0, -1) };
 }
 
-function numbers(values: Float32Array): Colouring {
+function numbers(values: Float32Array): Coloring {
   const sorted = values.filter((value) => !Number.isNaN(value)).sort();
   const cut = Math.floor(OUTSIDE * sorted.length);
   const [low, high] = [sorted[cut] ?? 0, sorted[sorted.length - 1 - cut] ?? 1];

@@ -10,13 +10,13 @@ from enfold.errors import InputError
 from enfold.rows import Examples
 from enfold.spec import Spec
 
-MOST_ROWS = 200_000  # the cost of exact neighbours grows with the square of the rows
+MOST_ROWS = 200_000  # the cost of exact neighbors grows with the square of the rows
 COMPONENTS = 50  # principal components in which distances are measured, at most
 BISECTIONS = 64  # of each row's scale
 
 
 @dataclass(frozen=True)
-class NeighbourGraph:
+class NeighborGraph:
     """A weighted graph on the rows of a data set.
 
     Attributes:
@@ -30,7 +30,7 @@ class NeighbourGraph:
     sums: np.ndarray
 
     def partners(self, rows: Tensor, seed: int) -> Tensor:
-        """Return a neighbour of each row, (m,) → (m,), drawn with the weights of its edges."""
+        """Return a neighbor of each row, (m,) → (m,), drawn with the weights of its edges."""
         first, last = self.starts[rows.numpy()], self.starts[rows.numpy() + 1]
         below = np.where(first > 0, self.sums[first - 1], 0.0)
         share = np.random.default_rng(seed).random(len(first))
@@ -38,17 +38,17 @@ class NeighbourGraph:
         return torch.from_numpy(self.ends[edge.clip(first, last - 1)].astype(np.int64))
 
 
-def neighbour_graph(x: Examples, spec: Spec, neighbours: int, seed: int = 0) -> NeighbourGraph:
+def neighbor_graph(x: Examples, spec: Spec, neighbors: int, seed: int = 0) -> NeighborGraph:
     """Return the fuzzy graph of each row's nearest rows (McInnes, Healy & Melville 2018, "UMAP", algorithms 2 and 3).
 
-    A neighbour at distance d has the weight exp(−(d − ρ) / σ), where ρ is the nearest one's distance and σ makes the
+    A neighbor at distance d has the weight exp(−(d − ρ) / σ), where ρ is the nearest one's distance and σ makes the
     weights of a row sum to log₂ k; two rows are joined if either says so. Distances are Euclidean, between the rows
     as the spec scales them, in their first 50 principal components.
 
     Args:
         x: Raw examples, (n, *shape).
         spec: What they are.
-        neighbours: k, the row itself not counted.
+        neighbors: k, the row itself not counted.
         seed: Of the principal components.
 
     Raises:
@@ -58,25 +58,25 @@ def neighbour_graph(x: Examples, spec: Spec, neighbours: int, seed: int = 0) -> 
     from sklearn.decomposition import PCA
     from sklearn.neighbors import NearestNeighbors
 
-    if not neighbours < len(x) <= MOST_ROWS:
+    if not neighbors < len(x) <= MOST_ROWS:
         raise InputError(
-            f"A graph of {neighbours} neighbours needs more than {neighbours} and at most {MOST_ROWS:,} training "
-            f"rows, but there are {len(x):,}. Set neighbours=0, or fit to fewer rows."
+            f"A graph of {neighbors} neighbors needs more than {neighbors} and at most {MOST_ROWS:,} training "
+            f"rows, but there are {len(x):,}. Set neighbors=0, or fit to fewer rows."
         )
     points = spec.vectors(np.asarray(x))
     if points.shape[1] > COMPONENTS:
         with np.errstate(invalid="ignore"):  # of equal rows no component has a share of the variance
             points = PCA(min(COMPONENTS, len(points)), random_state=seed).fit_transform(points)
-    distances, ends = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(points).kneighbors()
+    distances, ends = NearestNeighbors(n_neighbors=neighbors, algorithm="brute").fit(points).kneighbors()
     weights = _weights(distances)
-    begins = np.arange(0, ends.size + 1, neighbours)
+    begins = np.arange(0, ends.size + 1, neighbors)
     graph = csr_matrix((weights.ravel(), ends.ravel(), begins), shape=(len(x), len(x)))
     either = graph + graph.T - graph.multiply(graph.T)
-    return NeighbourGraph(either.indptr, either.indices, np.cumsum(either.data))
+    return NeighborGraph(either.indptr, either.indices, np.cumsum(either.data))
 
 
 def _weights(distances: np.ndarray) -> np.ndarray:
-    """Return the weights of each row's neighbours, (n, k), from their distances, (n, k) in order."""
+    """Return the weights of each row's neighbors, (n, k), from their distances, (n, k) in order."""
     beyond = distances - distances[:, :1]
     low, high = np.zeros(len(distances)), np.full(len(distances), np.inf)
     sigma = np.ones(len(distances))

@@ -14,19 +14,19 @@ NEAREST = 1e-6  # squared: keeps the gradient of two points that are the same fi
 REPULSION = 5.0  # the other rows' weight in all; UMAP draws five of them
 
 
-def neighbour_loss(model: Autoencoder, x: Tensor, near: Tensor) -> Tensor:
-    """Return how badly the latent means keep neighbours, (B,) in nats: parametric UMAP's loss,
+def neighbor_loss(model: Autoencoder, x: Tensor, near: Tensor) -> Tensor:
+    """Return how badly the latent means keep neighbors, (B,) in nats: parametric UMAP's loss,
 
         −log s(z, z′) − 5 E_j log(1 − s(z, z_j′)),   s(z, z′) = 1 / (1 + a ‖z − z′‖^2b),
 
-    for a neighbour z′, and the mean over the neighbours z_j′ of all other rows in the batch: with all of them instead
+    for a neighbor z′, and the mean over the neighbors z_j′ of all other rows in the batch: with all of them instead
     of a few it needs a fraction of the steps (Sainburg, McInnes & Gentner 2021, "Parametric UMAP embeddings for
     representation and semisupervised learning", equation 4).
 
     Args:
         model: The autoencoder.
         x: Raw examples, (B, *shape), B > 1.
-        near: A neighbour of each, (B, *shape).
+        near: A neighbor of each, (B, *shape).
     """  # noqa: D400, D415 - the sentence ends in its formula
     a, b = (model.encode(torch.cat([x, near])).mean / UNIT).chunk(2)
     with torch.autocast(a.device.type, enabled=False):  # bfloat16 leaves no digits of such a difference

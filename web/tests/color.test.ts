@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { colouringOf, type Colouring, paletteOf, type Rgb } from "../src/colour";
+import { coloringOf, type Coloring, paletteOf, type Rgb } from "../src/color";
 import type { Manifest, Rows } from "../src/data";
 
 // Machado, Oliveira & Fernandes 2009, severity 1; rows act on linear red, green, blue.
@@ -33,8 +33,8 @@ const TO_XYZ = [
 const WHITE = [0.95047, 1, 1.08883];
 
 const times = (matrix: number[][], v: number[]) => matrix.map((row) => row.reduce((sum, m, i) => sum + m * v[i]!, 0));
-const linear = (colour: Rgb) => colour.map((c) => (c <= 10 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
-const luminance = (colour: Rgb) => times(TO_XYZ, linear(colour))[1]!;
+const linear = (color: Rgb) => color.map((c) => (c <= 10 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+const luminance = (color: Rgb) => times(TO_XYZ, linear(color))[1]!;
 
 function lab(light: number[]): number[] {
   const clipped = light.map((value) => Math.min(Math.max(value, 0), 1));
@@ -44,12 +44,12 @@ function lab(light: number[]): number[] {
 }
 
 const entries = Array.from({ length: 10 }, (_, i) => ({ name: `${i}`, count: 1 }));
-const TEN: Colouring = { kind: "classes", codes: new Uint16Array(), entries };
+const TEN: Coloring = { kind: "classes", codes: new Uint16Array(), entries };
 
 test.each([false, true])("ten classes can be told apart by everybody, on black: %s", (isDark) => {
   const palette = paletteOf(TEN, isDark);
   for (const matrix of Object.values(VISIONS)) {
-    const seen = palette.map((colour) => lab(times(matrix, linear(colour))));
+    const seen = palette.map((color) => lab(times(matrix, linear(color))));
     seen.forEach((a, i) =>
       seen
         .slice(0, i)
@@ -60,16 +60,16 @@ test.each([false, true])("ten classes can be told apart by everybody, on black: 
 
 test("on black every class has a contrast of 3 at least (WCAG 2.2, 1.4.11)", () => {
   const black = luminance([0x13, 0x15, 0x19]);
-  for (const colour of paletteOf(TEN, true)) expect((luminance(colour) + 0.05) / (black + 0.05)).toBeGreaterThan(3);
+  for (const color of paletteOf(TEN, true)) expect((luminance(color) + 0.05) / (black + 0.05)).toBeGreaterThan(3);
 });
 
-test("rows without a label are counted last, and rows without a number have a colour of their own", () => {
+test("rows without a label are counted last, and rows without a number have a color of their own", () => {
   const manifest = { classes: ["a", "b"] } as unknown as Manifest;
-  const labelled = colouringOf("label", { labels: Int16Array.of(1, -1, 0, 1) } as unknown as Rows, manifest);
-  expect([...labelled.codes]).toEqual([1, 2, 0, 1]);
-  expect(labelled.kind === "classes" && labelled.entries.map(({ count }) => count)).toEqual([1, 2, 1]);
+  const labeled = coloringOf("label", { labels: Int16Array.of(1, -1, 0, 1) } as unknown as Rows, manifest);
+  expect([...labeled.codes]).toEqual([1, 2, 0, 1]);
+  expect(labeled.kind === "classes" && labeled.entries.map(({ count }) => count)).toEqual([1, 2, 1]);
   const values = Float32Array.of(0, Number.NaN, 10, 5);
-  const numbered = colouringOf("label", { labels: null, values } as unknown as Rows, manifest);
+  const numbered = coloringOf("label", { labels: null, values } as unknown as Rows, manifest);
   expect([...numbered.codes]).toEqual([0, 256, 255, 128]);
   expect(paletteOf(numbered, false).length).toBe(257);
 });

@@ -1,4 +1,4 @@
-"""The neighbour graph is UMAP's, partners are drawn with its weights, and training with it is resumed exactly."""
+"""The neighbor graph is UMAP's, partners are drawn with its weights, and training with it is resumed exactly."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ import enfold
 from enfold import InputError, build, training
 from enfold.batches import Source
 from enfold.checkpoints import load_checkpoint, save_checkpoint
-from enfold.neighbours import _weights, neighbour_graph
-from enfold.objectives.neighbours import neighbour_loss
+from enfold.neighbors import _weights, neighbor_graph
+from enfold.objectives.neighbors import neighbor_loss
 from enfold.spec import Column, Spec
 from enfold.state import State
 
@@ -33,7 +33,7 @@ def dense(graph, n):
 
 
 @pytest.mark.parametrize("k", [3, 5, 15])
-def test_weights_of_a_row_sum_to_the_logarithm_of_its_neighbours(k):
+def test_weights_of_a_row_sum_to_the_logarithm_of_its_neighbors(k):
     """Also of distances of very different size; bisection to float64's last digits."""
     distances = np.sort(np.random.default_rng(0).exponential(size=(50, k)), 1) * np.logspace(-4, 4, 50)[:, None]
     weights = _weights(distances)
@@ -48,7 +48,7 @@ def test_rows_that_are_equally_far_all_count_fully():
 
 
 def test_a_small_graph_is_what_one_computes_by_hand():
-    """Points on a line at 0, 1, 3, 7 with three neighbours each, and so all others.
+    """Points on a line at 0, 1, 3, 7 with three neighbors each, and so all others.
 
     A row's weights are 1, exp(−a / σ), exp(−b / σ) of the distances beyond the nearest, with the sum log₂ 3; either
     row's say joins two: w + w′ − w w′.
@@ -62,14 +62,14 @@ def test_a_small_graph_is_what_one_computes_by_hand():
         sigmas = np.logspace(-3, 3, 2_000_001)
         sums = np.exp(-beyond[1] / sigmas) + np.exp(-beyond[2] / sigmas)
         one[row, others] = np.exp(-beyond / sigmas[np.searchsorted(sums, np.log2(3) - 1)])
-    graph = neighbour_graph(points[:, None].astype(np.float32), LINE, 3)
+    graph = neighbor_graph(points[:, None].astype(np.float32), LINE, 3)
     np.testing.assert_allclose(dense(graph, 4), one + one.T - one * one.T, atol=1e-5)  # the step between sigmas
 
 
 def test_partners_are_drawn_with_the_weights_of_the_edges():
     """40,000 draws for each of 6 rows: within 5 standard errors of each edge's share."""
     x = np.random.default_rng(0).normal(size=(6, 1)).astype(np.float32)
-    graph = neighbour_graph(x, LINE, 3)
+    graph = neighbor_graph(x, LINE, 3)
     rows = torch.arange(6).repeat(40_000)
     partners = graph.partners(rows, seed=0).view(-1, 6)
     weights = dense(graph, 6)
@@ -80,16 +80,16 @@ def test_partners_are_drawn_with_the_weights_of_the_edges():
 
 
 def test_partners_are_the_same_for_the_same_seed(digits):
-    graph = neighbour_graph(digits.x[:200], digits.spec, 5)
+    graph = neighbor_graph(digits.x[:200], digits.spec, 5)
     rows = torch.randperm(200)
     assert torch.equal(graph.partners(rows, 3), graph.partners(rows, 3))
     assert not torch.equal(graph.partners(rows, 3), graph.partners(rows, 4))
     assert (graph.partners(rows, 3) != rows).all()
 
 
-def test_batches_have_a_neighbour_of_each_row(digits):
+def test_batches_have_a_neighbor_of_each_row(digits):
     """Also the last, shorter one; each pair is one of the graph's edges."""
-    config = enfold.Config(neighbours=5)
+    config = enfold.Config(neighbors=5)
     source = Source.of(digits.x[:150], digits.spec, config)
     order = source.order(torch.randperm(150), seed=1)
     edges = dense(source.graph, 150) > 0
@@ -104,13 +104,13 @@ def test_batches_have_a_neighbour_of_each_row(digits):
 def test_equal_rows_are_equally_near():
     """Also with so many columns that principal components are taken, of which there are none."""
     spec = Spec((60,), tuple(Column(f"{i}", "real") for i in range(60)))
-    weights = dense(neighbour_graph(np.full((70, 60), 7, np.float32), spec, 5), 70)
+    weights = dense(neighbor_graph(np.full((70, 60), 7, np.float32), spec, 5), 70)
     assert set(weights[weights > 1e-9].round(9)) == {1.0}
 
 
 def test_a_graph_needs_enough_rows():
-    with pytest.raises(InputError, match="neighbours=0"):
-        neighbour_graph(np.zeros((5, 1), np.float32), LINE, 5)
+    with pytest.raises(InputError, match="neighbors=0"):
+        neighbor_graph(np.zeros((5, 1), np.float32), LINE, 5)
 
 
 def test_near_points_are_near_in_half_precision_too(digits):
@@ -119,14 +119,14 @@ def test_near_points_are_near_in_half_precision_too(digits):
     model.encoder = Spread()
     points = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
     near = points + 0.01
-    exact = neighbour_loss(model, points, near)
+    exact = neighbor_loss(model, points, near)
     with torch.autocast("cpu", torch.bfloat16):
-        torch.testing.assert_close(neighbour_loss(model, points, near), exact)
+        torch.testing.assert_close(neighbor_loss(model, points, near), exact)
 
 
-def test_an_interrupted_training_with_neighbours_goes_on_to_the_same_weights(tmp_path, digits, monkeypatch):
+def test_an_interrupted_training_with_neighbors_goes_on_to_the_same_weights(tmp_path, digits, monkeypatch):
     """Interrupted in the midst of the second of three epochs, and gone on with from the checkpoint."""
-    config = enfold.Config(width=8, depth=1, epochs=3, neighbours=5, batch_size=64, binarize="dynamic")
+    config = enfold.Config(width=8, depth=1, epochs=3, neighbors=5, batch_size=64, binarize="dynamic")
     x = digits.x[:300]
 
     monkeypatch.setattr(training, "SECONDS_BETWEEN_REPORTS", 0.0)  # so that every step is reported
@@ -146,12 +146,12 @@ def test_an_interrupted_training_with_neighbours_goes_on_to_the_same_weights(tmp
     assert all(torch.equal(whole[name], again[name]) for name in whole)
 
 
-def test_the_map_keeps_more_neighbours_with_them(digits):
+def test_the_map_keeps_more_neighbors_with_them(digits):
     """The share of edges among each row's ten nearest on the map: half as many again as without, at the least."""
     x = digits.x[:400]
-    edges, kept = dense(neighbour_graph(x, digits.spec, 10), 400) > 0, []
-    for neighbours in (0, 10):
-        config = enfold.Config(width=32, depth=1, epochs=30, neighbours=neighbours, precision="float32")
+    edges, kept = dense(neighbor_graph(x, digits.spec, 10), 400) > 0, []
+    for neighbors in (0, 10):
+        config = enfold.Config(width=32, depth=1, epochs=30, neighbors=neighbors, precision="float32")
         model = build.autoencoder(config, digits.spec)
         for _ in enfold.train(model, x, config):
             pass
