@@ -5,8 +5,8 @@ from models import trained
 from seeds import Line, digits, table
 
 from enfold import latent
+from enfold.inference import encode_means
 from enfold.metrics import clustering
-from enfold.model import encode_means
 from enfold.sections.clusters import label_scores
 
 FIGURES = ("accuracy", "nmi", "ari", "training accuracy", "clusters by auto", "k-means on pixels", "seconds")

@@ -14,8 +14,8 @@ from seeds import Line, digits, markdown, table
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, denoise_wavelet
 
 from enfold.corruptions import gaussian, salt_and_pepper
+from enfold.inference import decode_means, encode_means
 from enfold.metrics.denoising import Projection, nearness
-from enfold.model import decode_means, encode_means
 from enfold.sections.denoising import noisy
 
 ROWS = 500  # of those held out

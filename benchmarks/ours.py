@@ -22,9 +22,9 @@ from enfold import build
 from enfold.config import parse_settings
 from enfold.data.split import held_out_rows, training_rows
 from enfold.devices import autocast_dtype
+from enfold.inference import encode_means
 from enfold.latent import manifold as decoded_grid
 from enfold.metrics import evaluate
-from enfold.model import encode_means
 
 PRECISION = None  # of training; None is the recipe's own, "auto" takes bfloat16 where the hardware has it
 HELD_OUT, SPLIT_SEED = 5000, 555  # as in quality.py

@@ -22,6 +22,7 @@ LEVELS = [
     "nets",
     "priors",
     "model",
+    "inference",
     "objectives",
     "optimizers",
     "config",

@@ -17,7 +17,7 @@ from PIL import Image
 import enfold
 from enfold import Column, Spec
 from enfold.explorer import one_file, prepare, serving
-from enfold.model import decode_means, encode_means
+from enfold.inference import decode_means, encode_means
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the tests in a browser need playwright")
 pytest.importorskip("onnxruntime")

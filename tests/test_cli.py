@@ -11,7 +11,7 @@ from PIL import Image
 
 from enfold.cli import app, main, register
 from enfold.data import load, overlap
-from enfold.model import encode_means
+from enfold.inference import encode_means
 
 register()
 COMMANDS = [

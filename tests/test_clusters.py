@@ -144,7 +144,7 @@ def test_the_command_writes_what_python_computes(digits_run, digits, tmp_path, c
     assert list(rows[0]) == ["row", "cluster", "p0", "p1", "p2", "p3", "label"]
     training = digits[enfold_training(digits_run)]
     z = latent.aggregate(digits_run.model, training.x, means=True).numpy()
-    expected = latent.cluster(z, 4).memberships(enfold.model.encode_means(digits_run.model, digits.x))
+    expected = latent.cluster(z, 4).memberships(enfold.inference.encode_means(digits_run.model, digits.x))
     found = np.array([[float(row[f"p{i}"]) for i in range(4)] for row in rows])
     np.testing.assert_allclose(found, expected, atol=1e-6)  # as many digits are written
     assert [int(row["cluster"]) for row in rows] == expected.argmax(1).tolist()

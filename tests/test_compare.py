@@ -74,7 +74,7 @@ def test_a_networks_figures_are_those_of_its_evaluation(digits, compared):
     for _ in enfold.train(model, seen, config):
         pass
     expected, found = evaluate(model, config, unseen, seen), compared.results["default"]
-    np.testing.assert_array_equal(found.z, enfold.model.encode_means(model, unseen.x))
+    np.testing.assert_array_equal(found.z, enfold.inference.encode_means(model, unseen.x))
     for name in ("reconstruction_mse", "knn_accuracy", "trustworthiness"):
         assert found.figures[name].value == pytest.approx(expected[name], rel=1e-6)
         assert found.figures[name].error == pytest.approx(expected["standard_errors"][name], rel=1e-6)

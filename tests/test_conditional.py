@@ -1,5 +1,7 @@
 """A conditional model is told an example's class, makes examples of a class, and does without one."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,8 @@ import enfold
 from conftest import without_pictures
 from enfold import InputError, build
 from enfold.cli import main
-from enfold.model import conditions, decode_means, encode_means
+from enfold.inference import conditions, decode_means, encode_means
+from enfold.model import Conditioned
 from enfold.nets.heads import one_hot
 
 
@@ -52,25 +55,37 @@ def test_the_class_explains_what_z_need_not(run, digits):
     model, losses = run.model, []
     for told in (classes, (classes + 1) % 10):
         with torch.no_grad():
-            given = model.given(told)
-            losses.append(-given.decode(given.encode(x).mean).log_prob(x).mean().item())
+            losses.append(-model.decode(model.encode(x, told).mean, told).log_prob(x).mean().item())
     assert losses[0] < losses[1] - 3
 
 
 def test_an_unknown_class_is_no_class(run, digits):
     x = digits.x[:5]
-    unknown = encode_means(run.model, x, torch.full((5,), -1))
-    np.testing.assert_array_equal(unknown, encode_means(run.model, x))
-    np.testing.assert_array_equal(
-        decode_means(run.model, unknown, torch.full((5,), -1)), decode_means(run.model, unknown)
-    )
-    assert torch.isfinite(run.model.sample(3)).all()
-    assert torch.isfinite(run.model.reconstruct(x)).all()
+    unknown = torch.full((5,), -1)
+    means, known = encode_means(run.model, x, unknown), encode_means(run.model, x, torch.full((5,), 3))
+    assert np.abs(means - known).max() > 0.01
+    assert np.isfinite(decode_means(run.model, means, unknown)).all()
+    assert torch.isfinite(run.model.sample(5, unknown)).all()
+    assert torch.isfinite(run.model.reconstruct(x, unknown)).all()
+
+
+def test_a_conditional_model_without_a_condition_says_what_to_give(run, digits):
+    for call in (run.model.encode, run.model.reconstruct, partial(encode_means, run.model)):
+        with pytest.raises(InputError, match=r"conditioned on one of 10 classes .* conditions\(labels"):
+            call(digits.x[:5])
+    with pytest.raises(InputError, match="conditioned"):
+        run.model.decode(np.zeros((1, 2), np.float32))
+
+
+def test_a_model_without_conditions_takes_none(digits):
+    model = build.autoencoder(enfold.Config(width=8, depth=0), digits.spec)
+    with pytest.raises(InputError, match="Leave out the condition"):
+        model.encode(digits.x[:2], torch.tensor([0, 1]))
 
 
 def test_several_draws_of_z_meet_the_class_of_their_example(run):
     """Latent vectors (K · B, latent_dim) are told apart batch after batch."""
-    model = run.model.given(torch.tensor([2, 7]))
+    model = Conditioned(run.model, torch.tensor([2, 7]))
     z = torch.zeros(6, 2)
     with torch.no_grad():
         made = model.decode(z).mean
@@ -107,7 +122,7 @@ def test_rows_in_chunks_meet_their_own_classes(run, digits):
     classes = conditions(digits.labels[:300], run.spec)
     whole = encode_means(run.model, digits.x[:300], classes)
     with torch.no_grad():
-        alone = run.model.given(classes[290:]).encode(digits.x[290:300]).mean.numpy()
+        alone = run.model.encode(digits.x[290:300], classes[290:]).mean.numpy()
     np.testing.assert_allclose(whole[290:], alone, atol=1e-5)
 
 
@@ -130,5 +145,5 @@ def test_data_without_classes_is_refused(tmp_path, digits):
 def test_other_settings_are_conditional_too(digits, settings):
     spec = enfold.Spec(**{**vars(digits.spec), "conditions": (0.0, 1.0)})
     config = enfold.Config(width=8, depth=1, components=5, **settings)
-    model = build.autoencoder(config, spec).given(torch.tensor([0, 1, -1]))
+    model = Conditioned(build.autoencoder(config, spec), torch.tensor([0, 1, -1]))
     assert build.objective(config)(model, torch.from_numpy(digits.x[:3])).loss.shape == (3,)

@@ -22,9 +22,9 @@ from enfold import InputError
 from enfold.cli import main
 from enfold.explorer import prepare, serving, share
 from enfold.explorer.page import STATIC
+from enfold.inference import encode_means
 from enfold.latent import cluster
 from enfold.metrics.reconstruction import reconstruction_mse
-from enfold.model import encode_means
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("uvicorn")

@@ -12,7 +12,7 @@ from enfold import Config, InputError, build, fitting
 from enfold.checkpoints import save_checkpoint
 from enfold.cli import main
 from enfold.data.split import Split
-from enfold.model import encode_means
+from enfold.inference import encode_means
 from enfold.objectives import elbo
 from enfold.parts import Parts
 from enfold.run import Run, create_run, open_run, save_weights
@@ -177,7 +177,7 @@ def test_a_conditional_model_has_own_parts_too(digits):
     spec = enfold.Spec(**{**vars(digits.spec), "conditions": (0.0, 1.0, 2.0)})
     config = Config(encoder="own", decoder="own")
     model = build.autoencoder(config, spec, Parts(encoder=encoder(), decoder=decoder(5)))
-    assert model.given(torch.tensor([0, 2])).reconstruct(digits.x[:2]).shape == (2, 1, 8, 8)
+    assert model.reconstruct(digits.x[:2], torch.tensor([0, 2])).shape == (2, 1, 8, 8)
 
 
 def test_an_encoder_that_learns_its_sizes_from_the_data(digits):

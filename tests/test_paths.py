@@ -15,8 +15,9 @@ import enfold
 from conftest import without_pictures
 from enfold import VAE, InputError, build, latent
 from enfold.cli import main
+from enfold.inference import decode_means, encode_means
 from enfold.metrics.likeness import unlike
-from enfold.model import Autoencoder, decode_means, encode_means
+from enfold.model import Autoencoder
 from enfold.plots import sheet
 from enfold.priors import StandardNormal
 from enfold.sections import read_sections

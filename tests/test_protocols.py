@@ -16,8 +16,8 @@ from enfold import InputError, build, report
 from enfold.cli import main
 from enfold.corruptions import binarized_once
 from enfold.data import arrays, dataset, load_like
+from enfold.inference import encode_means
 from enfold.metrics import as_evaluated
-from enfold.model import encode_means
 from enfold.rows import Rows
 
 SMALL = {"epochs": 1, "width": 16, "depth": 1, "device": "cpu"}

@@ -14,7 +14,7 @@ from enfold import InputError, plots
 from enfold.cli import main
 from enfold.data.split import held_out_rows
 from enfold.fitting import read_again, split_again
-from enfold.model import encode_means
+from enfold.inference import encode_means
 from enfold.report import PICTURES
 from enfold.rows import sha256
 from enfold.run import FIGURES, FORMAT, LATER_FIGURES

@@ -14,7 +14,8 @@ from enfold.cli import main
 from enfold.config import Config
 from enfold.distributions import UniformCodes
 from enfold.errors import InputError
-from enfold.model import Autoencoder, decode_means
+from enfold.inference import decode_means
+from enfold.model import Autoencoder
 from enfold.nets.heads import Normalize
 from enfold.priors import Flow, Mixture, StandardNormal
 from enfold.spec import Column, Spec

@@ -9,12 +9,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from enfold import Config, InputError, build, train
 from enfold.data.arrays import from_array
 from enfold.devices import autocast_dtype
+from enfold.inference import decode_means, encode_means
 from enfold.metrics import evaluate
 from enfold.metrics.embedding import knn_accuracy
 from enfold.metrics.information import active_units
 from enfold.metrics.likelihood import bound_of_rows, log_likelihood_bounds
 from enfold.metrics.reconstruction import reconstruction_mse
-from enfold.model import decode_means, encode_means
 from enfold.objectives import Learner, Losses, terms_of_rows
 from enfold.state import State
 from enfold.training import epochs_for

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from enfold.config import Config
 from enfold.data.dataset import Dataset
-from enfold.model import conditions
+from enfold.inference import conditions
 from enfold.neighbors import NeighborGraph, neighbor_graph
 from enfold.rows import Examples, rows_at_once, unmapped
 from enfold.spec import Spec

@@ -12,11 +12,11 @@ from enfold.config import Config
 from enfold.data.arrays import from_array
 from enfold.devices import choose_device
 from enfold.errors import InputError
+from enfold.inference import decode_means, encode_means
 from enfold.metrics.anomaly import Anomalies, p_values, reference
 from enfold.metrics.copies import Copies, copies
 from enfold.metrics.likelihood import log_likelihood_bounds
 from enfold.metrics.reconstruction import reconstruction_mse
-from enfold.model import decode_means, encode_means
 from enfold.recipes import recipe
 from enfold.training import train
 

@@ -18,8 +18,9 @@ from enfold.build import CODES
 from enfold.data.dataset import class_name
 from enfold.errors import InputError
 from enfold.files import check_new_folder, json_text, write_folder
+from enfold.inference import decode_means
 from enfold.latent import prior_samples
-from enfold.model import Autoencoder, decode_means
+from enfold.model import Autoencoder
 from enfold.report import title
 from enfold.run import Run
 
@@ -152,7 +153,7 @@ class _Decoder(nn.Module):
 
 def _encoded(model: Autoencoder, x: Tensor, condition: Tensor | None) -> Tensor:
     with torch.inference_mode():
-        return model.given(condition).encode(x).mean
+        return model.encode(x, condition).mean
 
 
 def _written(module: nn.Module, inputs: dict[str, Tensor], outputs: dict[str, Tensor]) -> bytes:

@@ -21,9 +21,10 @@ from enfold.config import Config, describe
 from enfold.data.bundled import BUNDLED
 from enfold.data.dataset import Dataset, class_name
 from enfold.files import write
+from enfold.inference import conditions, decode_means, evaluating, latent_means, reconstructed_means
 from enfold.metrics import as_evaluated
 from enfold.metrics.intervals import decimals
-from enfold.model import Autoencoder, conditions, decode_means, evaluating, latent_means, rebuilt_means
+from enfold.model import Autoencoder
 from enfold.recipes import RECIPES, Recipe
 from enfold.run import Run
 from enfold.sections import ORDER, read_sections
@@ -115,7 +116,7 @@ def _reconstructions(run: Run, model: Autoencoder, rows: Dataset, spec: Spec) ->
     x, seen = np.asarray(rows.x), None
     if corrupt is not None:
         seen = noisy(x, corrupt)
-    rebuilt = rebuilt_means(model, x if seen is None else seen, classes)
+    rebuilt = reconstructed_means(model, x if seen is None else seen, classes)
     return plots.reconstructions(x, rebuilt, spec, seen=seen)
 
 
@@ -218,8 +219,9 @@ def layers(model: Autoencoder) -> list[dict[str, Any]]:
     shapes: dict[str, str] = {}
     hooks = [module.register_forward_hook(partial(_note_shape, shapes, name)) for name, module in own.items()]
     with evaluating(model):
-        z = model.encode(np.zeros((1, *model.spec.shape), model.spec.dtype)).mean
-        model.decode(z)
+        condition = conditions(np.full(1, np.nan), model.spec)
+        z = model.encode(np.zeros((1, *model.spec.shape), model.spec.dtype), condition).mean
+        model.decode(z, condition)
         model.prior().log_prob(z)
     for hook in hooks:
         hook.remove()

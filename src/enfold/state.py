@@ -12,7 +12,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from enfold import build
 from enfold.config import Config
 from enfold.errors import InputError
-from enfold.model import Autoencoder
+from enfold.model import Autoencoder, Conditioned
 from enfold.objectives import Learner, Losses, Objective, Terms
 from enfold.processes import ALONE, Processes, like, own
 
@@ -97,7 +97,7 @@ class State:
         """The model that counts: the average of the weights if there is one."""
         return self.average or self.model
 
-    def held_out_terms(self, model: Autoencoder, x: Tensor) -> Terms:
+    def held_out_terms(self, model: Conditioned, x: Tensor) -> Terms:
         """Return the terms of examples by the model that counts, given the classes that `model` is given."""
         return (self._averaged or self.learner)(x, model.condition)
 

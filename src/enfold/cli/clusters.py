@@ -55,8 +55,8 @@ def cluster(
     import numpy as np
 
     from enfold.files import write
+    from enfold.inference import latent_means
     from enfold.metrics import as_evaluated
-    from enfold.model import latent_means
     from enfold.report import write_report
     from enfold.run import open_run
     from enfold.sections import write_section

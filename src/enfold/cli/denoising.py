@@ -33,7 +33,7 @@ def denoise(
     import numpy as np
 
     from enfold.data import load_like
-    from enfold.model import conditions, rebuilt_means
+    from enfold.inference import conditions, reconstructed_means
     from enfold.run import open_run
     from enfold.sections.denoising import doubtful
 
@@ -45,7 +45,7 @@ def denoise(
             "what this model makes of the examples with enfold reconstruct."
         )
     data = load_like(opened.spec, *required(source), label=label)
-    made = rebuilt_means(opened.model, data.x, conditions(data.labels, opened.spec))
+    made = reconstructed_means(opened.model, data.x, conditions(data.labels, opened.spec))
     doubts = doubtful(opened, np.asarray(data.x), made)
     write_examples(out, made, opened.spec)
     text = f"{len(made):,} denoised examples: {out}{_warning(doubts or [])}"

@@ -55,9 +55,9 @@ def score(
     """
     import numpy as np
 
+    from enfold.inference import conditions
     from enfold.metrics.anomaly import Anomalies, least_p_value, p_values
     from enfold.metrics.calibration import read_calibration
-    from enfold.model import conditions
     from enfold.run import open_run
 
     check_suffix(out, ".csv")

@@ -64,8 +64,8 @@ def interpolate(
     import numpy as np
     import torch
 
+    from enfold.inference import conditions, encode_means
     from enfold.latent import decoded, interpolation
-    from enfold.model import conditions, encode_means
     from enfold.plots import Strips
     from enfold.sections.paths import GUESS
 
@@ -123,8 +123,8 @@ def traverse(
         A .png picture, a dimension in each row; for images a .gif with all dimensions side by side; a .npz file
         (arrays x and z, dimension by dimension); a .npy file; or for tables a .csv file with the rows.
     """
+    from enfold.inference import conditions, encode_means
     from enfold.latent import ENDS, decoded, traversal
-    from enfold.model import conditions, encode_means
     from enfold.plots import Strips
     from enfold.sections.paths import MEANING, along_title
 
@@ -216,7 +216,7 @@ def _again(run: "Run") -> "tuple[Dataset, Dataset] | None":
 
 
 def _means(run: "Run", held_out: "Dataset") -> "np.ndarray":
-    from enfold.model import latent_means
+    from enfold.inference import latent_means
     from enfold.rows import drawn
 
     return latent_means(run.model, held_out[drawn(len(held_out), HELD_OUT)])

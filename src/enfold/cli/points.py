@@ -56,7 +56,7 @@ def encode(
         some hundredths of its posterior's width; auto: bfloat16 where it is faster.
     """
     from enfold.devices import autocast_dtype
-    from enfold.model import latent_means
+    from enfold.inference import latent_means
     from enfold.run import open_run
 
     check_suffix(out, ".csv", ".npy")
@@ -91,7 +91,7 @@ def decode(
     """
     import numpy as np
 
-    from enfold.model import decode_means
+    from enfold.inference import decode_means
     from enfold.run import open_run
 
     opened = open_run(run, device)
@@ -137,8 +137,8 @@ def sample(
         Another seed gives other examples.
     """
     from enfold.config import LARGEST_WHOLE
+    from enfold.inference import decode_means
     from enfold.latent import draws, tempered
-    from enfold.model import decode_means
     from enfold.run import open_run
 
     if n < 1 or not 0 <= seed <= LARGEST_WHOLE:
@@ -178,7 +178,7 @@ def reconstruct(
     """
     import numpy as np
 
-    from enfold.model import conditions, decode_means, encode_means
+    from enfold.inference import conditions, decode_means, encode_means
     from enfold.run import open_run
 
     if n < 1:
@@ -258,8 +258,8 @@ def _sampler(run: "Run", kind: str, place: int | None) -> "Distribution":
     Raises:
         InputError: The kind is unknown, the model has no such, or the training data cannot be read again.
     """
+    from enfold.inference import conditions
     from enfold.latent import SAMPLERS, sampler
-    from enfold.model import conditions
 
     if kind == "prior" and not run.has_prior:
         raise InputError("A plain autoencoder has no prior to draw from. Choose --sampler mixture or --sampler flow.")
@@ -290,8 +290,8 @@ def _split_again(run: "Run", what: str, instead: str) -> "tuple[Dataset, Dataset
 
 def _copies(run: "Run", x: "np.ndarray", place: int | None) -> "Copies":
     """Return how near new examples are to training rows, beside held-out rows, of one class if it is named."""
+    from enfold.inference import conditions
     from enfold.metrics.copies import copies
-    from enfold.model import conditions
     from enfold.rows import drawn
     from enfold.sections.generation import HELD_OUT
 

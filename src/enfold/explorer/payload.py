@@ -14,13 +14,13 @@ from enfold.data.dataset import class_labels, class_name
 from enfold.errors import InputError
 from enfold.export import as_onnx
 from enfold.fitting import read_again
+from enfold.inference import conditioned_chunks, conditions, evaluating, in_one
 from enfold.latent import GRID_QUANTILES, GRID_SIDE, cluster, draws, quantiles
 from enfold.metrics import as_evaluated
 from enfold.metrics.anomaly import SCORES, Anomalies, p_values
 from enfold.metrics.calibration import FILE as CALIBRATION
 from enfold.metrics.calibration import read_calibration
 from enfold.metrics.reconstruction import reconstruction_measures, squared_error
-from enfold.model import conditions, evaluating, given_chunks, in_one
 from enfold.report import title
 from enfold.rows import IN_MEMORY
 from enfold.run import Run
@@ -113,7 +113,7 @@ def _encoded(run: Run, rows: Dataset) -> dict[str, np.ndarray]:
     """Return what the model makes of each row: where it lies, how surely, and how far its reconstruction is off."""
     model, classes = run.model, conditions(rows.labels, run.spec)
     with evaluating(model):
-        posteriors = (each.encode(part) for each, part in given_chunks(model, rows.x, classes))
+        posteriors = (each.encode(part) for each, part in conditioned_chunks(model, rows.x, classes))
         found = in_one(rows.x, (torch.stack([q.mean, q.stddev], 1).cpu().numpy() for q in posteriors))
     means, deviations = np.ascontiguousarray(found[:, 0]), found[:, 1]
     (error,) = reconstruction_measures(model, rows.x, means, [squared_error], classes)

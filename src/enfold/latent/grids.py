@@ -8,8 +8,9 @@ import torch
 from torch.distributions import Distribution, Independent, Normal
 
 from enfold.distributions import UniformCodes
+from enfold.inference import decode_means
 from enfold.latent.samplers import draws
-from enfold.model import Autoencoder, decode_means
+from enfold.model import Autoencoder
 
 GRID_SIDE = 20
 GRID_QUANTILES = (0.05, 0.95)

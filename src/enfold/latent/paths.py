@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from enfold.errors import InputError
+from enfold.inference import decode_means
 from enfold.latent.grids import on_codes, quantiles
-from enfold.model import Autoencoder, decode_means
+from enfold.model import Autoencoder
 
 MOST_STEPS = 1000
 PARALLEL = 1e-6  # the sine of an angle, below which float32 vectors do not say which great circle

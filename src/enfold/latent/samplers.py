@@ -25,8 +25,9 @@ from zuko.transforms import ComposedTransform
 from enfold.devices import seeded
 from enfold.distributions import UniformCodes
 from enfold.errors import InputError, unknown
+from enfold.inference import conditioned_chunks, evaluating, in_one
 from enfold.latent.mixtures import as_distribution, normal_mixture
-from enfold.model import Autoencoder, evaluating, given_chunks, in_one
+from enfold.model import Autoencoder
 from enfold.optimizers import Adam
 from enfold.priors import Flow
 from enfold.rows import Examples, drawn, selected
@@ -120,7 +121,7 @@ def aggregate(
     some = selected(x, rows)
     classes = None if condition is None else condition[torch.from_numpy(rows)]
     with evaluating(model), seeded(seed, model.device):
-        posteriors = (each.encode(part) for each, part in given_chunks(model, some, classes))
+        posteriors = (each.encode(part) for each, part in conditioned_chunks(model, some, classes))
         found = in_one(some, ((q.mean if means else q.sample()).cpu().numpy() for q in posteriors))
     return torch.from_numpy(found)
 

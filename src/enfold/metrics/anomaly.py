@@ -11,9 +11,10 @@ from torch import Tensor
 from enfold.config import Config
 from enfold.data.dataset import Dataset
 from enfold.errors import unknown
+from enfold.inference import chunks, conditions, decode_means, encode_means, evaluating, in_one
 from enfold.metrics.likelihood import weights_by_shared_noise
 from enfold.metrics.reconstruction import reconstruction_measures, squared_error
-from enfold.model import Autoencoder, chunks, conditions, decode_means, encode_means, evaluating, in_one
+from enfold.model import Autoencoder
 from enfold.rows import Examples, drawn, selected
 from enfold.spec import Spec
 

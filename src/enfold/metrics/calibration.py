@@ -10,9 +10,10 @@ from enfold.config import Config
 from enfold.data.dataset import Dataset
 from enfold.errors import InputError
 from enfold.files import write
+from enfold.inference import conditions
 from enfold.metrics.anomaly import Anomalies, Reference, reference
 from enfold.metrics.evaluation import as_evaluated
-from enfold.model import Autoencoder, conditions
+from enfold.model import Autoencoder
 from enfold.rows import drawn
 
 FILE = "calibration.safetensors"

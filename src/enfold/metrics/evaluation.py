@@ -12,11 +12,12 @@ from enfold import build
 from enfold.config import Config
 from enfold.data.dataset import Dataset, class_labels
 from enfold.errors import InputError
+from enfold.inference import conditions, encode_means
 from enfold.metrics import clustering, embedding, information, likelihood, maps, reconstruction
 from enfold.metrics.intervals import NOTHING, Figure, bootstrap_error, mean_of, share_error
 from enfold.metrics.maps import drawn, labeled_rows
 from enfold.metrics.protocol import protocol
-from enfold.model import Autoencoder, conditions, encode_means
+from enfold.model import Autoencoder
 from enfold.objectives import terms_of_rows
 from enfold.spec import Spec
 

@@ -10,8 +10,9 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 
 from enfold.devices import seeded
 from enfold.distributions import Code, rate
+from enfold.inference import ROWS_AT_ONCE, conditioned_chunks, evaluating
 from enfold.metrics.intervals import bootstrap_error
-from enfold.model import ROWS_AT_ONCE, Autoencoder, evaluating, given_chunks
+from enfold.model import Autoencoder
 from enfold.objectives import EVALUATION_SEED
 from enfold.rows import Examples
 
@@ -56,7 +57,8 @@ def information_of_rows(model: Autoencoder, x: Examples, condition: Tensor | Non
     """  # noqa: D400, D415 - the sentence ends in its formula
     with evaluating(model), seeded(EVALUATION_SEED, model.device):
         parts = [
-            view.encode(torch.from_numpy(part).to(model.device)) for view, part in given_chunks(model, x, condition)
+            view.encode(torch.from_numpy(part).to(model.device))
+            for view, part in conditioned_chunks(model, x, condition)
         ]
         q = _joined(parts)
         z = q.rsample()

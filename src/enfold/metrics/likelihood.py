@@ -10,7 +10,8 @@ from torch.distributions import Distribution, Independent, Normal
 
 from enfold.devices import keep_freed_memory, seeded
 from enfold.distributions import Code, IntensityBernoulli, LogisticMixture, log_ratio, moved, rate
-from enfold.model import Autoencoder, evaluating, given_chunks, in_one
+from enfold.inference import conditioned_chunks, conditions, evaluating, in_one
+from enfold.model import Autoencoder, Conditioned, Model
 from enfold.objectives import EVALUATION_SEED, Terms, elbo, terms_of_rows
 from enfold.objectives.bounds import log_likelihood_given
 from enfold.rows import Examples, pieces
@@ -66,7 +67,7 @@ def weights_by_shared_noise(
         condition: The class of each, (n,) integers, for a conditional model.
     """
     noise = shared_noise(model.latent_dim, draws).to(model.device)
-    for view, part in given_chunks(model, x, condition):
+    for view, part in conditioned_chunks(model, x, condition):
         batch = torch.from_numpy(part).to(model.device)
         q, p = view.encode(batch), view.prior()
         z = [moved(q, each) for each in (noise[:1] if isinstance(q, Code) else noise)]
@@ -105,7 +106,7 @@ def log_likelihood(
             Without it, as many as fit in a fixed memory.
     """  # noqa: D400, D415 - the sentence ends in its formula
 
-    def weighed(view: Autoencoder, part: np.ndarray) -> np.ndarray:
+    def weighed(view: Conditioned, part: np.ndarray) -> np.ndarray:
         batch = torch.from_numpy(part).to(model.device)
         q, p = view.encode(batch), view.prior()
         count = 1 if isinstance(q, Code) else samples
@@ -120,7 +121,7 @@ def log_likelihood(
 
     keep_freed_memory(model.device)
     with evaluating(model), seeded(EVALUATION_SEED, model.device):
-        return in_one(x, (weighed(view, part) for view, part in given_chunks(model, x, condition)))
+        return in_one(x, (weighed(view, part) for view, part in conditioned_chunks(model, x, condition)))
 
 
 def bits_meaning(model: Autoencoder, x: Examples) -> str | None:
@@ -138,7 +139,8 @@ def bits_meaning(model: Autoencoder, x: Examples) -> str | None:
         x: Raw examples, (n, *shape).
     """
     with evaluating(model):
-        p = model.decode(model.encode(np.ascontiguousarray(x[:1])).mean)
+        condition = conditions(np.full(1, np.nan), model.spec)
+        p = model.decode(model.encode(x[:1], condition).mean, condition)
     base = p.base_dist if isinstance(p, Independent) else p
     if isinstance(base, IntensityBernoulli):
         return "mass" if all(_is_binary(part, base.scale) for _, part in pieces(x)) else None
@@ -174,7 +176,7 @@ def in_bits(model: Autoencoder, nats: np.ndarray) -> np.ndarray:
     return nats / (model.spec.size * math.log(2))
 
 
-def _dequantized_elbo(model: Autoencoder, x: Tensor) -> Terms:
+def _dequantized_elbo(model: Model, x: Tensor) -> Terms:
     return elbo(model, x.float() + torch.rand_like(x, dtype=torch.float32) - 0.5)
 
 

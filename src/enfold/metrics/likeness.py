@@ -3,8 +3,9 @@
 import numpy as np
 
 from enfold.data.dataset import Dataset
+from enfold.inference import conditions, reconstructed_means
 from enfold.metrics.copies import nearest_rows
-from enfold.model import Autoencoder, conditions, rebuilt_means
+from enfold.model import Autoencoder
 from enfold.rows import affordable, drawn, selected
 
 UNLIKE_QUANTILE = 0.95  # of the reconstructions' distances: further than that is unlike data
@@ -25,7 +26,7 @@ def unlike(model: Autoencoder, x: np.ndarray, held_out: Dataset, training: Datas
     spec = model.spec
     some = held_out[drawn(len(held_out), affordable(spec.size, HELD_OUT_ROWS))]
     classes = conditions(some.labels, spec)
-    rebuilt = rebuilt_means(model, some.x, classes)
+    rebuilt = reconstructed_means(model, some.x, classes)
     asked = np.concatenate([spec.vectors(each) for each in (rebuilt, x.reshape(-1, *spec.shape))])
     known = selected(training.x, drawn(len(training), TRAINING_ROWS))
     distances, _ = nearest_rows(asked, known, spec)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from torch import Tensor
 
+from enfold.inference import chunks, conditioned_chunks, decode_means, evaluating, in_one
 from enfold.metrics.intervals import mean_error
-from enfold.model import Autoencoder, chunks, decode_means, evaluating, given_chunks, in_one
+from enfold.model import Autoencoder, Conditioned
 from enfold.rows import Examples
 from enfold.spec import Spec
 
@@ -50,13 +51,13 @@ def reconstruction_measures(
     """
     spec = model.spec
 
-    def compared(view: Autoencoder, part: np.ndarray, z: np.ndarray) -> np.ndarray:
-        rebuilt = decode_means(view, z, view.condition)
+    def compared(view: Conditioned, part: np.ndarray, z: np.ndarray) -> np.ndarray:
+        rebuilt = decode_means(view.model, z, view.condition)
         a, b = (spec.scaled(each, np.float64) for each in (part, rebuilt))
         return np.stack([measure(a, b) for measure in measures], 1)
 
     with evaluating(model):
-        pairs = zip(given_chunks(model, x, condition), chunks(means), strict=True)
+        pairs = zip(conditioned_chunks(model, x, condition), chunks(means), strict=True)
         return in_one(x, (compared(view, part, z) for (view, part), z in pairs)).T
 
 

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from enfold.distributions import detached, log_ratio
 from enfold.distributions import rate as rate_of
-from enfold.model import Autoencoder
+from enfold.model import Model
 from enfold.objectives.terms import Terms
 
 
-def elbo(model: Autoencoder, x: Tensor, beta: float = 1.0, *, free_bits: float = 0.0) -> Terms:
+def elbo(model: Model, x: Tensor, beta: float = 1.0, *, free_bits: float = 0.0) -> Terms:
     """Return the negative evidence lower bound, with one draw z ~ q(z|x):
 
         loss = −log p(x|z) + β KL(q(z|x) ‖ p(z)).
@@ -34,7 +34,7 @@ def elbo(model: Autoencoder, x: Tensor, beta: float = 1.0, *, free_bits: float =
     return Terms(distortion + beta * paid + getattr(q, "cost", 0.0), distortion, rate)
 
 
-def importance_weighted(model: Autoencoder, x: Tensor, beta: float = 1.0, *, samples: int = 8) -> Terms:
+def importance_weighted(model: Model, x: Tensor, beta: float = 1.0, *, samples: int = 8) -> Terms:
     """Return the importance-weighted bound of K draws z_k ~ q(z|x):
 
         loss = −log 1/K Σ_k w_k,   log w_k = log p(x|z_k) + β (log p(z_k) − log q(z_k|x)).
@@ -62,7 +62,7 @@ def importance_weighted(model: Autoencoder, x: Tensor, beta: float = 1.0, *, sam
     return Terms(loss, distortion.mean(0), rate.mean(0))
 
 
-def log_likelihood_given(model: Autoencoder, x: Tensor, z: Tensor) -> Tensor:
+def log_likelihood_given(model: Model, x: Tensor, z: Tensor) -> Tensor:
     """Return log p(x|z), in nats, for several draws of z for each example.
 
     Args:

@@ -7,13 +7,13 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from enfold.distributions import rate as rate_of
-from enfold.model import Autoencoder
+from enfold.model import Model
 from enfold.objectives.terms import Terms
 
 KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # of the squared distance that two draws of the prior have
 
 
-def total_correlation(model: Autoencoder, x: Tensor, beta: float = 1.0, *, weight: float = 3.0) -> Terms:
+def total_correlation(model: Model, x: Tensor, beta: float = 1.0, *, weight: float = 3.0) -> Terms:
     """Return the negative ELBO and a penalty on how much the latent dimensions tell of each other:
 
         loss = −log p(x|z) + β KL(q(z|x) ‖ p(z)) + λ KL(q(z) ‖ Π_j q(z_j)).
@@ -39,7 +39,7 @@ def total_correlation(model: Autoencoder, x: Tensor, beta: float = 1.0, *, weigh
     return Terms(distortion + beta * rate + weight * (joint - product), distortion, rate)
 
 
-def mmd(model: Autoencoder, x: Tensor, beta: float = 1.0, *, weight: float = 100.0) -> Terms:
+def mmd(model: Model, x: Tensor, beta: float = 1.0, *, weight: float = 100.0) -> Terms:
     """Return the negative ELBO and a penalty on how far q(z) is from the prior:
 
         loss = −log p(x|z) + β KL(q(z|x) ‖ p(z)) + λ MMD²(q(z), p(z)).

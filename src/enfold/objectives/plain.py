@@ -4,13 +4,13 @@ import torch
 from torch import Tensor
 from torch.distributions import kl_divergence
 
-from enfold.model import Autoencoder
+from enfold.model import Model
 from enfold.objectives.terms import Terms
 
 NOTEBOOK_WEIGHT = 5e-4  # the notebook's factor of the mean over latent dimensions
 
 
-def autoencoder(model: Autoencoder, x: Tensor, beta: float = 1.0) -> Terms:
+def autoencoder(model: Model, x: Tensor, beta: float = 1.0) -> Terms:
     """Return the distortion at the mean of q(z|x): a plain autoencoder, without noise and without a rate.
 
     With codes for z, what rounding to them costs comes to the loss (van den Oord 2017, equation 3).
@@ -25,7 +25,7 @@ def autoencoder(model: Autoencoder, x: Tensor, beta: float = 1.0) -> Terms:
     return Terms(distortion + getattr(q, "cost", 0.0), distortion, torch.zeros_like(distortion))
 
 
-def notebook(model: Autoencoder, x: Tensor, beta: float = 1.0) -> Terms:
+def notebook(model: Model, x: Tensor, beta: float = 1.0) -> Terms:
     """Return the loss of the notebook that enfold grew from, with its mistakes.
 
         loss = −mean over pixels of log p(x|z) − β · 5e-4 · mean over latent dims of (1 + s − μ² − exp(s)),

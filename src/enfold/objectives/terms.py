@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from enfold.devices import seeded
-from enfold.model import Autoencoder, evaluating, given_chunks, in_one
+from enfold.inference import conditioned_chunks, evaluating, in_one
+from enfold.model import Autoencoder, Conditioned, Model
 from enfold.objectives.neighbors import neighbor_loss
 from enfold.rows import Examples
 
@@ -33,7 +34,7 @@ class Terms(NamedTuple):
 class Objective(Protocol):
     """Says the terms of raw examples, (B, *shape), by a model; beta is the rate's weight."""
 
-    def __call__(self, model: Autoencoder, x: Tensor, /, beta: float = 1.0) -> Terms:  # noqa: D102
+    def __call__(self, model: Model, x: Tensor, /, beta: float = 1.0) -> Terms:  # noqa: D102
         ...
 
 
@@ -87,8 +88,8 @@ class Learner(nn.Module):
         """
         if self.task.binarize is not None:
             x, near = self.task.binarize(x), near if near is None else self.task.binarize(near)
-        model = self.model.given(condition)
-        terms = self.task.objective(model.seeing(self.task.corrupt), x, self.task.beta * warmth)
+        model = Conditioned(self.model, condition, self.task.corrupt)
+        terms = self.task.objective(model, x, self.task.beta * warmth)
         if near is None:
             return terms
         return terms._replace(loss=terms.loss + self.task.neighbor_weight * neighbor_loss(self.model, x, near))
@@ -96,7 +97,7 @@ class Learner(nn.Module):
 
 def terms_of_rows(
     model: Autoencoder,
-    objective: Callable[[Autoencoder, Tensor], Terms],
+    objective: Callable[[Conditioned, Tensor], Terms],
     x: Examples,
     condition: Tensor | None = None,
     draws: int = 1,
@@ -111,10 +112,10 @@ def terms_of_rows(
         draws: How often to draw z for each row; the terms are the means.
     """
 
-    def terms_of(model: Autoencoder, part: np.ndarray) -> np.ndarray:
-        batch = torch.from_numpy(part).to(model.device)
+    def terms_of(model: Conditioned, part: np.ndarray) -> np.ndarray:
+        batch = torch.from_numpy(part).to(model.model.device)
         terms = torch.stack([torch.stack(objective(model, batch)) for _ in range(draws)])  # (draws, 3, B)
         return terms.cpu().double().mean(0).numpy().T
 
     with evaluating(model), seeded(EVALUATION_SEED, model.device):
-        return in_one(x, (terms_of(each, part) for each, part in given_chunks(model, x, condition))).T
+        return in_one(x, (terms_of(each, part) for each, part in conditioned_chunks(model, x, condition))).T

@@ -16,7 +16,7 @@ from enfold import build
 from enfold.config import Config
 from enfold.data.dataset import Dataset
 from enfold.devices import choose_device
-from enfold.model import chunks, decode_means, encode_means, in_one
+from enfold.inference import chunks, decode_means, encode_means, in_one
 from enfold.recipes import recipe
 from enfold.rows import Examples, affordable, drawn, selected
 from enfold.spec import Spec

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from enfold.data.dataset import Dataset
+from enfold.inference import chunks, in_one
 from enfold.metrics import maps
 from enfold.metrics.intervals import NOTHING, Figure, with_error
 from enfold.metrics.reconstruction import squared_error
-from enfold.model import chunks, in_one
 from enfold.reductions.methods import Job, Reduction
 from enfold.rows import Examples, selected
 from enfold.spec import Spec

@@ -10,10 +10,10 @@ from enfold import latent, plots
 from enfold.build import CODES
 from enfold.data.dataset import Dataset, class_labels, class_name
 from enfold.errors import InputError, unknown
+from enfold.inference import conditions, latent_means
 from enfold.latent import Clustering
 from enfold.metrics import clustering as scores
 from enfold.metrics.intervals import bootstrap_error, with_error
-from enfold.model import conditions, latent_means
 from enfold.run import Run
 from enfold.sections.section import Section
 

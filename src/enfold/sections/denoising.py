@@ -10,9 +10,9 @@ from enfold import build, corruptions, plots
 from enfold.config import Config
 from enfold.data.dataset import Dataset
 from enfold.devices import seeded
+from enfold.inference import conditions, reconstructed_means
 from enfold.metrics.denoising import Measured, Projection, nearness, removed
 from enfold.metrics.intervals import with_error
-from enfold.model import conditions, rebuilt_means
 from enfold.objectives import EVALUATION_SEED
 from enfold.objectives.terms import Change
 from enfold.run import Run
@@ -61,7 +61,7 @@ def denoising(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
         for name, change in _kinds(run.config, spec, learned).items()
     }
     seen = noisy(np.asarray(rows.x), learned)
-    taken = removed(seen, rebuilt_means(run.model, seen, conditions(rows.labels, spec)), spec)
+    taken = removed(seen, reconstructed_means(run.model, seen, conditions(rows.labels, spec)), spec)
     return _section(found, rows, float(taken.max()))
 
 
@@ -105,7 +105,7 @@ def _outcome(run: Run, rows: Dataset, tuned: np.ndarray, projection: Projection,
     spec, x = run.model.spec, np.asarray(rows.x)
     scaled, vectors = (partial(each, dtype=np.float64) for each in (spec.scaled, spec.vectors))
     seen = noisy(x, change)
-    made = rebuilt_means(run.model, seen, conditions(rows.labels, spec))
+    made = reconstructed_means(run.model, seen, conditions(rows.labels, spec))
     rank = projection.best_rank(vectors(noisy(tuned, change)), vectors(tuned))
     linear = projection.denoised(vectors(seen), rank).reshape(x.shape)
     linear = linear.clip(0, 1) if spec.kind == "intensity" else linear

@@ -6,9 +6,9 @@ import numpy as np
 
 from enfold import plots
 from enfold.data.dataset import Dataset
+from enfold.inference import conditions
 from enfold.metrics.anomaly import SCORES, Anomalies, least_p_value, limit, p_values
 from enfold.metrics.calibration import calibrating_rows, read_calibration
-from enfold.model import conditions
 from enfold.run import Run
 from enfold.sections.section import Section
 

@@ -5,9 +5,9 @@ import torch
 
 from enfold import latent, plots
 from enfold.data.dataset import Dataset
+from enfold.inference import decode_means
 from enfold.metrics.copies import Copies, copies
 from enfold.metrics.intervals import share_error
-from enfold.model import decode_means
 from enfold.rows import affordable, drawn, selected
 from enfold.run import Run
 from enfold.sections.section import Section

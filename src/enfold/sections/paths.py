@@ -7,10 +7,10 @@ from torch.distributions import Independent
 
 from enfold import latent, plots
 from enfold.data.dataset import Dataset, class_name
+from enfold.inference import conditions, latent_means
 from enfold.metrics.information import ACTIVE_VARIANCE
 from enfold.metrics.intervals import mean_error
 from enfold.metrics.likeness import UNLIKE_QUANTILE, unlike
-from enfold.model import conditions, latent_means
 from enfold.plots import Strips
 from enfold.plots.style import short
 from enfold.rows import affordable, drawn

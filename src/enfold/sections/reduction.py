@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from enfold import plots
 from enfold.data.dataset import Dataset
+from enfold.inference import latent_means
 from enfold.metrics.intervals import Figure
-from enfold.model import latent_means
 from enfold.plots import Panel
 from enfold.reductions import FIGURES, METHODS, Job, best, fitted, listed, measured, shown
 from enfold.rows import drawn
