@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 QUICK_RECIPE = {  # changes to the default recipe
     "epochs": 4,
     "learning_rate": 0.008,
-    "warm_up": 0.2,
-    "adam_beta2": 0.95,
+    "lr_warmup": 0.2,
+    "beta2": 0.95,
     "depth": 2,
 }
 KERAS_QUALITY = {"negative_elbo": 147.2, "distortion": 138.1, "knn_accuracy": 0.757}  # after 540 s, see QUALITY.md

@@ -58,7 +58,8 @@ def random_run(tmp_path_factory):
     """Makes the run of a model with random weights, none of them zero."""
 
     def make(spec, **settings):
-        config = enfold.Config().with_settings({"width": 32, "depth": 1, **settings})
+        sizes = {} if settings.get("network") == "notebook" else {"width": 32, "depth": 1}
+        config = enfold.Config.of(**sizes, **settings)
         run = enfold.Run(tmp_path_factory.mktemp("runs") / "random", config, spec, "cpu")
         create_run(run, Split(2, np.array([0]), sha256=""))
         torch.manual_seed(0)

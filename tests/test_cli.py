@@ -276,7 +276,7 @@ def test_recipes_and_devices_are_shown(json_of, enfold):
         (["fit", "digits", "--set", "optimizer=sgd"], "no optimizer named 'sgd'"),
         (["fit", "digits", "--set", "schedule=cosin"], "did you mean 'cosine'"),
         (["fit", "digits", "--set", "likelihood=gauss"], "no likelihood named 'gauss'"),
-        (["fit", "digits", "--set", "precision=half"], "'auto', 'float32' or 'bfloat16'"),
+        (["fit", "digits", "--set", "precision=half"], "auto, float32 or bfloat16"),
         (["fit", "digits", "--image-shape", "28"], "28x28"),
         (["fit", "digits", "--image-shape", "²x2"], "28x28"),
         (["fit", "digits", "--latent-dim", "2.7"], "2.7"),
@@ -299,7 +299,7 @@ def test_recipes_and_devices_are_shown(json_of, enfold):
         (["sample", "{run}", "-n", "0", "-o", "s.png"], "at least 1"),
         (["decode", "{run}", "nowhere.csv", "-o", "x.npz"], "nowhere.csv"),
         (["report", "nowhere"], "no folder"),
-        (["evaluate", "{run}", "--binarize", "half"], "no binarization named 'half'"),
+        (["evaluate", "{run}", "--binarize", "half"], "none, static or dynamic"),
         (["evaluate", "{run}", "--samples", "-3"], "at least 1 draw"),
     ],
 )

@@ -78,7 +78,7 @@ def test_a_conditional_model_without_a_condition_says_what_to_give(run, digits):
 
 
 def test_a_model_without_conditions_takes_none(digits):
-    model = build.autoencoder(enfold.Config(width=8, depth=0), digits.spec)
+    model = build.autoencoder(enfold.Config.of(width=8, depth=0), digits.spec)
     with pytest.raises(InputError, match="Leave out the condition"):
         model.encode(digits.x[:2], torch.tensor([0, 1]))
 
@@ -141,9 +141,11 @@ def test_data_without_classes_is_refused(tmp_path, digits):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("settings", [{"objective": "iwae", "samples": 3}, {"prior": "vamp"}, {"network": "conv"}])
+@pytest.mark.parametrize(
+    "settings", [{"objective": "iwae", "samples": 3}, {"prior": "vamp", "components": 5}, {"network": "conv"}]
+)
 def test_other_settings_are_conditional_too(digits, settings):
     spec = enfold.Spec(**{**vars(digits.spec), "conditions": (0.0, 1.0)})
-    config = enfold.Config(width=8, depth=1, components=5, **settings)
+    config = enfold.Config.of(width=8, depth=1, **settings)
     model = Conditioned(build.autoencoder(config, spec), torch.tensor([0, 1, -1]))
-    assert build.objective(config)(model, torch.from_numpy(digits.x[:3])).loss.shape == (3,)
+    assert config.objective.build()(model, torch.from_numpy(digits.x[:3])).loss.shape == (3,)

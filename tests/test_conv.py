@@ -28,9 +28,9 @@ def test_images_are_halved_to_four_pixels_and_channels_stay_few():
 @pytest.mark.parametrize("likelihood", ["auto", "normal", "logistic"])
 def test_gray_and_color_have_gradients(channels, likelihood):
     spec = Spec((channels, 9, 6), (Column("pixel", "intensity", scale=255.0),), "uint8")
-    model = build.autoencoder(Config(network="conv", width=8, depth=1, likelihood=likelihood), spec)
+    model = build.autoencoder(Config.of(network="conv", width=8, depth=1, likelihood=likelihood), spec)
     x = torch.randint(256, (4, channels, 9, 6), dtype=torch.uint8)
-    build.objective(Config())(model, x).loss.mean().backward()
+    Config().objective.build()(model, x).loss.mean().backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
     assert torch.isfinite(model.reconstruct(x)).all()
 
@@ -42,4 +42,4 @@ def test_blocks_begin_as_the_identity():
 
 def test_tables_are_refused():
     with pytest.raises(InputError, match="network=mlp"):
-        build.autoencoder(Config(network="conv"), Spec((4,), (Column("a", "real"),)))
+        build.autoencoder(Config.of(network="conv"), Spec((4,), (Column("a", "real"),)))

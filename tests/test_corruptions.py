@@ -60,24 +60,24 @@ def test_binary_pixels_are_on_as_often_as_they_are_bright(x):
 
 def test_the_encoder_sees_the_change_and_must_explain_the_example(digits):
     """With everything masked all posteriors are one, though the distortions are of the examples."""
-    config = Config(corruption="masking", corruption_level=1.0, width=8, depth=0)
+    config = Config.of(corruption="masking", noise_level=1.0, width=8, depth=0)
     model, seen = build.autoencoder(config, digits.spec), []
 
     def objective(model, x, beta):
         seen.append((model.encode(x).mean, x))
-        return build.objective(config)(model, x, beta)
+        return config.objective.build()(model, x, beta)
 
-    own = Config(**{**vars(config), "objective": "own"})
-    Learner(model, build.task(own, digits.spec, objective))(torch.from_numpy(digits.x[:5]))
+    own = config.with_settings({"objective": objective})
+    Learner(model, build.task(own, digits.spec))(torch.from_numpy(digits.x[:5]))
     means, x = seen[0]
     torch.testing.assert_close(means, means[:1].expand(5, -1))
     assert (x.numpy() == digits.x[:5]).all()
 
 
 def test_a_share_is_at_most_one(digits):
-    build.task(Config(corruption="gaussian", corruption_level=2.0), digits.spec)
-    with pytest.raises(InputError, match="share of the values"):
-        build.task(Config(corruption="masking", corruption_level=2.0), digits.spec)
+    build.task(Config.of(corruption="gaussian", noise_level=2.0), digits.spec)
+    with pytest.raises(InputError, match="'noise_level' must be at most 1"):
+        Config.of(corruption="masking", noise_level=2.0)
 
 
 def test_binarized_anew_gives_other_pixels_each_time():

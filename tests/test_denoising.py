@@ -107,7 +107,7 @@ def test_much_of_the_noise_is_removed_and_the_report_says_how_much(run):
 
 
 def test_any_other_run_that_learned_from_damage_is_shown_that_damage(tmp_path):
-    settings = {"corruption": "masking", "corruption_level": 0.3, "epochs": 1, "width": 8, "device": "cpu"}
+    settings = {"corruption": "masking", "noise_level": 0.3, "epochs": 1, "width": 8, "device": "cpu"}
     section = denoising_of(enfold.fit("digits", out=tmp_path / "masked", **settings))
     assert list(section.values["noise"]) == ["masking, 0.3"]
 

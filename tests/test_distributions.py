@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
-from enfold import build
+from enfold import Config
 from enfold.data.arrays import from_array
 from enfold.distributions import IntensityBernoulli
 from enfold.nets.posteriors import DiagonalNormal
@@ -37,7 +37,7 @@ def test_normal_integrates_to_one_in_raw_units():
     """A table's column in raw units of mean 100 and deviation 20: the density is per raw unit, not per deviation."""
     x = torch.tensor([[60.0], [80.0], [100.0], [120.0], [140.0]])
     spec = from_array(x.numpy()).spec.standardized(x.numpy())
-    p = build.likelihood("normal", spec)(torch.tensor([[0.7]]))
+    p = Config.of(likelihood="normal").likelihood.build(spec)(torch.tensor([[0.7]]))
     grid = torch.linspace(-500, 700, 100_001)[:, None]
     density = p.log_prob(grid).exp()
     assert torch.trapezoid(density, grid[:, 0]).item() == pytest.approx(1, abs=1e-4)
@@ -45,7 +45,7 @@ def test_normal_integrates_to_one_in_raw_units():
 
 
 def test_likelihoods_sum_over_everything_inside_an_example(digits):
-    p = build.likelihood("auto", digits.spec)(torch.zeros(3, 1, 8, 8))
+    p = Config.of(likelihood="auto").likelihood.build(digits.spec)(torch.zeros(3, 1, 8, 8))
     assert p.log_prob(torch.from_numpy(digits.x[:3])).shape == (3,)
     torch.testing.assert_close(p.log_prob(torch.from_numpy(digits.x[:3])), torch.full((3,), -64 * 0.693147))
 

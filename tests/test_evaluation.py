@@ -14,7 +14,7 @@ from enfold.metrics import evaluate, maps
 from enfold.rows import Rows
 from enfold.run import FIGURES, LATER_FIGURES
 
-QUICK = Config(width=64, depth=1, epochs=5, batch_size=100)
+QUICK = Config.of(width=64, depth=1, epochs=5, batch_size=100)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_a_single_row_has_figures_without_errors(fitted, digits):
 
 
 def test_codes_are_evaluated_too(fitted, digits):
-    model, config = fitted(posterior="vq", codes=16)
+    model, config = fitted(posterior="vq", codebook_size=16)
     found = strict(evaluate(model, config, digits[1500:], samples=7))
     assert -found["log_likelihood"] == pytest.approx(found["negative_elbo"], rel=1e-5)
     assert found["negative_elbo"] == pytest.approx(found["distortion"] + found["rate"], rel=1e-9)
@@ -153,7 +153,7 @@ def test_what_cannot_be_asked_is_refused(fitted, digits):
     model, config = fitted(epochs=1)
     with pytest.raises(InputError, match="at least 1 draw"):
         evaluate(model, config, digits[:20], samples=-1)
-    with pytest.raises(InputError, match="binarization named 'half'"):
+    with pytest.raises(InputError, match="'binarize' must be none, static or dynamic, got 'half'"):
         evaluate(model, config.with_settings({"binarize": "half"}), digits[:20])
     table = from_array(np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32))
     with pytest.raises(InputError, match="Only pixels"):

@@ -12,7 +12,6 @@ from enfold import Column, Config, InputError, Run, Spec
 from enfold.data.split import Split
 from enfold.export import as_onnx, export
 from enfold.inference import decode_means, encode_means
-from enfold.parts import Parts
 from enfold.run import create_run, open_run, save_weights
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -28,7 +27,7 @@ FAMILY = {  # each name of a network, a posterior and a likelihood is here once 
     "conv full": (ODD, {"network": "conv", "posterior": "full", "latent_dim": 3, "likelihood": "normal_each"}),
     "notebook": (GRAY, {"network": "notebook"}),
     "notebook in color": (COLOR, {"network": "notebook", "likelihood": "logistic"}),
-    "vq": (TOLD, {"condition": "label", "posterior": "vq", "latent_dim": 4, "codebooks": 2, "codes": 16}),
+    "vq": (TOLD, {"condition": "label", "posterior": "vq", "latent_dim": 4, "num_codebooks": 2, "codebook_size": 16}),
     "fsq": (GRAY, {"posterior": "fsq", "latent_dim": 3, "likelihood": "continuous_bernoulli"}),
     "plain autoencoder": (TABLE, {"objective": "autoencoder"}),
     "conditional": (TOLD, {"condition": "label", "prior": "vamp", "components": 5}),
@@ -119,8 +118,8 @@ class Counting(torch.nn.Module):
 
 
 def test_what_cannot_be_exported_is_refused(conditional, tmp_path, monkeypatch):
-    config = Config(encoder="own", width=8, depth=0)
-    own = Run(tmp_path / "own", config, GRAY, "cpu", Parts(encoder=Counting()))
+    config = Config.of(encoder=Counting(), width=8, depth=0)
+    own = Run(tmp_path / "own", config, GRAY, "cpu")
     create_run(own, Split(2, np.array([0]), sha256=""))
     save_weights(own, own.untrained().state_dict())
     with pytest.raises(InputError, match=r"from x\.shape\[0\]"):

@@ -8,11 +8,16 @@ import pytest
 import torch
 from torch.distributions import ContinuousBernoulli
 
-from enfold import build
+from enfold import Config
 from enfold.data.arrays import from_array
 from enfold.distributions import ContinuousIntensity, IntensityBernoulli, LogisticMixture
 from enfold.nets.likelihoods import BernoulliPixels, NormalValues
 from enfold.spec import Column, Spec
+
+
+def head_of(likelihood, spec):
+    return Config.of(likelihood=likelihood).likelihood.build(spec)
+
 
 LOGITS = torch.tensor([-60.0, -17.0, -2.0, -0.06, -0.04, 0.0, 1e-4, 0.049, 0.051, 1.0, 9.0, 40.0])
 
@@ -29,8 +34,8 @@ def logistics(channels, scale, size=1, seed=0, spread=1.0):
 )
 def test_pixels_are_chances_and_other_values_are_normal_unless_told_otherwise(kind, channels, expected):
     spec = Spec((channels, 4, 6), (Column("pixel", kind, scale=255.0),), "uint8" if expected else "float32")
-    assert isinstance(build.likelihood("auto", spec), BernoulliPixels) is expected
-    assert isinstance(build.likelihood("auto", spec), NormalValues) is not expected
+    assert isinstance(head_of("auto", spec), BernoulliPixels) is expected
+    assert isinstance(head_of("auto", spec), NormalValues) is not expected
 
 
 @pytest.mark.parametrize("scale", [1.0, 255.0])
@@ -70,7 +75,7 @@ def test_samples_of_gray_have_the_mean(kind):
 def test_normal_integrates_to_one_with_a_deviation_for_all_values_or_for_each(each):
     """A table of two columns in raw units of very different size, on a grid of 6 deviations."""
     x = np.random.default_rng(0).normal([100, -3], [20, 0.5], (50, 2)).astype(np.float32)
-    head = build.likelihood("normal_each" if each else "normal", from_array(x).spec.standardized(x))
+    head = head_of("normal_each" if each else "normal", from_array(x).spec.standardized(x))
     with torch.no_grad():
         head.log_sigma.copy_(torch.tensor([-0.5, 0.2]))
         p = head(torch.tensor([[0.3, -0.7]]))
@@ -84,11 +89,9 @@ def test_normal_integrates_to_one_with_a_deviation_for_all_values_or_for_each(ea
 
 def test_an_image_has_one_deviation_or_one_for_each_value():
     spec = Spec((1, 4, 6), (Column("value", "real"),))
-    assert build.likelihood("normal", spec).log_sigma.shape == (1,)
-    assert build.likelihood("normal_each", spec).log_sigma.shape == (1, 4, 6)
-    assert build.likelihood("normal_each", spec)(torch.zeros(3, 1, 4, 6)).log_prob(torch.zeros(3, 1, 4, 6)).shape == (
-        3,
-    )
+    assert head_of("normal", spec).log_sigma.shape == (1,)
+    assert head_of("normal_each", spec).log_sigma.shape == (1, 4, 6)
+    assert head_of("normal_each", spec)(torch.zeros(3, 1, 4, 6)).log_prob(torch.zeros(3, 1, 4, 6)).shape == (3,)
 
 
 @pytest.mark.parametrize("spread", [1.0, 5.0])
@@ -141,7 +144,7 @@ def test_samples_of_the_logistic_mixture_have_its_mean(spread):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_likelihood_gives_each_example_one_log_probability_and_a_mean_in_range(name, channels):
     spec = Spec((channels, 4, 6), (Column("pixel", "intensity", scale=255.0),), "uint8")
-    head = build.likelihood(name, spec)
+    head = head_of(name, spec)
     p = head(torch.randn(3, *head.shape, generator=torch.Generator().manual_seed(0)))
     x = torch.randint(256, (3, channels, 4, 6), dtype=torch.uint8)
     assert p.log_prob(x.float()).shape == (3,)

@@ -37,7 +37,7 @@ def model(data):
     encoder = nn.Sequential(Normalize(spec), DiagonalNormal(D, K))
     decoder = nn.Sequential(nn.Linear(K, D), NormalValues(spec))
     model = Autoencoder(encoder, decoder, StandardNormal(K), spec)
-    config = Config(learning_rate=0.02, batch_size=500, epochs=300, precision="float32")
+    config = Config.of(learning_rate=0.02, batch_size=500, epochs=300, precision="float32")
     for _ in train(model, data, config):
         pass
     return model.eval()

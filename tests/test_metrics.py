@@ -111,7 +111,7 @@ from enfold.metrics import log_likelihood
 torch.set_num_threads(1)
 x = np.zeros((128, 1, 28, 28), np.uint8)
 spec = enfold.Spec((1, 28, 28), (enfold.Column("pixel", "intensity", scale=255.0),), "uint8")
-model = build.autoencoder(enfold.Config(width=32, depth=1), spec)
+model = build.autoencoder(enfold.Config.of(width=32, depth=1), spec)
 for _ in range(2):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     log_likelihood(model, x, 100, at_once=10)
@@ -123,14 +123,14 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // 10)
 
 @pytest.mark.parametrize("posterior", ["fsq", "vq"])
 def test_the_likelihood_of_codes_is_their_bound(digits, posterior):
-    model = build.autoencoder(Config(width=32, depth=1, posterior=posterior), digits.spec)
+    model = build.autoencoder(Config.of(width=32, depth=1, posterior=posterior), digits.spec)
     x = digits.x[:150]
     expected = -bound_of_rows(model, x)["negative_elbo"]
     np.testing.assert_allclose(log_likelihood(model, x, 30), expected, rtol=1e-5)
 
 
 def test_the_information_in_codes_is_their_entropy(digits):
-    model = build.autoencoder(Config(width=32, depth=1, posterior="fsq", codes=4), digits.spec)
+    model = build.autoencoder(Config.of(width=32, depth=1, posterior="fsq", levels=4), digits.spec)
     found = information_of_rows(model, digits.x[:500])
     with torch.no_grad():
         codes = model.encode(digits.x[:500]).mean.numpy().round(3)
@@ -215,7 +215,7 @@ def test_bits_under_a_normal_density_are_those_of_its_cells():
     [("bernoulli", None), ("continuous_bernoulli", None), ("logistic", "mass"), ("normal", "cells")],
 )
 def test_bits_have_a_meaning_where_whole_intensities_have_a_probability(digits, likelihood, meaning):
-    model = build.autoencoder(Config(width=16, depth=1, likelihood=likelihood), digits.spec)
+    model = build.autoencoder(Config.of(width=16, depth=1, likelihood=likelihood), digits.spec)
     assert bits_meaning(model, digits.x[:200]) == meaning
     binary = (digits.x[:200] > 8) * np.uint8(16)
     assert bits_meaning(model, binary) == ("mass" if likelihood == "bernoulli" else meaning)

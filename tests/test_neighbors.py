@@ -89,7 +89,7 @@ def test_partners_are_the_same_for_the_same_seed(digits):
 
 def test_batches_have_a_neighbor_of_each_row(digits):
     """Also the last, shorter one; each pair is one of the graph's edges."""
-    config = enfold.Config(neighbors=5)
+    config = enfold.Config.of(n_neighbors=5)
     source = Source.of(digits.x[:150], digits.spec, config)
     order = source.order(torch.randperm(150), seed=1)
     edges = dense(source.graph, 150) > 0
@@ -109,7 +109,7 @@ def test_equal_rows_are_equally_near():
 
 
 def test_a_graph_needs_enough_rows():
-    with pytest.raises(InputError, match="neighbors=0"):
+    with pytest.raises(InputError, match="n_neighbors=0"):
         neighbor_graph(np.zeros((5, 1), np.float32), LINE, 5)
 
 
@@ -126,7 +126,7 @@ def test_near_points_are_near_in_half_precision_too(digits):
 
 def test_an_interrupted_training_with_neighbors_goes_on_to_the_same_weights(tmp_path, digits, monkeypatch):
     """Interrupted in the midst of the second of three epochs, and gone on with from the checkpoint."""
-    config = enfold.Config(width=8, depth=1, epochs=3, neighbors=5, batch_size=64, binarize="dynamic")
+    config = enfold.Config.of(width=8, depth=1, epochs=3, n_neighbors=5, batch_size=64, binarize="dynamic")
     x = digits.x[:300]
 
     monkeypatch.setattr(training, "SECONDS_BETWEEN_REPORTS", 0.0)  # so that every step is reported
@@ -151,7 +151,7 @@ def test_the_map_keeps_more_neighbors_with_them(digits):
     x = digits.x[:400]
     edges, kept = dense(neighbor_graph(x, digits.spec, 10), 400) > 0, []
     for neighbors in (0, 10):
-        config = enfold.Config(width=32, depth=1, epochs=30, neighbors=neighbors, precision="float32")
+        config = enfold.Config.of(width=32, depth=1, epochs=30, n_neighbors=neighbors, precision="float32")
         model = build.autoencoder(config, digits.spec)
         for _ in enfold.train(model, x, config):
             pass

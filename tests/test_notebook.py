@@ -94,7 +94,7 @@ def test_the_forward_pass_is_kerass(oracle, model, images, keras_noise):
 
 
 def test_the_loss_is_kerass(oracle, model, images, keras_noise):
-    terms = build.objective(CONFIG)(model, images)
+    terms = CONFIG.objective.build()(model, images)
     cross_entropy = terms.distortion.mean().item() / 784
     assert terms.loss.mean().item() == pytest.approx(oracle["loss"].item(), abs=1e-6)
     assert cross_entropy == pytest.approx(oracle["cross_entropy"].item(), abs=1e-6)
@@ -102,7 +102,7 @@ def test_the_loss_is_kerass(oracle, model, images, keras_noise):
 
 
 def test_the_gradients_are_kerass(oracle, model, images, keras_noise):
-    build.objective(CONFIG)(model, images).loss.mean().backward()
+    CONFIG.objective.build()(model, images).loss.mean().backward()
     for name, module in LAYERS.items():
         layer = model.get_submodule(module)
         for part, gradient in (("kernel", layer.weight.grad), ("bias", layer.bias.grad)):
@@ -113,8 +113,8 @@ def test_the_gradients_are_kerass(oracle, model, images, keras_noise):
 
 
 def test_one_step_of_rmsprop_is_kerass(oracle, model, images, keras_noise):
-    optimizer = build.optimizer(CONFIG, model.parameters())
-    build.objective(CONFIG)(model, images).loss.mean().backward()
+    optimizer = CONFIG.optimizer.build(list(model.parameters()))
+    CONFIG.objective.build()(model, images).loss.mean().backward()
     optimizer.step()
     for name, module in LAYERS.items():
         bias, expected = model.get_submodule(module).bias.detach(), oracle[f"after_one_rmsprop_step/{name}/bias"]
@@ -123,7 +123,7 @@ def test_one_step_of_rmsprop_is_kerass(oracle, model, images, keras_noise):
 
 def test_the_first_steps_of_rmsprop_are_kerass(model, images, keras_noise):
     """One step cannot tell how its mean square forgets, or where ε is; after twenty, roundings have grown too far."""
-    optimizer, objective, losses = build.optimizer(CONFIG, model.parameters()), build.objective(CONFIG), []
+    optimizer, objective, losses = CONFIG.optimizer.build(list(model.parameters())), CONFIG.objective.build(), []
     for _ in KERAS_LOSSES:
         loss = objective(model, images).loss.mean()
         loss.backward()
@@ -180,7 +180,7 @@ def test_its_weights_begin_as_kerass_do(oracle):
 def test_the_true_elbo_is_not_what_the_notebook_minimizes(oracle, model):
     """The recipe's mistakes matter: its loss, scaled to nats, is not the negative ELBO that is reported beside it."""
     x = oracle["images"][:, None]
-    loss = build.objective(CONFIG)(model, torch.from_numpy(x)).loss.mean().item()
+    loss = CONFIG.objective.build()(model, torch.from_numpy(x)).loss.mean().item()
     assert abs(bound_of_rows(model, x)["negative_elbo"].mean() - 784 * loss) > 1
 
 

@@ -17,7 +17,7 @@ from enfold.objectives.bounds import log_likelihood_given
 from enfold.objectives.neighbors import EXPONENT, STRETCH, UNIT, neighbor_loss
 from enfold.objectives.penalized import KERNEL_SCALES
 from enfold.objectives.terms import Task
-from enfold.priors import Mixture, StandardNormal
+from enfold.priors import MixturePrior, StandardNormal
 from enfold.state import State
 
 D, K = 3, 2
@@ -88,7 +88,7 @@ def test_with_the_true_posterior_every_bound_is_the_likelihood(linear):
 @pytest.mark.parametrize("beta", [1.0, 0.3])
 def test_the_doubly_reparameterized_gradient_is_that_of_the_bound(linear, beta):
     """For the encoder, the decoder and a learned prior, over 40,000 times 5 draws: within 5 standard errors."""
-    linear.prior = Mixture(K, 3)
+    linear.prior = MixturePrior(K, 3)
     x = torch.tensor([[1.5, -1.0, 0.5]])
 
     def plain(model, x):
@@ -157,17 +157,18 @@ def test_free_bits_cost_nothing_until_they_are_used(linear):
 @pytest.mark.parametrize(("share", "epochs"), [(0.5, 4), (1.0, 1), (0.0, 2)])
 def test_the_rate_warms_up_within_the_run(digits, share, epochs):
     """The weight is (step + 1/2) / steps / share, at most one: at the end it is whole, however short the run."""
-    config = Config(
-        width=8, depth=0, epochs=epochs, batch_size=128, rate_warm_up=share, beta=2.0, precision="float32"
+    config = Config.of(
+        width=8, depth=0, epochs=epochs, batch_size=128, kl_warmup=share, beta=2.0, precision="float32"
     )
     model, seen = build.autoencoder(config, digits.spec), []
-    objective = build.objective(config)
+    objective = config.objective.build()
 
     def noted(model, x, beta):
         seen.append(beta)
         return objective(model, x, beta)
 
-    state = State(model, Config(**{**vars(config), "objective": "own"}), objective=noted)
+    config = config.with_settings({"objective": noted, "beta": 2.0, "kl_warmup": share})
+    state = State(model, config)
     for _ in train(model, digits.x[:640], config, state=state):
         pass
     steps = 5 * epochs
@@ -220,10 +221,10 @@ def test_the_discrepancy_is_unbiased():
     assert expected > 0.05
 
 
-@pytest.mark.parametrize("objective", ["mmd", "tc", "iwae", "elbo"])
+@pytest.mark.parametrize("objective", ["mmd", "beta_tcvae", "iwae", "elbo"])
 def test_an_epoch_may_end_in_a_batch_of_one(linear, objective):
-    terms = build.objective(Config(objective=objective))(linear, torch.randn(1, D))
-    assert all(torch.isfinite(term).all() and term.shape == (1,) for term in terms)
+    terms = Config.of(objective=objective).objective.build()(linear, torch.randn(1, D))
+    assert all(torch.isfinite(term).all() and term.shape == (1,) for term in terms.named.values())
 
 
 def test_the_neighbor_loss_is_umaps(linear):

@@ -14,7 +14,6 @@ from enfold.cli import main
 from enfold.data.split import Split
 from enfold.inference import encode_means
 from enfold.objectives import elbo
-from enfold.parts import Parts
 from enfold.run import Run, create_run, open_run, save_weights
 from enfold.state import State
 
@@ -77,7 +76,7 @@ def test_the_users_objects_stay_as_they_were(run):
 def test_what_needs_no_model_needs_no_object(run):
     opened = enfold.open(run.folder)
     assert opened.metrics == run.metrics
-    assert opened.config.own == ["encoder", "decoder", "prior", "objective"]
+    assert opened.config.custom == ["encoder", "decoder", "prior", "objective"]
     assert len(opened.history) == 2
     assert "encoder=encoder, decoder=decoder" in (run.folder / "report.html").read_text("utf-8")
 
@@ -94,10 +93,12 @@ def test_another_object_is_refused(run):
         _ = enfold.open(run.folder, **{**MODULES, "encoder": encoder(17)}).model
 
 
-def test_an_object_for_a_named_part_is_refused(run, digits):
+def test_an_object_for_a_named_part_is_refused(run, digits, tmp_path):
+    small_run = tmp_path / "run"
+    create_run(Run(small_run, Config(), digits.spec, "cpu"), Split(9, np.arange(3), sha256=""))
     with pytest.raises(InputError, match="encoder=auto"):
-        build.autoencoder(Config(), digits.spec, Parts(encoder=encoder()))
-    with pytest.raises(InputError, match="did you mean 'encoder'"):
+        enfold.open(small_run, encoder=encoder())
+    with pytest.raises(InputError, match="encode=… was passed"):
         enfold.open(run.folder, encode=encoder())
 
 
@@ -148,8 +149,8 @@ def test_tied_weights_stay_tied_and_can_be_saved(tmp_path, digits):
             return (torch.tanh(self.inner(z)) @ self.first.weight).view(-1, 1, 8, 8)
 
     own = {"encoder": nn.Sequential(nn.Flatten(), first, nn.Tanh()), "decoder": Transposed()}
-    config = Config(encoder="own", decoder="own", epochs=1)
-    run = Run(tmp_path / "run", config, digits.spec, "cpu", Parts(**own))
+    config = Config.of(**own, epochs=1)
+    run = Run(tmp_path / "run", config, digits.spec, "cpu")
     create_run(run, Split(300, np.arange(3), sha256=""))
     state = State(run.untrained(), config)
     for _ in enfold.train(state.model, digits.x[:300], config, state=state):
@@ -163,8 +164,8 @@ def test_tied_weights_stay_tied_and_can_be_saved(tmp_path, digits):
 
 def test_the_average_has_the_statistics_of_batch_normalization(digits):
     """Those of the model, not of the beginning."""
-    config = Config(encoder="own", epochs=1, ema=0.9)
-    model = build.autoencoder(config, digits.spec, Parts(encoder=encoder()))
+    config = Config.of(encoder=encoder(), epochs=1, ema=0.9)
+    model = build.autoencoder(config, digits.spec)
     state = State(model, config)
     for _ in enfold.train(model, digits.x, config, state=state):
         pass
@@ -175,22 +176,23 @@ def test_the_average_has_the_statistics_of_batch_normalization(digits):
 
 def test_a_conditional_model_has_own_parts_too(digits):
     spec = enfold.Spec(**{**vars(digits.spec), "conditions": (0.0, 1.0, 2.0)})
-    config = Config(encoder="own", decoder="own")
-    model = build.autoencoder(config, spec, Parts(encoder=encoder(), decoder=decoder(5)))
+    config = Config.of(encoder=encoder(), decoder=decoder(5))
+    model = build.autoencoder(config, spec)
     assert model.reconstruct(digits.x[:2], torch.tensor([0, 2])).shape == (2, 1, 8, 8)
 
 
 def test_an_encoder_that_learns_its_sizes_from_the_data(digits):
     lazy = nn.Sequential(nn.Flatten(), nn.LazyLinear(9))
-    model = build.autoencoder(Config(encoder="own"), digits.spec, Parts(encoder=lazy))
+    model = build.autoencoder(Config.of(encoder=lazy), digits.spec)
     assert model.encode(digits.x[:3]).mean.shape == (3, 2)
 
 
 WRONG = [
-    ({"encoder": nn.Linear(5, 3)}, "cannot take arrays of shape"),
+    ({"encoder": nn.Linear(5, 3)}, "cannot take float32 arrays of shape"),
     ({"encoder": nn.Conv2d(1, 4, 3)}, "nn.Flatten"),
     ({"decoder": nn.Linear(2, 7)}, r"\(B, 1, 8, 8\)"),
-    ({"decoder": decoder(3)}, "cannot take arrays of shape"),
+    ({"decoder": decoder(3)}, "cannot take float32 arrays of shape"),
+    ({"decoder": nn.Sequential(decoder(), nn.Sigmoid())}, "ends in a sigmoid"),
     ({"prior": Shifted(3)}, "event shape"),
     ({"encoder": 42}, "torch.nn.Module"),
     ({"objective": 42}, r"\(model, x, beta\)"),

@@ -123,7 +123,7 @@ def test_a_path_through_three_points_is_two_paths(same):
 
 def test_paths_of_a_model_with_codes_are_of_codes(digits):
     spec = digits.spec
-    config = enfold.Config(posterior="fsq", codes=8, latent_dim=3, width=8, depth=1)
+    config = enfold.Config.of(posterior="fsq", levels=8, latent_dim=3, width=8, depth=1)
     model = build.autoencoder(config, spec).eval()
     levels = np.linspace(-1, 1, 8, dtype=np.float32)
     for z in (

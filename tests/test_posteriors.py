@@ -7,7 +7,7 @@ from torch.distributions import Independent, Normal, kl_divergence
 from enfold import Config, build
 from enfold.distributions import Code, detached, moved, rate
 from enfold.nets.posteriors import COMMITMENT, DiagonalNormal, FiniteScalar, FullNormal, VectorQuantized
-from enfold.priors import Mixture, StandardNormal
+from enfold.priors import MixturePrior, StandardNormal
 
 H = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
 
@@ -53,7 +53,7 @@ def test_noise_stands_for_draws_from_a_full_posterior(full):
 def test_the_rate_without_a_closed_form_is_unbiased():
     """A mixture of one standard normal has no closed form in torch, but that of the standard normal is its own."""
     torch.manual_seed(0)
-    q, p = DiagonalNormal(5, 2)(H), Mixture(2, 1)
+    q, p = DiagonalNormal(5, 2)(H), MixturePrior(2, 1)
     with torch.no_grad():
         p.mu.zero_()
         draws = rate(q, p(), q.rsample(torch.Size([20_000])))
@@ -92,7 +92,7 @@ def test_a_code_far_from_its_features_is_still_that_code():
 
 
 def test_a_single_coordinate_has_a_full_posterior_too(digits):
-    model = build.autoencoder(Config(posterior="full", latent_dim=1, width=8), digits.spec)
+    model = build.autoencoder(Config.of(posterior="full", latent_dim=1, width=8), digits.spec)
     assert model.encode(digits.x[:3]).mean.shape == (3, 1)
 
 
@@ -124,7 +124,7 @@ def test_gradients_pass_the_rounding_to_levels():
 @pytest.fixture
 def quantized():
     torch.manual_seed(0)
-    return VectorQuantized(5, 4, codes=7, books=2)
+    return VectorQuantized(5, 4, codebook_size=7, num_codebooks=2)
 
 
 def test_each_part_is_the_nearest_code(quantized):

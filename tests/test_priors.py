@@ -7,7 +7,7 @@ from torch import nn
 from enfold import Config, build
 from enfold.distributions import UniformCodes
 from enfold.nets.posteriors import CodesPrior, DiagonalNormal, FiniteScalar, FullNormal, VectorQuantized
-from enfold.priors import Flow, Mixture, StandardNormal, VampPrior
+from enfold.priors import Flow, MixturePrior, StandardNormal, VampPrior
 
 SIDE, REACH = 301, 9.0
 
@@ -27,7 +27,7 @@ def priors(latent_dim):
     full = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), FullNormal(8, latent_dim) if latent_dim > 1 else encoder[2])
     return {
         "normal": StandardNormal(latent_dim),
-        "mixture": Mixture(latent_dim, 4),
+        "mixture": MixturePrior(latent_dim, 4),
         "vamp": VampPrior(encoder, torch.randn(4, 3)),
         "vamp of full": VampPrior(full, torch.randn(4, 3)),
         "realnvp": Flow(latent_dim, "realnvp"),
@@ -85,7 +85,7 @@ def test_flows_invert(kind, latent_dim):
 
 def test_a_vamp_prior_with_all_data_is_the_aggregate_posterior(digits):
     """With equal weights, log p(z) = log 1/n Σ q(z|x) (Tomczak & Welling 2018, equation 8)."""
-    model = build.autoencoder(Config(width=16, depth=1), digits.spec)
+    model = build.autoencoder(Config.of(width=16, depth=1), digits.spec)
     x = torch.from_numpy(digits.x[:40]).float()
     z = torch.randn(30, 2, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -94,14 +94,14 @@ def test_a_vamp_prior_with_all_data_is_the_aggregate_posterior(digits):
 
 
 def test_pseudo_inputs_stay_in_range(digits):
-    model = build.autoencoder(Config(prior="vamp", components=7, width=16), digits.spec)
+    model = build.autoencoder(Config.of(prior="vamp", components=7, width=16), digits.spec)
     disturbed(model.prior, by=5.0)
     assert model.prior.pseudo_inputs.shape == (7, 1, 8, 8)
     assert 0 <= model.prior.pseudo_inputs.min() < model.prior.pseudo_inputs.max() <= digits.spec.scale[0]
     assert not set(map(id, model.prior.parameters())) & set(map(id, model.encoder.parameters()))
 
 
-@pytest.mark.parametrize("posterior", [FiniteScalar(4, 3, 5), VectorQuantized(4, 6, codes=7, books=3)])
+@pytest.mark.parametrize("posterior", [FiniteScalar(4, 3, 5), VectorQuantized(4, 6, 7, 3)])
 def test_codes_are_a_uniform_distribution_over_all_of_them(posterior):
     """The probabilities of all codes sum to one; draws have the codes of each codebook equally often."""
     p = CodesPrior(posterior)()

@@ -33,7 +33,7 @@ strategy, folder = sys.argv[1:]
 data = enfold.load("digits")
 processes = launch(torch.device("cpu"), devices=2, strategy=strategy)
 for network in ("mlp", "notebook"):
-    config = enfold.Config(objective="autoencoder", network=network, width=16)
+    config = enfold.Config.of(objective="autoencoder", network=network, width=16)
     state = State(build.autoencoder(config, data.spec), config, processes)
     parts = processes.share(torch.arange(64)).split(16)
     for part in parts:
@@ -86,7 +86,7 @@ def test_two_processes_have_the_gradient_of_one_with_the_joined_batch(tmp_path, 
     done = command([sys.executable, str(script), strategy, str(tmp_path)])
     assert done.returncode == 0, done.stderr
     for network in ("mlp", "notebook"):
-        config = enfold.Config(objective="autoencoder", network=network, width=16)
+        config = enfold.Config.of(objective="autoencoder", network=network, width=16)
         state = State(build.autoencoder(config, digits.spec), config)
         state.learner(torch.from_numpy(digits.x[:64])).loss.mean().backward()
         found = np.load(tmp_path / f"{network}.npz")
@@ -159,7 +159,7 @@ def resumed(enfold_without_pictures, folder):
 
 
 def test_a_share_of_an_epoch_does_not_depend_on_where_it_is_gone_on_with():
-    plan = _Plan(enfold.Config(batch_size=2), 5, SecondOfTwo())
+    plan = _Plan(enfold.Config.of(batch_size=2), 5, SecondOfTwo())
     data = Source(np.arange(5))
     whole = plan.rows(data, epoch=0, first=0)
     assert len(whole) == 3  # of 5 rows, the first comes again

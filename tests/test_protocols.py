@@ -219,7 +219,7 @@ def test_figures_are_those_of_binary_rows(tmp_path, digits, binarize):
 
 
 def test_training_on_static_pixels_is_training_on_the_binary_array(digits):
-    config = enfold.Config(binarize="static", width=16, depth=1, epochs=1)
+    config = enfold.Config.of(binarize="static", width=16, depth=1, epochs=1)
     models = []
     for x, changes in ((digits.x, {}), (binarized_once(digits.x, digits.spec), {"binarize": "none"})):
         models.append(build.autoencoder(config, digits.spec))

@@ -157,10 +157,10 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, uninterrupte
 
 
 def test_checkpoints_of_other_settings_are_refused(tmp_path, digits):
-    config = enfold.Config(width=16)
+    config = enfold.Config.of(width=16)
     state = State(build.autoencoder(config, digits.spec), config)
     save_checkpoint(tmp_path, state, list)
-    other = enfold.Config(width=32)
+    other = enfold.Config.of(width=32)
     with pytest.raises(InputError, match="other settings"):
         load_checkpoint(tmp_path, State(build.autoencoder(other, digits.spec), other))
 
@@ -232,7 +232,7 @@ def test_an_array_must_be_given_again(tmp_path, digits):
 
 
 def test_a_checkpoint_has_no_pickle_and_every_tensor(tmp_path, digits):
-    config = enfold.Config(width=16, ema=0.9, epochs=1)
+    config = enfold.Config.of(width=16, ema=0.9, epochs=1)
     state = State(build.autoencoder(config, digits.spec), config)
     for _ in enfold.train(state.model, digits.x, config, held_out=digits.x[:50], state=state):
         pass

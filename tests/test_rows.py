@@ -17,7 +17,7 @@ from enfold import InputError, build, train
 from enfold.data import arrays, dataset
 from enfold.rows import Rows, drawn, sha256
 
-CONFIG = enfold.Config(width=32, depth=1, epochs=2, batch_size=100)
+CONFIG = enfold.Config.of(width=32, depth=1, epochs=2, batch_size=100)
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_large_file_is_trained_on_in_little_memory(tmp_path):
     """290 MB on disk; beside what training on a small file takes, less than 100 MB in memory."""
     code = (
         "import json, re, sys, enfold, torch; from pathlib import Path; torch.set_num_threads(1)\n"
-        "data = enfold.load(sys.argv[1]); config = enfold.Config(width=16, depth=0, batch_size=512, epochs=1)\n"
+        "data = enfold.load(sys.argv[1]); config = enfold.Config.of(width=16, depth=0, batch_size=512, epochs=1)\n"
         "model = enfold.build.autoencoder(config, data.spec)\n"
         "for each in enfold.train(model, data.x, config): pass\n"
         "peak = re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]\n"  # not that of its parent

@@ -17,7 +17,7 @@ from enfold.errors import InputError
 from enfold.inference import decode_means
 from enfold.model import Autoencoder
 from enfold.nets.heads import Normalize
-from enfold.priors import Flow, Mixture, StandardNormal
+from enfold.priors import Flow, MixturePrior, StandardNormal
 from enfold.spec import Column, Spec
 
 TABLE = Spec((2,), (Column("a", "real"), Column("b", "real")))
@@ -50,7 +50,7 @@ def rows():
 
 @pytest.fixture(scope="module")
 def codes_and_rows(digits):
-    config = Config(latent_dim=2, posterior="fsq", codes=8)
+    config = Config.of(latent_dim=2, posterior="fsq", levels=8)
     return build.autoencoder(config, digits.spec), digits.x
 
 
@@ -108,7 +108,7 @@ def test_what_is_no_temperature_and_no_number_of_draws_is_refused(temperature):
 
 
 def test_a_tempered_mixture_keeps_its_places_and_weights_and_a_flow_its_map():
-    mixture = Mixture(2, 5)()
+    mixture = MixturePrior(2, 5)()
     cool = latent.tempered(mixture, 0.5)
     assert torch.equal(cool.mixture_distribution.probs, mixture.mixture_distribution.probs)
     assert torch.equal(cool.component_distribution.mean, mixture.component_distribution.mean)
@@ -150,7 +150,7 @@ def test_the_manifold_walks_through_the_priors_quantiles(known):
     """Exact for normal priors; of others, the quantiles of 20,000 draws, to four standard errors at 5 %."""
     expected = torch.special.ndtri(torch.linspace(0.05, 0.95, 20, dtype=torch.float64)).float().numpy()
     np.testing.assert_array_equal(latent.manifold(known).horizontal, expected)
-    prior = Mixture(2, 1)
+    prior = MixturePrior(2, 1)
     with torch.no_grad():
         prior.mu.copy_(torch.tensor([[3.0, -5.0]]))
         prior.log_sigma.copy_(torch.tensor([[2.0, 0.5]]).log())
@@ -168,7 +168,7 @@ def test_the_manifold_of_codes_shows_each_code(codes_and_rows):
 
 
 def test_the_manifold_of_a_conditional_model_is_of_the_class_asked_for(digits):
-    model = build.autoencoder(Config(latent_dim=1), replace(digits.spec, conditions=(0.0, 1.0)))
+    model = build.autoencoder(Config.of(latent_dim=1), replace(digits.spec, conditions=(0.0, 1.0)))
     grid = latent.manifold(model, (0,), condition=1)
     expected = decode_means(model, grid.horizontal[:, None], torch.ones(20, dtype=torch.int64))
     np.testing.assert_array_equal(grid.x[0], expected)

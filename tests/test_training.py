@@ -19,7 +19,7 @@ from enfold.objectives import Learner, Losses, terms_of_rows
 from enfold.state import State
 from enfold.training import epochs_for
 
-QUICK = Config(width=64, depth=1, epochs=3, batch_size=100)
+QUICK = Config.of(width=64, depth=1, epochs=3, batch_size=100)
 
 
 def fitted(data, config, disturb=False):
@@ -32,7 +32,7 @@ def fitted(data, config, disturb=False):
 
 
 def mean_losses(model, objective, x):
-    return Losses(*terms_of_rows(model, objective, x).mean(1).tolist())
+    return Losses.of({name: float(each.mean()) for name, each in terms_of_rows(model, objective, x).items()})
 
 
 def same(a, b):
@@ -68,7 +68,7 @@ def test_progress_counts_every_step_and_ends_every_epoch(digits):
 
 def test_the_map_learns_the_classes_without_seeing_them(digits):
     """5-nn accuracy in two dimensions: near chance for random weights' loss of detail, well above after training."""
-    config = Config(epochs=60, width=128)
+    config = Config.of(epochs=60, width=128)
     seen, unseen = digits[:1400], digits[1400:]
     before = evaluate(build.autoencoder(config, digits.spec), config, unseen, seen)
     after = evaluate(fitted(seen, config), config, unseen, seen)
@@ -80,8 +80,8 @@ def test_the_losses_are_means_over_rows(digits):
     model = fitted(digits, QUICK)
     with torch.inference_mode(), torch.random.fork_rng():
         torch.manual_seed(0)
-        terms = build.objective(QUICK)(model, torch.from_numpy(digits.x[:50]))
-    losses = mean_losses(model, build.objective(QUICK), digits.x[:50])
+        terms = QUICK.objective.build()(model, torch.from_numpy(digits.x[:50]))
+    losses = mean_losses(model, QUICK.objective.build(), digits.x[:50])
     assert losses.rate == pytest.approx(terms.rate.mean().item(), rel=1e-5)
     assert losses.distortion == pytest.approx(terms.distortion.mean().item(), rel=1e-5)
     assert losses.loss == pytest.approx(losses.distortion + losses.rate, rel=1e-5)
@@ -90,7 +90,7 @@ def test_the_losses_are_means_over_rows(digits):
 def test_beta_weighs_the_rate(digits):
     tasks = [build.task(QUICK.with_settings({"beta": beta}), digits.spec) for beta in (1.0, 4.0)]
     model = fitted(digits, QUICK)
-    a, b = (mean_losses(model, lambda model, x, t=task: Learner(model, t)(x), digits.x[:50]) for task in tasks)
+    a, b = (mean_losses(model, lambda view, x, t=task: Learner(view.model, t)(x), digits.x[:50]) for task in tasks)
     assert b.loss - a.loss == pytest.approx(3 * a.rate, rel=1e-4)
 
 
@@ -104,7 +104,7 @@ def test_a_single_step_trains(digits):
 def test_a_large_beta_empties_the_latent_space(digits):
     """With β far above one, telling nothing is cheapest: the rate goes to zero."""
     model = fitted(digits, QUICK.with_settings({"beta": 1000.0, "epochs": 20}))
-    assert mean_losses(model, build.objective(QUICK), digits.x).rate < 0.05
+    assert mean_losses(model, QUICK.objective.build(), digits.x).rate < 0.05
     assert active_units(encode_means(model, digits.x)) == 0
 
 
@@ -128,7 +128,7 @@ def test_labels_of_another_kind_have_no_accuracy(digits):
 
 def test_the_plain_autoencoder_has_no_rate(digits):
     losses = mean_losses(
-        fitted(digits, QUICK), build.objective(QUICK.with_settings({"objective": "autoencoder"})), digits.x
+        fitted(digits, QUICK), QUICK.with_settings({"objective": "autoencoder"}).objective.build(), digits.x
     )
     assert losses.rate == 0
     assert losses.loss == losses.distortion
@@ -139,7 +139,7 @@ def test_the_plain_autoencoder_has_no_rate(digits):
 def test_every_objective_gives_every_parameter_a_gradient(digits, objective, network):
     config = QUICK.with_settings({"objective": objective, "network": network})
     model = build.autoencoder(config, digits.spec)
-    build.objective(config)(model, torch.from_numpy(digits.x[:8])).loss.mean().backward()
+    config.objective.build()(model, torch.from_numpy(digits.x[:8])).loss.mean().backward()
     without = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     noise = [name for name, _ in model.named_parameters() if "raw_sigma" in name]
     assert without == (noise if objective == "autoencoder" else [])
@@ -156,7 +156,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_with_the_remedy():
 @pytest.mark.parametrize(("n", "epochs"), [(10, 300), (10_000_000, 1), (65_000, 10)])
 def test_epochs_suit_the_size_of_the_data(n, epochs):
     assert epochs_for(Config(), n) == epochs
-    assert epochs_for(Config(epochs=5), n) == 5
+    assert epochs_for(Config.of(epochs=5), n) == 5
 
 
 def test_precision_is_float32_unless_there_is_better():
@@ -172,9 +172,9 @@ def test_bfloat16_learns_as_float32_does(digits):
     """Half precision multiplies with 8 bits of mantissa; the held-out loss stays within two per cent."""
     held_out, losses = digits.x[1400:], []
     for precision in ("float32", "bfloat16"):
-        config = Config(precision=precision, epochs=15, width=64)
+        config = Config.of(precision=precision, epochs=15, width=64)
         model = fitted(digits[:1400], config)
-        losses.append(mean_losses(model, build.objective(config), held_out).loss)
+        losses.append(mean_losses(model, config.objective.build(), held_out).loss)
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
 
 
@@ -248,7 +248,7 @@ def test_the_average_follows_the_weights(digits):
 
 
 def test_one_cycle_rises_and_falls():
-    rate = build.schedule(Config(schedule="one_cycle"))
+    rate = Config.of(schedule="one_cycle").schedule.build()
     values = [rate(done) for done in np.linspace(0, 1, 101)]
     assert values[0] == pytest.approx(0.04)
     assert np.argmax(values) == 30
@@ -259,7 +259,7 @@ def test_one_cycle_rises_and_falls():
 
 
 def test_a_time_budget_ends_the_training_with_its_schedule(digits):
-    config = QUICK.with_settings({"minutes": 0.02, "epochs": 1})
+    config = QUICK.with_settings({"minutes": 0.02})
     model = build.autoencoder(config, digits.spec)
     *_, last = train(model, digits.x, config, held_out=digits.x[:50])
     assert last.ends_epoch
@@ -277,7 +277,7 @@ def test_patience_stops_and_the_best_weights_are_kept(digits):
         kept = config.with_settings({"keep": keep})
         model = build.autoencoder(kept, digits.spec)
         ends[keep] = [each for each in train(model, seen, kept, held_out=unseen) if each.ends_epoch]
-        losses[keep] = mean_losses(model, build.objective(kept), unseen).loss
+        losses[keep] = mean_losses(model, kept.objective.build(), unseen).loss
     history = [end.held_out.loss for end in ends["best"]]
     assert len(history) < 200
     assert len(history) - 1 - int(np.argmin(history)) == 3
@@ -311,7 +311,7 @@ def test_a_loss_that_is_not_finite_sets_training_back_to_go_on_more_slowly(digit
     assert state.counters.setbacks == 1
     assert seconds[1] > seconds[0] + 0.2  # what was thrown away took its time too
     assert state.is_finite()
-    assert state.optimizer.param_groups[0]["lr"] < config.learning_rate / 4
+    assert state.optimizer.param_groups[0]["lr"] < config.optimizer.learning_rate / 4
 
 
 def test_every_epoch_tells_its_speed(digits):

@@ -69,7 +69,7 @@ class Source:
     def of(data: Examples | Dataset, spec: Spec, config: Config | None = None) -> "Source":
         """Return the source of a data set's batches, with its neighbor graph if the settings ask for one."""
         x, labels = (data.x, data.labels) if isinstance(data, Dataset) else (data, np.full(len(data), np.nan))
-        graph = neighbor_graph(x, spec, config.neighbors, config.seed) if config and config.neighbors else None
+        graph = neighbor_graph(x, spec, config.n_neighbors, config.seed) if config and config.n_neighbors else None
         return Source(x, conditions(labels, spec), graph)
 
     def changed(self, f: Callable[[Examples], Examples]) -> "Source":

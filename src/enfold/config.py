@@ -1,135 +1,193 @@
-"""Settings: a frozen dataclass that checks itself, and its TOML."""
+"""Settings: a frozen dataclass of choices and numbers that checks itself, and its TOML."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, get_args, get_type_hints
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
 
 import tomli_w
 
+from enfold.corruptions import Corruption, Nothing
 from enfold.errors import InputError, unknown
+from enfold.nets import conv, notebook  # noqa: F401 - whose choices are known then
+from enfold.nets.likelihoods import Auto as AutoLikelihood
+from enfold.nets.likelihoods import Likelihood
+from enfold.nets.mlp import MLP
+from enfold.nets.network import Decoder, Encoder, Network, NetworkDecoder, NetworkEncoder
+from enfold.nets.posteriors import Diagonal, Posterior
+from enfold.objectives import ELBO, Objective
+from enfold.optimizers import Adam, OptimizerChoice
+from enfold.options import (
+    CHOICES,
+    Choice,
+    Custom,
+    Option,
+    check_options,
+    chosen,
+    described,
+    differences,
+    option,
+    option_names,
+    owner,
+    to_table,
+    with_options,
+)
+from enfold.priors import Auto as AutoPrior
+from enfold.priors import Prior
+from enfold.schedules import Cosine, Schedule
 
-OWN = "own"  # the name of a part that is an object of the user's
-LARGEST_NUMBER = 1e300
-LARGEST_WHOLE = 2**32 - 1  # of a seed of NumPy's legacy generator, which draws the split, and of any count
-
-
-def setting(
-    default: Any, help: str, *, low: float | None = None, above: float | None = None, high: float | None = None
-) -> Any:
-    """Return a dataclass field with what it means, its lowest and highest value, or the bound that it must exceed."""
-    return field(default=default, metadata={"help": help, "low": low, "above": above, "high": high})
+ELSEWHERE = {  # what other libraries call a setting
+    "n_components": "latent_dim",
+    "lr": "learning_rate",
+    "n_epochs": "epochs",
+    "max_iter": "epochs",
+    "max_epochs": "epochs",
+    "random_state": "seed",
+    "validation_fraction": "holdout",
+    "kl_weight": "beta",
+}
 
 
 @dataclass(frozen=True)
 class Config:
-    """All settings of a fit. Each is a field; `enfold recipes` lists them with what they mean.
+    """All settings of a fit: a choice for each part of the model and of its training, and what belongs to none.
+
+    `enfold recipes` lists them. A choice is given by name, `prior="vamp"`, or with its options,
+    `prior=enfold.priors.Vamp(components=50)`; `Config.of` also takes the options of chosen parts by their own names.
 
     Raises:
-        InputError: A value is of the wrong type or out of range.
+        InputError: A value is of the wrong type or out of range, or choices do not go together.
     """
 
-    recipe: str = setting("default", "the recipe that these settings started from")
-    network: str = setting("mlp", "encoder and decoder: mlp, conv (images), notebook (images)")
-    encoder: str = setting("auto", "auto: the network's; own: a module passed in Python")
-    decoder: str = setting("auto", "auto: the network's; own: a module passed in Python")
-    width: int = setting(256, "the width of hidden layers, of conv that of the last one", low=1)
-    depth: int = setting(3, "residual layers of the mlp on each side, of conv at each size", low=0)
-    latent_dim: int = setting(2, "how many latent dimensions", low=1)
-    posterior: str = setting("diagonal", "q(z|x): diagonal, full (normal); fsq, vq (codes)")
-    prior: str = setting(
-        "auto", "p(z): normal, mixture, vamp, realnvp, spline, codes, own; auto: codes with fsq and vq, else normal"
+    recipe: str = option("default", "the recipe that these settings started from")
+    network: Network = field(default=MLP())
+    encoder: Encoder = field(default=NetworkEncoder())
+    decoder: Decoder = field(default=NetworkDecoder())
+    posterior: Posterior = field(default=Diagonal())
+    prior: Prior = field(default=AutoPrior())
+    likelihood: Likelihood = field(default=AutoLikelihood())
+    objective: Objective = field(default=ELBO())
+    optimizer: OptimizerChoice = field(default=Adam())
+    schedule: Schedule = field(default=Cosine())
+    corruption: Corruption = field(default=Nothing())
+    latent_dim: int = option(2, "number of latent dimensions", low=1)
+    binarize: Literal["none", "static", "dynamic"] = option(
+        "none", "make pixels black or white, by chance: none; static, once; dynamic, anew each time"
     )
-    components: int = setting(100, "normals in the mixture prior, pseudo-inputs of the vamp prior", low=1)
-    codes: int = setting(8, "values of a coordinate (fsq), or codes in a codebook (vq)", low=2)
-    codebooks: int = setting(1, "codebooks, which share the coordinates of z evenly (vq)", low=1)
-    likelihood: str = setting(
-        "auto",
-        "p(x|z): bernoulli, continuous_bernoulli, normal (a deviation a column), normal_each (one a value), "
-        "logistic; auto: bernoulli for pixels, gray or color, else normal",
+    condition: Literal["none", "label"] = option("none", "what encoder and decoder are conditioned on: none, label")
+    n_neighbors: int = option(0, "number of nearest neighbors that the map preserves; 0 turns it off", low=0)
+    neighbor_weight: float = option(2.0, "the weight of preserving them, in nats for each value", low=0.0)
+    batch_size: int = option(256, "examples in a batch", low=1)
+    accumulate: int = option(1, "batches whose gradients make one step", low=1)
+    clip: float = option(0.0, "the largest norm of a step's gradient; 0: any", low=0.0)
+    ema: float = option(
+        0.0, "decay of the moving average of the weights, such as 0.999; 0: no average", low=0.0, high=0.99999
     )
-    objective: str = setting("elbo", "what to minimize: elbo, iwae, tc, mmd, autoencoder, notebook, own")
-    beta: float = setting(1.0, "the weight of the rate; 1 makes the elbo and the iwae bounds", low=0.0)
-    rate_warm_up: float = setting(0.0, "the share of training in which that weight rises", low=0.0, high=1.0)
-    free_bits: float = setting(0.0, "nats of the mean rate that cost nothing in the elbo", low=0.0)
-    samples: int = setting(8, "draws of z in the iwae", low=1)
-    penalty: float | Literal["auto"] = setting("auto", "the weight of the penalty in tc and mmd", low=0.0)
-    corruption: str = setting(
-        "none",
-        "of what the encoder sees: none, gaussian, masking, salt_and_pepper, mixed (gaussian or salt_and_pepper, "
-        "each example at a level of its own)",
+    epochs: int | Literal["auto"] = option("auto", "passes over the data; auto: by its size", low=1)
+    minutes: float = option(0.0, "how long to train, instead of a number of epochs; 0: for epochs", low=0.0)
+    patience: int = option(0, "epochs without a lower held-out loss after which training stops; 0: never", low=0)
+    keep: Literal["last", "best"] = option("last", "which weights to keep: last, or best on the held-out rows")
+    precision: Literal["auto", "float32", "bfloat16"] = option(
+        "auto", "of training: float32, bfloat16; auto: bfloat16 where it is faster"
     )
-    corruption_level: float = setting(
-        0.25, "its deviation, in each column's scale, or the share of values; of mixed, the highest", low=0.0
+    devices: int = option(1, "processes on each machine, with a device each, that share every batch", low=1)
+    num_nodes: int = option(1, "machines that share every batch", low=1)
+    strategy: Literal["ddp", "fsdp"] = option(
+        "ddp", "ddp: every process has all weights; fsdp: each has a part of them"
     )
-    binarize: str = setting("none", "pixels: none, static (once), dynamic (anew each time)")
-    condition: str = setting("none", "what encoder and decoder are told of an example: none, label")
-    neighbors: int = setting(0, "of each row, that a map keeps near it; 0: none", low=0)
-    neighbor_weight: float = setting(2.0, "the weight of keeping them, in nats for each value", low=0.0)
-    optimizer: str = setting("adam", "adam, rmsprop (as Keras defines it)")
-    adam_beta2: float = setting(0.999, "β₂ of adam: the decay of its mean square gradient", low=0.0, high=0.99999)
-    learning_rate: float = setting(4e-3, "the highest step size", above=0.0)
-    schedule: str = setting("cosine", "the learning rate over time: cosine (after a warm-up), one_cycle, constant")
-    warm_up: float = setting(0.1, "the share of training in which the cosine's rate rises", low=0.0, high=0.9)
-    batch_size: int = setting(256, "examples that pass through the network at once", low=1)
-    accumulate: int = setting(1, "batches whose gradients make one step", low=1)
-    clip: float = setting(0.0, "the largest norm of a step's gradient; 0: any", low=0.0)
-    ema: float = setting(
-        0.0, "decay of the moving average of the weights, as 0.999; 0: no average", low=0.0, high=0.99999
-    )
-    epochs: int | Literal["auto"] = setting("auto", "passes over the data; auto: by its size", low=1)
-    minutes: float = setting(0.0, "train as long as that, instead of for epochs; 0: for epochs", low=0.0)
-    patience: int = setting(0, "epochs without a lower held-out loss after which to stop; 0: never", low=0)
-    keep: str = setting("last", "the weights to keep: last, best (on the held-out rows)")
-    precision: str = setting("auto", "of training: float32, bfloat16; auto: bfloat16 where it is faster")
-    devices: int = setting(1, "processes on each machine, with a device each, that share every batch", low=1)
-    num_nodes: int = setting(1, "machines that share every batch", low=1)
-    strategy: str = setting("ddp", "all weights in every process: ddp; a part of them in each: fsdp")
-    holdout: float = setting(0.1, "rows held out: a share below 1, or a count; with --test, its rows", above=0.0)
-    seed: int = setting(0, "of the split, the weights and the training", low=0)
+    holdout: float = option(0.1, "rows to hold out: a share below 1, or a count; with test data, its rows", above=0.0)
+    seed: int = option(0, "of the split, the first weights and the training", low=0)
 
     def __post_init__(self):
-        hints = get_type_hints(type(self))
-        for each in fields(self):
-            value = _typed(each.name, getattr(self, each.name), hints[each.name])
-            _check_range(each.name, value, each.metadata)
-            object.__setattr__(self, each.name, value)
+        for part in CHOICES:
+            default = type(self).__dataclass_fields__[part].default
+            object.__setattr__(self, part, chosen(part, getattr(self, part), default))
+        check_options(self)
+        _check_needs(self)
+
+    @staticmethod
+    def of(**settings: Any) -> "Config":
+        """Return the default settings with some replaced; see `with_settings`."""
+        return Config().with_settings(settings)
 
     @property
-    def own(self) -> list[str]:
-        """The names of the parts that are the user's own objects."""
-        return [name for name, value in asdict(self).items() if value == OWN]
+    def choices(self) -> dict[str, Choice]:
+        """The choice of each part, by the part's name."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name in CHOICES}
+
+    @property
+    def custom(self) -> list[str]:
+        """The parts that are the user's own objects."""
+        return [part for part, choice in self.choices.items() if isinstance(choice, Custom)]
 
     @property
     def is_plain(self) -> bool:
         """Whether it is a plain autoencoder, of whose posterior only the mean has a meaning."""
-        return self.objective == "autoencoder"
+        return self.objective.is_plain
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether there is a prior to draw from; a plain autoencoder has one only of codes."""
+        return not self.is_plain or self.posterior.is_discrete
 
     @property
     def chooses_epoch(self) -> bool:
-        """Whether the held-out rows choose the epoch whose weights are kept, so that figures on them flatter."""
+        """Whether the held-out rows choose the epoch whose weights are kept, so that metrics on them flatter."""
         return self.keep == "best" or self.patience > 0
 
     def with_settings(self, settings: Mapping[str, Any]) -> "Config":
         """Return these settings with some replaced.
 
+        Args:
+            settings: Fields of `Config`; for a part a name, a table with a name and options, a choice, or an object
+                of the user's own; and options of the chosen parts, as "components" or "prior.components".
+
         Raises:
-            InputError: A name is unknown, or a value is of the wrong type or out of range.
+            InputError: A name is unknown or of a part that is not chosen, or a value is of the wrong type or out of
+                range.
         """
         names = [each.name for each in fields(self)]
-        for name in settings:
-            if name not in names:
-                raise unknown("setting", name, names)
-        return replace(self, **settings)
+        given = {name: value for name, value in settings.items() if name in names and name not in CHOICES}
+        if given.get("minutes") and "epochs" not in given:
+            given["epochs"] = "auto"
+        choices = {
+            part: chosen(part, settings[part], choice) if part in settings else choice
+            for part, choice in self.choices.items()
+        }
+        for part, options in self._options(settings, choices).items():
+            choices[part] = with_options(choices[part], options)
+        return replace(self, **given, **choices)
+
+    def _options(self, settings: Mapping[str, Any], choices: Mapping[str, Choice]) -> dict[str, dict[str, Any]]:
+        """Return what is set of the options of each chosen part."""
+        names, found = [each.name for each in fields(self)], {}
+        for name, value in settings.items():
+            if name in names:
+                continue
+            if name in ELSEWHERE:
+                raise InputError(f"There is no setting named '{name}'; here it is called '{ELSEWHERE[name]}'.")
+            if "." not in name and name not in option_names():
+                raise unknown("setting", name, {*names, *option_names()})
+            part, of = owner(name, choices)
+            found.setdefault(part, {})[of] = value
+        return found
 
     def changes(self, base: "Config") -> dict[str, Any]:
-        """Return the settings that differ from those in `base`."""
-        other = asdict(base)
-        return {name: value for name, value in asdict(self).items() if value != other[name]}
+        """Return what differs from other settings, as `with_settings` takes it."""
+        found: dict[str, Any] = {}
+        for each in fields(self):
+            mine, other = getattr(self, each.name), getattr(base, each.name)
+            if not isinstance(mine, Choice):
+                found |= {each.name: mine} if mine != other else {}
+                continue
+            found |= {each.name: mine.name} if mine.name != other.name else {}
+            found |= {f"{each.name}.{name}": value for name, value in differences(mine, other).items()}
+        return found
 
     def to_toml(self) -> str:
-        """Return the settings as TOML, one a line."""
-        return tomli_w.dumps(asdict(self))
+        """Return the settings as TOML: one a line, and a table for each choice."""
+        plain = {each.name: each.value for each in described(self)}
+        return tomli_w.dumps(plain | {part: to_table(choice) for part, choice in self.choices.items()})
 
     @staticmethod
     def from_toml(text: str) -> "Config":
@@ -140,7 +198,7 @@ class Config:
         """
         try:
             values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise InputError(f"The settings are no valid TOML ({error}).") from error
         return Config().with_settings(values)
 
@@ -160,45 +218,46 @@ def parse_settings(assignments: list[str]) -> dict[str, Any]:
     return settings
 
 
-def describe(config: Config) -> list[dict[str, Any]]:
-    """Return each setting's name, value and meaning."""
-    return [
-        {"name": each.name, "value": getattr(config, each.name), "meaning": each.metadata["help"]}
-        for each in fields(config)
-    ]
+def describe(config: Config) -> list[Option]:
+    """Return each setting, each choice as "part" and each of its options as "part.option"."""
+    return [each for every in fields(config) for each in _described(config, every.name)]
+
+
+def _described(config: Config, name: str) -> Iterator[Option]:
+    value = getattr(config, name)
+    if not isinstance(value, Choice):
+        yield next(each for each in described(config) if each.name == name)
+        return
+    yield Option(name, value.name, value.summary())
+    for each in described(value):
+        yield Option(f"{name}.{each.name}", each.value, each.meaning)
+
+
+def _check_needs(config: Config) -> None:
+    """Raise an InputError for settings that do not go together."""
+    for part, choice in config.choices.items():
+        for of, allowed, why in choice.needs():
+            _check_need(config, f"{part}={choice.name}", of, allowed, why)
+    if config.condition == "label":
+        _check_need(config, "condition=label", "n_neighbors", (0,), "z leaves out the class")
+    if not config.n_neighbors and config.neighbor_weight != Config.neighbor_weight:
+        raise InputError("'neighbor_weight' has no effect without neighbors. Set n_neighbors=15, or leave it out.")
+    if config.minutes and config.epochs != "auto":
+        raise InputError(f"Training lasts {config.epochs} epochs or {config.minutes:g} minutes. Give one of them.")
+
+
+def _check_need(config: Config, what: str, of: str, allowed: tuple[Any, ...], why: str) -> None:
+    has = getattr(config, of)
+    has = has.name if isinstance(has, Choice) else has
+    if has not in allowed:
+        raise InputError(
+            f"With {what}, {of} must be {' or '.join(map(str, allowed))}, got {has}: {why}. Set {of}={allowed[0]}, "
+            f"or change {what.partition('=')[0]}."
+        )
 
 
 def _parse(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
-
-
-def _typed(name: str, value: Any, hint: Any) -> Any:
-    """Return the value as its type hint asks: int, float, str, or int | Literal."""
-    value = value.item() if getattr(value, "ndim", None) == 0 else value  # a number of NumPy
-    if hint not in (int, float, str):
-        integer, words = get_args(hint)
-        return value if value in get_args(words) else _typed(name, value, integer)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_NUMBER
-    if hint is float and is_number:
-        return float(value)
-    if hint is int and is_number and abs(value) <= LARGEST_WHOLE and value == int(value):
-        return int(value)
-    if hint is str and isinstance(value, str):
-        return value
-    kinds = {int: "a whole number below 2³²", float: "a finite number", str: "a word"}
-    raise InputError(f"The setting '{name}' must be {kinds[hint]}, got {value!r}.")
-
-
-def _check_range(name: str, value: Any, bounds: Mapping[str, Any]) -> None:
-    if isinstance(value, str):
-        return
-    low, above, high = bounds["low"], bounds["above"], bounds["high"]
-    if high is not None and value > high:
-        raise InputError(f"The setting '{name}' must be at most {high}, got {value}.")
-    if low is not None and value < low:
-        raise InputError(f"The setting '{name}' must be at least {low:g}, got {value}.")
-    if above is not None and value <= above:
-        raise InputError(f"The setting '{name}' must be above {above:g}, got {value}.")

@@ -1,13 +1,19 @@
 """Ways to change examples before they are learned from: (x, spec, level) → x, all in raw units."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from enfold.options import Choice, option
 from enfold.rows import Examples, mapped, pieces
 from enfold.spec import Spec
+
+Change = Callable[[Tensor], Tensor]  # of raw examples, (B, *shape) → (B, *shape)
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ over the golden ratio, Weyl's sequence of SplitMix64
 
@@ -18,7 +24,7 @@ def gaussian(x: Tensor, spec: Spec, level: float | Tensor) -> Tensor:
     Args:
         x: Raw examples, (B, *shape).
         spec: What they are.
-        level: The noise's deviation, in units of each column's scale.
+        level: The noise's standard deviation, in units of each column's scale.
     """
     noisy = x.float() + level * _scale(x, spec) * torch.randn_like(x, dtype=torch.float32)
     return _in_range(noisy, spec)
@@ -42,7 +48,7 @@ def masking(x: Tensor, spec: Spec, level: float) -> Tensor:
 def salt_and_pepper(x: Tensor, spec: Spec, level: float | Tensor) -> Tensor:
     """Return examples of which some values are the lowest or the highest, by chance.
 
-    For real columns those are two deviations from the mean.
+    For real columns those are two standard deviations from the mean.
 
     Args:
         x: Raw examples, (B, *shape).
@@ -131,3 +137,65 @@ def _chosen(x: Tensor, chance: float | Tensor) -> Tensor:
 
 def _in_range(x: Tensor, spec: Spec) -> Tensor:
     return x.clamp(0, float(spec.scale.min())) if spec.kind == "intensity" else x
+
+
+@dataclass(frozen=True)
+class Corruption(Choice, part="corruption"):
+    """What is done to the examples that the encoder sees, so that the model learns to undo it."""
+
+    def build(self, spec: Spec) -> Change | None:
+        """Return what the encoder is given instead of examples, (B, *shape) raw; None: the examples themselves."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Nothing(Corruption, name="none"):
+    """Nothing."""
+
+    def build(self, spec: Spec) -> Change | None:
+        """Return None."""
+        return None
+
+
+@dataclass(frozen=True)
+class Gaussian(Corruption, name="gaussian"):
+    """Gaussian noise."""
+
+    noise_level: float = option(0.25, "its standard deviation, in units of each column's scale", low=0.0)
+
+    def build(self, spec: Spec) -> Change | None:
+        """Return `gaussian`."""
+        return partial(gaussian, spec=spec, level=self.noise_level)
+
+
+@dataclass(frozen=True)
+class Masking(Corruption, name="masking"):
+    """Some values are set to 0, or to the mean of their column."""
+
+    noise_level: float = option(0.25, "the probability of each value to be hidden", low=0.0, high=1.0)
+
+    def build(self, spec: Spec) -> Change | None:
+        """Return `masking`."""
+        return partial(masking, spec=spec, level=self.noise_level)
+
+
+@dataclass(frozen=True)
+class SaltAndPepper(Corruption, name="salt_and_pepper"):
+    """Some values are set to the lowest or the highest one."""
+
+    noise_level: float = option(0.25, "the probability of each value to be replaced", low=0.0, high=1.0)
+
+    def build(self, spec: Spec) -> Change | None:
+        """Return `salt_and_pepper`."""
+        return partial(salt_and_pepper, spec=spec, level=self.noise_level)
+
+
+@dataclass(frozen=True)
+class Mixed(Corruption, name="mixed"):
+    """gaussian or salt_and_pepper, at a level that is drawn for each example."""
+
+    noise_level: float = option(0.25, "the highest level", low=0.0, high=1.0)
+
+    def build(self, spec: Spec) -> Change | None:
+        """Return `mixed`."""
+        return partial(mixed, spec=spec, level=self.noise_level)

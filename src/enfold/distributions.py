@@ -219,15 +219,14 @@ class Code(Distribution):
     Args:
         continuous: What was rounded, (B, latent_dim).
         rounded: The codes, (B, latent_dim).
-        cost: What it costs that the two differ, (B,); 0 where rounding has no cost.
+        cost: What an objective adds to the loss, as the two differ, (B,); None: nothing.
     """
 
     arg_constraints = {}  # noqa: RUF012  # pyright: ignore
     has_rsample = True
 
     def __init__(self, continuous: Tensor, rounded: Tensor, cost: Tensor | None = None):
-        self.continuous, self.rounded = continuous, rounded
-        self.cost = torch.zeros_like(continuous[..., 0]) if cost is None else cost
+        self.continuous, self.rounded, self.cost = continuous, rounded, cost
         super().__init__(continuous.shape[:-1], continuous.shape[-1:], validate_args=False)
 
     @property

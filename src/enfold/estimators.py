@@ -1,39 +1,100 @@
 """The scikit-learn face: `VAE` and `AE` stand where `PCA` stands."""
 
-from typing import Any, Literal, Self
+import warnings
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from enfold import build, latent
+from enfold import latent
 from enfold.config import Config
 from enfold.data.arrays import from_array
-from enfold.devices import choose_device
 from enfold.errors import InputError
 from enfold.inference import decode_means, encode_means
+from enfold.learning import learn, prepared
 from enfold.metrics.anomaly import Anomalies, p_values, reference
 from enfold.metrics.copies import Copies, copies
 from enfold.metrics.likelihood import log_likelihood_bounds
 from enfold.metrics.reconstruction import reconstruction_mse
-from enfold.recipes import recipe
-from enfold.training import train
+from enfold.recipes import recipe as named_recipe
+from enfold.training import epoch_values
+from enfold.version import __version__
+
+OWN_PARAMETERS = ("n_components", "recipe", "settings", "image_shape", "device", "random_state")
 
 
 class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """What `AE` and `VAE` share; each of them says with which settings to fit."""
+    """What `AE` and `VAE` share."""
 
-    n_components: int | None
-    image_shape: tuple[int, ...] | None
-    device: str
-    random_state: int | np.random.RandomState | None
+    usual_recipe: ClassVar[str]
+
+    def __init__(
+        self,
+        n_components: int | None = 2,
+        *,
+        recipe: str | None = None,
+        network: Any = None,
+        encoder: Any = None,
+        decoder: Any = None,
+        posterior: Any = None,
+        prior: Any = None,
+        likelihood: Any = None,
+        objective: Any = None,
+        optimizer: Any = None,
+        schedule: Any = None,
+        corruption: Any = None,
+        beta: float | None = None,
+        learning_rate: float | None = None,
+        n_neighbors: int | None = None,
+        batch_size: int | None = None,
+        epochs: int | None = None,
+        patience: int | None = None,
+        settings: Mapping[str, Any] | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_components = n_components
+        self.recipe = recipe
+        self.network = network
+        self.encoder = encoder
+        self.decoder = decoder
+        self.posterior = posterior
+        self.prior = prior
+        self.likelihood = likelihood
+        self.objective = objective
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.corruption = corruption
+        self.beta = beta
+        self.learning_rate = learning_rate
+        self.n_neighbors = n_neighbors
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.patience = patience
+        self.settings = settings
+        self.image_shape = image_shape
+        self.device = device
+        self.random_state = random_state
 
     def _config(self) -> Config:
-        raise NotImplementedError
+        """Return the settings to fit with.
+
+        Raises:
+            InputError: A parameter is not as it must be.
+        """
+        given = {name: value for name, value in self.get_params(deep=False).items() if name not in OWN_PARAMETERS}
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        every = {"seed": seed, "latent_dim": self.n_components, **given, **(self.settings or {})}
+        return named_recipe(self.recipe or self.usual_recipe).config.with_settings(
+            {name: value for name, value in every.items() if value is not None}
+        )
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit the model to X. Labels are not looked at.
+        """Fit the model to X. Labels are not used.
 
         Args:
             X: (n, features), or images: (n, height, width) or (n, channels, height, width). uint8 values are pixels
@@ -47,14 +108,29 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         rows = np.asarray(validate_data(self, rows))
         data = from_array(rows, image_shape=shape or self.image_shape)
         config = self._config()
-        spec = data.spec.standardized(data.x)
-        self.model_ = build.autoencoder(config, spec).to(choose_device(self.device))
-        ends = [progress for progress in train(self.model_, data.x, config) if progress.ends_epoch]
-        self.history_ = [{"seconds": end.seconds, **end.train._asdict()} for end in ends]
+        ready = prepared(data, config, holds_out=config.chooses_epoch)
+        state, training = learn(ready, config, self.device)
+        ends = [progress for progress in training if progress.ends_epoch]
+        self.model_ = state.model
+        self.history_ = [epoch_values(end) for end in ends]
         self.n_iter_ = len(ends)
         self.reference_ = reference(self.model_, config, data)
         self.shape_ = shape or rows.shape[1:]
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: Any = super().__getstate__()
+        return {**state, "_enfold_version": __version__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        written_by = state.pop("_enfold_version", "of an unknown version")
+        if written_by != __version__:
+            warnings.warn(
+                f"This {type(self).__name__} was pickled by enfold {written_by}, and this is enfold {__version__}. "
+                "Its results may differ or fail: fit it again, or install that version.",
+                stacklevel=2,
+            )
+        super().__setstate__(state)
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the latent vectors of X, (n, n_components) float32: the posterior means, so always the same."""
@@ -148,12 +224,6 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         rows, _ = _rows(X)
         return np.asarray(self.model_.spec.conform(np.asarray(validate_data(self, rows, reset=False))))
 
-    def _settings(self, **given: Any) -> dict[str, Any]:
-        """Return the settings that were given, with the names that `Config` has."""
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        given["latent_dim"] = self.n_components
-        return {"seed": seed, **{name: value for name, value in given.items() if value is not None}}
-
     @property
     def _n_features_out(self) -> int:
         return self.model_.latent_dim
@@ -167,23 +237,17 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 class AE(_Estimator):
     """A plain autoencoder, as a scikit-learn transformer.
 
-    It rebuilds the data through a few latent dimensions. It has no prior, so it cannot generate; `VAE` can.
+    It reconstructs the data through a few latent dimensions. It has no prior, so it cannot generate; `VAE` can.
 
     Args:
-        n_components: How many latent dimensions; None: the recipe's.
-        recipe: The name of the settings to start from: "autoencoder", or "denoise" for an autoencoder that removes
-            noise, best with `n_components=None`.
-        epochs: Passes over the data; None: by the data's size.
-        batch_size: Examples in a step; None: the recipe's.
-        learning_rate: The highest step size; None: the recipe's.
-        image_shape: (height, width) or (channels, height, width) of rows that are flattened images; None: squares
-            if the rows are uint8, else the data is a table of real numbers.
-        device: "auto", "cpu", "cuda", "mps", …
-        random_state: Seed of the weights and the training.
+        n_components: Number of latent dimensions; None: the recipe's.
+        recipe: The settings to start from; None: "autoencoder". "denoise" is an autoencoder that removes noise, best
+            with `n_components=None`.
+        network, …, random_state: As for `VAE`.
 
     Attributes:
         model_: The fitted `Autoencoder`.
-        history_: For each epoch the mean loss, distortion and rate (nats per example) and the seconds so far.
+        history_: For each epoch its number, the seconds so far and the mean terms, named as in `Run.history`.
         n_iter_: How many epochs were run.
         n_features_in_: How many values an example has.
 
@@ -194,26 +258,7 @@ class AE(_Estimator):
         (200, 2)
     """
 
-    def __init__(
-        self,
-        n_components: int | None = 2,
-        *,
-        recipe: str = "autoencoder",
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        image_shape: tuple[int, ...] | None = None,
-        device: str = "auto",
-        random_state: int | np.random.RandomState | None = None,
-    ):
-        self.n_components = n_components
-        self.recipe = recipe
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.image_shape = image_shape
-        self.device = device
-        self.random_state = random_state
+    usual_recipe = "autoencoder"
 
     def denoise(self, X: Any) -> np.ndarray:
         """Return what X, with noise, was without it: `inverse_transform(transform(X))`, in the data's own units.
@@ -222,10 +267,10 @@ class AE(_Estimator):
         the mean of what could be there, among things like those that the model was fitted to.
 
         Raises:
-            InputError: The estimator was made for another recipe.
+            InputError: The estimator has no corruption to learn from.
         """
-        if self._config().corruption == "none":
-            raise InputError(f"The recipe '{self.recipe}' learns nothing of noise. Fit AE(None, recipe='denoise').")
+        if self._config().corruption.name == "none":
+            raise InputError("This model was trained without noise. Fit AE(None, recipe='denoise').")
         return self.inverse_transform(self.transform(X))
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -234,23 +279,31 @@ class AE(_Estimator):
         return -reconstruction_mse(self.model_, x, encode_means(self.model_, x))
 
     def _config(self) -> Config:
-        given = self._settings(epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate)
-        config = recipe(self.recipe).config.with_settings(given)
+        config = super()._config()
         if not config.is_plain:
-            raise InputError(f"The recipe '{self.recipe}' is of no plain autoencoder. Use enfold.VAE.")
+            raise InputError(f"With objective={config.objective.name} it is no plain autoencoder. Use enfold.VAE.")
         return config
 
 
 class VAE(_Estimator):
     """A variational autoencoder, as a scikit-learn transformer and density model.
 
+    Every setting of `enfold recipes` can be reached, and so be searched: choices by name or with options, such as
+    `prior="vamp"` or `prior=enfold.priors.Vamp(components=50)`, and the others in `settings`.
+
     Args:
-        n_components: How many latent dimensions; None: the recipe's.
-        recipe: The name of the settings to start from: "default", "neighbors" or "notebook".
-        beta: The rate's weight in the loss; None: the recipe's.
-        epochs: Passes over the data; None: the recipe's.
-        batch_size: Examples in a step; None: the recipe's.
+        n_components: Number of latent dimensions; None: the recipe's.
+        recipe: The settings to start from; None: "default".
+        network, encoder, decoder, posterior, prior, likelihood, objective, optimizer, schedule, corruption: Choices;
+            None: the recipe's. Encoder, decoder, prior and objective may be objects of your own.
+        beta: The weight of the rate (the KL divergence) in the loss; None: the recipe's.
         learning_rate: The highest step size; None: the recipe's.
+        n_neighbors: Number of nearest neighbors that the map preserves; None: the recipe's.
+        batch_size: Examples in a batch; None: the recipe's.
+        epochs: Passes over the data; None: by the data's size.
+        patience: Epochs without a lower held-out loss after which training stops; a tenth of the rows is held out
+            for it (`settings={"holdout": 0.2}` for more). None: the recipe's.
+        settings: Any other settings and options by name, such as `{"objective.free_bits": 1, "keep": "best"}`.
         image_shape: (height, width) or (channels, height, width) of rows that are flattened images; None: squares
             if the rows are uint8, else the data is a table of real numbers.
         device: "auto", "cpu", "cuda", "mps", …
@@ -258,40 +311,19 @@ class VAE(_Estimator):
 
     Attributes:
         model_: The fitted `Autoencoder`.
-        history_: For each epoch the mean loss, distortion and rate (nats per example) and the seconds so far.
+        history_: For each epoch its number, the seconds so far and the mean terms, named as in `Run.history`.
         n_iter_: How many epochs were run.
         n_features_in_: How many values an example has.
 
     Example:
         >>> from enfold import VAE, load
         >>> digits = load("digits").x[:200] / 16
-        >>> vae = VAE(epochs=1, random_state=0).fit(digits)
+        >>> vae = VAE(prior="mixture", epochs=1, random_state=0).fit(digits)
         >>> vae.sample(3).shape
         (3, 1, 8, 8)
     """
 
-    def __init__(
-        self,
-        n_components: int | None = 2,
-        *,
-        recipe: str = "default",
-        beta: float | None = None,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        image_shape: tuple[int, ...] | None = None,
-        device: str = "auto",
-        random_state: int | np.random.RandomState | None = None,
-    ):
-        self.n_components = n_components
-        self.recipe = recipe
-        self.beta = beta
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.image_shape = image_shape
-        self.device = device
-        self.random_state = random_state
+    usual_recipe = "default"
 
     def sample(
         self, n_samples: int = 1, *, sampler: str = "prior", temperature: float = 1, X: Any = None
@@ -349,12 +381,9 @@ class VAE(_Estimator):
         return float(self.score_samples(X).mean())
 
     def _config(self) -> Config:
-        given = self._settings(
-            beta=self.beta, epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate
-        )
-        config = recipe(self.recipe).config.with_settings(given)
+        config = super()._config()
         if config.is_plain:
-            raise InputError(f"The recipe '{self.recipe}' has no prior to sample from and no bound. Use enfold.AE.")
+            raise InputError("A plain autoencoder has no prior to sample from and no bound. Use enfold.AE.")
         return config
 
 

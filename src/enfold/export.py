@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from enfold import __version__
-from enfold.build import CODES
 from enfold.data.dataset import class_name
 from enfold.errors import InputError
 from enfold.files import check_new_folder, json_text, write_folder
@@ -245,9 +244,9 @@ def _quiet() -> Iterator[None]:
 
 
 def _readme(run: Run) -> str:
-    spec, posterior = run.spec, run.config.posterior
+    spec = run.spec
     names = ", ".join(class_name(label, spec) for label in spec.conditions)
-    has_noise = not run.config.is_plain and posterior not in CODES
+    has_noise = not run.config.is_plain and not run.config.posterior.is_discrete
     return README.format(
         title=title(spec),
         version=__version__,

@@ -18,20 +18,18 @@ from torch import Tensor
 from enfold.checkpoints import checkpoints, load_checkpoint, save_checkpoint
 from enfold.config import Config
 from enfold.data import Dataset, load, load_like
-from enfold.data.dataset import class_labels
-from enfold.data.split import Split, held_out_rows, last_rows, training_rows
+from enfold.data.split import Split
 from enfold.devices import autocast_dtype, choose_device
-from enfold.errors import InputError, Interrupted, unknown
+from enfold.errors import InputError, Interrupted
 from enfold.files import write_json
-from enfold.parts import Parts
+from enfold.learning import Prepared, learn, prepared, prepared_again
 from enfold.processes import Processes, launch
 from enfold.recipes import RECIPES, mistakes
 from enfold.recipes import recipe as named_recipe
-from enfold.rows import as_rows, sha256
+from enfold.rows import sha256
 from enfold.run import Run, check_new, create_run, only_process, open_run, record, rewrite_history, save_weights
-from enfold.spec import Spec
 from enfold.state import Diverged, State
-from enfold.training import Progress, steps_in_epoch, train
+from enfold.training import Progress, steps_in_epoch
 
 Watch = Callable[[Iterator[Progress]], Iterable[Progress]]
 
@@ -59,8 +57,8 @@ def fit(
         out: The folder to make; without it, a new one in `runs/`.
         device: "auto", "cpu", "cuda", "cuda:0", "mps", …
         watch: Wraps the iterator over the training's `Progress`, as tqdm does, to show it.
-        **settings: Fields of `Config` to change, such as `latent_dim=8` or `beta=0.5`; and objects of one's own for
-            `encoder`, `decoder`, `prior` and `objective`, as `enfold.parts.Parts` describes them.
+        **settings: Settings to change, such as `latent_dim=8`, `prior="vamp"` or `beta=0.5`, as
+            `Config.with_settings` takes them; `encoder`, `decoder`, `prior` and `objective` may be your own objects.
 
     Raises:
         InputError: A setting or the data is not as it must be, or `out` exists already. Nothing was written.
@@ -72,30 +70,21 @@ def fit(
     """
     if out:
         check_new(Path(out))
-    own, named = Parts.among(settings)
-    config = named_recipe(recipe).config.with_settings(named)
-    if test is not None and "holdout" in named:
+    config = named_recipe(recipe).config.with_settings(settings)
+    if test is not None and "holdout" in settings:
         raise InputError("The rows to hold out are those of the test data, or a holdout of the data's own. Give one.")
-    data, unseen = _loaded(data, test)
-    if unseen is None:
-        held_out = held_out_rows(len(data), config.holdout, config.seed)
-    else:
-        held_out = last_rows(len(data), len(unseen))
-        config = config.with_settings({"holdout": len(unseen)})
-    seen = _parts(data, held_out)[0]
-    spec = _conditioned(data.spec.standardized(seen.x), seen.labels, config)
-    data = replace(data, spec=spec)  # as it is when it is read again
-    parts = _parts(data, held_out)
-    run, processes = _launched(Run(Path(out or "runs"), config, spec, device, own))
-    state = State(run.untrained(), run.config, processes, own.objective)
-    training = train(state.model, parts[0], run.config, held_out=parts[1], state=state)
-    split = Split(len(data), held_out, sha256(data.x), unseen.spec.sources if unseen else ())
-    if not out:  # named now, as other fits may have begun meanwhile
-        run = replace(run, folder=processes.told(_new_folder(spec.sources[0], recipe)))
+    data = load(data)
+    ready = prepared(data, config, None if test is None else load_like(data.spec, test))
+    config = config.with_settings({} if test is None else {"holdout": len(ready.held_out)})
+    config, device, processes = _launched(config, device)
+    state, training = learn(ready, config, device, processes)
+    split = Split(len(ready.data), ready.held_out, sha256(ready.data.x), ready.tested)
+    folder = Path(out) if out else processes.told(_new_folder(ready.spec.sources[0], recipe))
+    run = Run(folder, config, ready.spec, device)
     processes.lead(lambda: create_run(run, split))
     with ExitStack() as stack:
         processes.lead(lambda: stack.enter_context(only_process(run)))
-        return _finish(run, data, parts, state, watch(training) if processes.rank == 0 else training)
+        return _finish(run, ready, state, watch(training) if processes.rank == 0 else training)
 
 
 def resume(
@@ -105,7 +94,7 @@ def resume(
     test: Any = None,
     device: str = "auto",
     watch: Watch = iter,
-    **parts: Any,
+    **custom: Any,
 ) -> Run:
     """Finish a fit that was interrupted, as if it had never been: the weights are the same, to the last bit.
 
@@ -118,13 +107,13 @@ def resume(
         test: The test data, if there was some, and `data` is given.
         device: Where to train; "auto" is where the fit began.
         watch: As for `fit`.
-        **parts: The objects of one's own that `fit` was given, under the same names.
+        **custom: Your own objects that `fit` was given, under the same names.
 
     Raises:
         InputError: The folder or its checkpoints are not as they were, the data has other rows or is gone, or another
             process is at work there.
     """
-    run = open_run(folder, device, **parts)
+    run = open_run(folder, device, **custom)
     begun = run.environment if device == "auto" else {}
     run = replace(run, device=begun.get("device", device))
     if run.is_finished:
@@ -133,19 +122,18 @@ def resume(
     if begun:
         _check_device(run)
     asked = run.config.devices * run.config.num_nodes
-    run, processes = _launched(run)
+    config, device, processes = _launched(run.config, run.device)
+    run = replace(run, config=config, device=device)
     if processes.count != asked:
         raise InputError(f"{folder} was begun by {asked} processes, not {processes.count}. Resume it with as many.")
     with ExitStack() as stack:
         processes.lead(lambda: stack.enter_context(only_process(run)))
         config = run.config.with_settings({"precision": begun.get("precision", run.config.precision)})
-        state = State(run.untrained(), config, processes, run.parts.objective)
+        ready = prepared_again(read_again(run, data, test), run.split.held_out)
+        state, training = learn(ready, config, run.device, processes)
         history = load_checkpoint(run.folder, state)
         processes.lead(lambda: rewrite_history(run, history))
-        data = read_again(run, data, test)
-        seen, unseen = _parts(data, run.split.held_out)
-        training = train(state.model, seen, config, held_out=unseen, state=state)
-        return _finish(run, data, (seen, unseen), state, watch(training) if processes.rank == 0 else training)
+        return _finish(run, ready, state, watch(training) if processes.rank == 0 else training)
 
 
 def split_again(run: Run) -> tuple[Dataset, Dataset]:
@@ -154,17 +142,9 @@ def split_again(run: Run) -> tuple[Dataset, Dataset]:
     Raises:
         InputError: A source is gone, or has other rows than it had.
     """
-    seen, unseen = _parts(read_again(run), run.split.held_out)
-    return unseen, seen
-
-
-def _loaded(data: Any, test: Any) -> tuple[Dataset, Dataset | None]:
-    """Return all rows, with those to test on at their end if there are such, and these alone."""
-    data = load(data)
-    if test is None:
-        return data, None
-    unseen = load_like(data.spec, test)
-    return load(data, unseen), unseen
+    again = prepared_again(read_again(run), run.split.held_out)
+    assert again.unseen is not None
+    return again.unseen, again.seen
 
 
 def split_as_evaluated(run: Run) -> tuple[Dataset, Dataset]:
@@ -203,26 +183,6 @@ def read_again(run: Run, data: Any = None, test: Any = None) -> Dataset:
     return found
 
 
-def _parts(data: Dataset, held_out: np.ndarray) -> tuple[Dataset, Dataset]:
-    """Return the rows to train on, which are no copy, and those held out."""
-    return replace(data, x=as_rows(data.x))[training_rows(len(data), held_out)], data[held_out]
-
-
-def _conditioned(spec: Spec, labels: np.ndarray, config: Config) -> Spec:
-    """Return the spec with the labels that a conditional model is told apart by: those of the training rows."""
-    if config.condition not in ("none", "label"):
-        raise unknown("condition", config.condition, ("none", "label"))
-    if config.condition == "none":
-        return spec
-    found = class_labels(labels)
-    if found is None:
-        raise InputError(
-            "A conditional model takes labels that are classes, at most 50 whole numbers or names, and the data has "
-            "none. Name the label column with --label, or set condition=none."
-        )
-    return replace(spec, conditions=tuple(found.tolist()))
-
-
 def _check_device(run: Run) -> None:
     try:
         choose_device(run.device)
@@ -233,25 +193,24 @@ def _check_device(run: Run) -> None:
         ) from None
 
 
-def _launched(run: Run) -> tuple[Run, Processes]:
-    """Return the run, with the device of this process, and the processes that train together."""
-    config = run.config
+def _launched(config: Config, device: str) -> tuple[Config, str, Processes]:
+    """Return the processes that train together, the device of this one, and the settings as they have become."""
     processes = launch(
-        choose_device(run.device), devices=config.devices, num_nodes=config.num_nodes, strategy=config.strategy
+        choose_device(device), devices=config.devices, num_nodes=config.num_nodes, strategy=config.strategy
     )
     if processes.device is None:
-        return run, processes
+        return config, device, processes
     dtype = processes.told(autocast_dtype(torch.device(processes.device), config.precision) or torch.float32)
     layout = {"devices": processes.count // processes.num_nodes, "num_nodes": processes.num_nodes}
     config = config.with_settings({**layout, "precision": str(dtype).removeprefix("torch.")})
-    return replace(run, device=processes.device, folder=processes.told(run.folder), config=config), processes
+    return config, processes.device, processes
 
 
-def _finish(run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State, items: Iterable[Progress]) -> Run:
+def _finish(run: Run, ready: Prepared, state: State, items: Iterable[Progress]) -> Run:
     """Train to the end, and write what a run folder has of the trained model."""
     _train(run, state, items)
     weights = state.processes.whole(state.model.state_dict())
-    state.processes.lead(lambda: _conclude(run, data, parts, state, weights))
+    state.processes.lead(lambda: _conclude(run, ready, state, weights))
     return run
 
 
@@ -289,9 +248,7 @@ def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
         raise
 
 
-def _conclude(
-    run: Run, data: Dataset, parts: tuple[Dataset, Dataset], state: State, weights: dict[str, Tensor]
-) -> None:
+def _conclude(run: Run, ready: Prepared, state: State, weights: dict[str, Tensor]) -> None:
     save_weights(run, weights)
     # what these need, scikit-learn and Matplotlib, takes as long to import as torch: training need not wait for it
     from enfold import report
@@ -299,7 +256,8 @@ def _conclude(
     from enfold.metrics.calibration import calibrate, write_calibration
     from enfold.sections import write_sections
 
-    seen, unseen = parts
+    data, seen, unseen = ready.data, ready.seen, ready.unseen
+    assert unseen is not None
     figures = evaluate(run.model, run.config, unseen, seen)
     metrics = {**figures, **_cost(state, run.config, len(seen)), "mistakes": mistakes(run.config)}
     write_json(run.folder / "metrics.json", metrics)

@@ -38,7 +38,7 @@ class NeighborGraph:
         return torch.from_numpy(self.ends[edge.clip(first, last - 1)].astype(np.int64))
 
 
-def neighbor_graph(x: Examples, spec: Spec, neighbors: int, seed: int = 0) -> NeighborGraph:
+def neighbor_graph(x: Examples, spec: Spec, n_neighbors: int, seed: int = 0) -> NeighborGraph:
     """Return the fuzzy graph of each row's nearest rows (McInnes, Healy & Melville 2018, "UMAP", algorithms 2 and 3).
 
     A neighbor at distance d has the weight exp(−(d − ρ) / σ), where ρ is the nearest one's distance and σ makes the
@@ -48,7 +48,7 @@ def neighbor_graph(x: Examples, spec: Spec, neighbors: int, seed: int = 0) -> Ne
     Args:
         x: Raw examples, (n, *shape).
         spec: What they are.
-        neighbors: k, the row itself not counted.
+        n_neighbors: k, the row itself not counted.
         seed: Of the principal components.
 
     Raises:
@@ -58,18 +58,18 @@ def neighbor_graph(x: Examples, spec: Spec, neighbors: int, seed: int = 0) -> Ne
     from sklearn.decomposition import PCA
     from sklearn.neighbors import NearestNeighbors
 
-    if not neighbors < len(x) <= MOST_ROWS:
+    if not n_neighbors < len(x) <= MOST_ROWS:
         raise InputError(
-            f"A graph of {neighbors} neighbors needs more than {neighbors} and at most {MOST_ROWS:,} training "
-            f"rows, but there are {len(x):,}. Set neighbors=0, or fit to fewer rows."
+            f"A graph of {n_neighbors} neighbors needs more than {n_neighbors} and at most {MOST_ROWS:,} training "
+            f"rows, but there are {len(x):,}. Set n_neighbors=0, or fit to fewer rows."
         )
     points = spec.vectors(np.asarray(x))
     if points.shape[1] > COMPONENTS:
         with np.errstate(invalid="ignore"):  # of equal rows no component has a share of the variance
             points = PCA(min(COMPONENTS, len(points)), random_state=seed).fit_transform(points)
-    distances, ends = NearestNeighbors(n_neighbors=neighbors, algorithm="brute").fit(points).kneighbors()
+    distances, ends = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(points).kneighbors()
     weights = _weights(distances)
-    begins = np.arange(0, ends.size + 1, neighbors)
+    begins = np.arange(0, ends.size + 1, n_neighbors)
     graph = csr_matrix((weights.ravel(), ends.ravel(), begins), shape=(len(x), len(x)))
     either = graph + graph.T - graph.multiply(graph.T)
     return NeighborGraph(either.indptr, either.indices, np.cumsum(either.data))

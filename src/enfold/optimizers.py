@@ -2,13 +2,16 @@
 
 # pyright: reportPrivateImportUsage=false
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from inspect import unwrap
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+
+from enfold.options import Choice, option
 
 
 class _Eager(Optimizer):
@@ -21,7 +24,7 @@ class _Eager(Optimizer):
     zero_grad = unwrap(Optimizer.zero_grad)
 
 
-class Adam(_Eager, torch.optim.Adam):
+class EagerAdam(_Eager, torch.optim.Adam):
     """torch's Adam (Kingma & Ba 2015), to the last bit, without the guards; `differentiable` has no effect."""
 
     step = torch.no_grad()(unwrap(torch.optim.Adam.step))
@@ -63,3 +66,36 @@ class KerasRMSprop(_Eager):
         if "square" not in self.state[w]:
             self.state[w]["square"] = torch.zeros_like(w)
         return self.state[w]["square"]
+
+
+@dataclass(frozen=True)
+class OptimizerChoice(Choice, part="optimizer"):
+    """What turns gradients into steps."""
+
+    learning_rate: float = option(4e-3, "the highest step size", above=0.0)
+
+    def build(self, parameters: Sequence[Tensor]) -> Optimizer:
+        """Return the optimizer of the parameters."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Adam(OptimizerChoice, name="adam"):
+    """Adam."""
+
+    beta2: float = option(0.999, "β₂, the decay of the mean square gradient", low=0.0, high=0.99999)
+
+    def build(self, parameters: Sequence[Tensor]) -> Optimizer:
+        """Return an `EagerAdam`."""
+        return EagerAdam(parameters, self.learning_rate, betas=(0.9, self.beta2), fused=True)
+
+
+@dataclass(frozen=True)
+class RMSprop(OptimizerChoice, name="rmsprop"):
+    """RMSprop, as Keras defines it."""
+
+    learning_rate: float = option(1e-3, "the highest step size", above=0.0)
+
+    def build(self, parameters: Sequence[Tensor]) -> Optimizer:
+        """Return a `KerasRMSprop`."""
+        return KerasRMSprop(parameters, self.learning_rate)

@@ -1,12 +1,21 @@
 """Priors p(z): modules that return a distribution over latent vectors, so that a prior may learn."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import torch
 import zuko
-from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
+from torch import Tensor, distributions, nn
+from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily
+
+from enfold.errors import InputError
+from enfold.nets.posteriors import CodesPrior, FiniteScalar, VectorQuantized
+from enfold.options import Choice, Custom, Need, option
+from enfold.spec import Spec
 
 FIRST_BEND = 0.1  # of the splines of a single coordinate; with 0 all would stay the same
 FLOW_HIDDEN = (64, 64)  # units of the networks that make a flow's parameters
+PSEUDO_INPUT = 0.1  # how far pseudo-inputs are from the middle of the data at first, in units of its scale
 
 
 class StandardNormal(nn.Module):
@@ -26,15 +35,15 @@ class StandardNormal(nn.Module):
 
     def forward(self) -> Independent:
         """Return the distribution, over (latent_dim,)."""
-        return Independent(Normal(self.zeros, self.ones, validate_args=False), 1, validate_args=False)
+        return Independent(distributions.Normal(self.zeros, self.ones, validate_args=False), 1, validate_args=False)
 
 
-class Mixture(nn.Module):
+class MixturePrior(nn.Module):
     """p(z) = Σ_k w_k N(z; μ_k, diag σ_k²), all of it learned (Dilokthanakul 2016; Jiang 2017, "VaDE").
 
     Args:
         latent_dim: How many coordinates z has.
-        components: How many normal distributions are mixed.
+        components: How many Gaussians are mixed.
     """
 
     def __init__(self, latent_dim: int, components: int):
@@ -45,7 +54,8 @@ class Mixture(nn.Module):
 
     def forward(self) -> MixtureSameFamily:
         """Return the distribution, over (latent_dim,)."""
-        parts = Independent(Normal(self.mu, self.log_sigma.exp(), validate_args=False), 1, validate_args=False)
+        each = distributions.Normal(self.mu, self.log_sigma.exp(), validate_args=False)
+        parts = Independent(each, 1, validate_args=False)
         return MixtureSameFamily(Categorical(logits=self.logits, validate_args=False), parts, validate_args=False)
 
 
@@ -91,7 +101,7 @@ class VampPrior(nn.Module):
 
 
 class Flow(nn.Module):
-    """p(z): a normal distribution bent by learned invertible maps.
+    """p(z): a Gaussian bent by learned invertible maps.
 
     "realnvp" couples halves of z by affine maps (Dinh, Sohl-Dickstein & Bengio 2017), "spline" bends each coordinate
     by a monotonic rational-quadratic spline that depends on those before it (Durkan 2019, "Neural spline flows").
@@ -116,3 +126,129 @@ class Flow(nn.Module):
     def forward(self) -> Distribution:
         """Return the distribution, over (latent_dim,)."""
         return self.flow()
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a prior may be built from.
+
+    Attributes:
+        latent_dim: How many coordinates z has.
+        spec: What an example is.
+        encoder: The model's encoder, raw examples → q(z|x).
+        posterior: Its last module.
+    """
+
+    latent_dim: int
+    spec: Spec
+    encoder: nn.Module
+    posterior: nn.Module
+
+
+@dataclass(frozen=True)
+class Prior(Choice, part="prior"):
+    """p(z), the distribution that new latent vectors are drawn from."""
+
+    def build(self, context: Context) -> nn.Module:
+        """Return a module, () → p(z) over (latent_dim,)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Auto(Prior, name="auto"):
+    """uniform if the posterior gives codes, else normal."""
+
+    def build(self, context: Context) -> nn.Module:
+        """Return the prior that suits the posterior."""
+        is_discrete = isinstance(context.posterior, FiniteScalar | VectorQuantized)
+        return (Uniform() if is_discrete else Normal()).build(context)
+
+
+@dataclass(frozen=True)
+class Normal(Prior, name="normal"):
+    """The standard normal distribution."""
+
+    def build(self, context: Context) -> nn.Module:
+        """Return a `StandardNormal`."""
+        return StandardNormal(context.latent_dim)
+
+
+@dataclass(frozen=True)
+class Mixture(Prior, name="mixture"):
+    """A learned mixture of Gaussians."""
+
+    components: int = option(100, "Gaussians in the mixture", low=1)
+
+    def build(self, context: Context) -> nn.Module:
+        """Return a `MixturePrior`."""
+        return MixturePrior(context.latent_dim, self.components)
+
+
+@dataclass(frozen=True)
+class Vamp(Prior, name="vamp"):
+    """The mixture of the posteriors of learned pseudo-inputs (VampPrior)."""
+
+    components: int = option(100, "pseudo-inputs", low=1)
+
+    def build(self, context: Context) -> nn.Module:
+        """Return a `VampPrior`."""
+        spec = context.spec
+        offset, scale = torch.from_numpy(spec.offset), torch.from_numpy(spec.scale)
+        middle = offset + (0.5 * scale if spec.kind == "intensity" else 0)
+        begin = middle + PSEUDO_INPUT * scale * torch.randn(self.components, *spec.shape)
+        limits = (0.0, float(spec.scale.min())) if spec.kind == "intensity" else None
+        return VampPrior(context.encoder, begin, scale, limits)
+
+
+@dataclass(frozen=True)
+class RealNVP(Prior, name="realnvp"):
+    """A normalizing flow of affine coupling layers."""
+
+    def build(self, context: Context) -> nn.Module:
+        """Return a `Flow`."""
+        return Flow(context.latent_dim, "realnvp")
+
+
+@dataclass(frozen=True)
+class Spline(Prior, name="spline"):
+    """A normalizing flow of rational-quadratic splines."""
+
+    def build(self, context: Context) -> nn.Module:
+        """Return a `Flow`."""
+        return Flow(context.latent_dim, "spline")
+
+
+@dataclass(frozen=True)
+class Uniform(Prior, name="uniform"):
+    """Every code with the same probability, for the posteriors fsq and vq."""
+
+    def build(self, context: Context) -> nn.Module:
+        """Return a `CodesPrior`."""
+        posterior = context.posterior
+        assert isinstance(posterior, FiniteScalar | VectorQuantized), "as `needs` asks for"
+        return CodesPrior(posterior)
+
+    def needs(self) -> Iterable[Need]:
+        """Return that the posterior gives codes."""
+        yield Need("posterior", ("fsq", "vq"), "only these give codes")
+
+
+@dataclass(frozen=True)
+class CustomPrior(Custom, Prior, name="custom"):
+    """Your own module, passed in Python: () → p(z) over (latent_dim,)."""
+
+    kind, meaning = nn.Module, "a torch.nn.Module"
+
+    def build(self, context: Context) -> nn.Module:
+        """Return the module, if its distribution is over (latent_dim,).
+
+        Raises:
+            InputError: It is not.
+        """
+        shape = getattr(self.value.cpu()(), "event_shape", None)
+        if shape != (context.latent_dim,):
+            raise InputError(
+                f"The prior must return a distribution over ({context.latent_dim},), as latent_dim="
+                f"{context.latent_dim} says, but its event shape is {shape}. Change one of them."
+            )
+        return self.value

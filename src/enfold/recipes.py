@@ -4,7 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from enfold.config import Config
+from enfold.corruptions import Mixed
 from enfold.errors import unknown
+from enfold.nets.likelihoods import Bernoulli
+from enfold.nets.mlp import MLP
+from enfold.nets.notebook import NotebookNetwork
+from enfold.nets.posteriors import Diagonal
+from enfold.objectives import Notebook, PlainAutoencoder
+from enfold.optimizers import RMSprop
+from enfold.options import Choice
+from enfold.schedules import Constant
 
 
 @dataclass(frozen=True)
@@ -27,22 +36,22 @@ class Recipe:
 NOTEBOOK_MISTAKES = (
     (
         {"objective": ("notebook",)},
-        "One output of the encoder is a log standard deviation where z is drawn and a log variance in the loss. "
-        "So the loss is no bound on anything; the negative ELBO here is the true one, of z as it is drawn.",
+        "The encoder's second output is used as a log standard deviation to draw z, but as a log variance in the "
+        "loss. So the loss is not a bound of the likelihood. The negative ELBO shown here is the correct one.",
     ),
     (
         {"objective": ("notebook",)},
-        "The loss takes the mean over pixels, but 5e-4 times the mean over latent dimensions. On 28 × 28 pixels "
-        "and 2 latent dimensions that weighs the rate with an effective β of 784 · 5e-4 · 2/2 = 0.392, not 1.",
+        "The loss averages over pixels and adds 5e-4 times an average over latent dimensions. With 28 × 28 pixels "
+        "and 2 latent dimensions the KL term has an effective weight β of 784 · 5e-4 · 2/2 = 0.392, not 1.",
     ),
     (
         {"objective": ("notebook",), "likelihood": ("auto", "bernoulli")},
-        "Binary cross-entropy on gray values is not a density of gray images. The figures here read each gray "
-        "value as the chance that a binary pixel is on, for which it is an exact expectation.",
+        "Binary cross-entropy is not a likelihood of gray values. The metrics here read each gray value as the "
+        "probability that a binary pixel is on; for that it is correct.",
     ),
     (
         {"recipe": ("notebook",), "objective": ("notebook",)},
-        "The notebook's text holds out 10,000 rows, its code 5,000. The recipe follows the code.",
+        "The notebook's text holds out 10,000 rows, its code 5,000. This recipe follows the code.",
     ),
 )
 
@@ -54,35 +63,34 @@ RECIPES = {
     "neighbors": Recipe(
         Config(
             recipe="neighbors",
-            neighbors=15,
+            n_neighbors=15,
             batch_size=512,
         ),
         "A map that keeps what is near in the data near, as UMAP's does, and can still be decoded.",
     ),
     "autoencoder": Recipe(
-        Config(recipe="autoencoder", objective="autoencoder"),
-        "A plain autoencoder: no noise, no prior; it rebuilds well, and new examples need a sampler.",
+        Config(recipe="autoencoder", objective=PlainAutoencoder()),
+        "A plain autoencoder: no noise and no prior. It reconstructs well; new examples need a sampler.",
     ),
     "denoise": Recipe(
         Config(
             recipe="denoise",
-            objective="autoencoder",
-            corruption="mixed",
-            corruption_level=0.6,
+            network=MLP(width=512),
+            objective=PlainAutoencoder(),
+            corruption=Mixed(noise_level=0.6),
             latent_dim=128,
-            width=512,
         ),
-        "A denoising autoencoder: it removes normal noise and salt and pepper of any level up to 0.6.",
+        "A denoising autoencoder: it removes Gaussian noise and salt and pepper of any level up to 0.6.",
     ),
     "notebook": Recipe(
         Config(
             recipe="notebook",
-            network="notebook",
-            likelihood="bernoulli",
-            objective="notebook",
-            optimizer="rmsprop",
-            learning_rate=1e-3,
-            schedule="constant",
+            network=NotebookNetwork(),
+            posterior=Diagonal(scale="exp"),
+            likelihood=Bernoulli(),
+            objective=Notebook(),
+            optimizer=RMSprop(learning_rate=1e-3),
+            schedule=Constant(),
             batch_size=16,
             epochs=10,
             holdout=5000,
@@ -109,6 +117,9 @@ def recipe(name: str) -> Recipe:
 def mistakes(config: Config) -> tuple[str, ...]:
     """Return what is known to be wrong with the settings."""
     known = [mistake for each in RECIPES.values() for mistake in each.mistakes]
-    return tuple(
-        text for about, text in known if all(getattr(config, name) in values for name, values in about.items())
-    )
+    return tuple(text for about, text in known if all(_named(config, name) in about[name] for name in about))
+
+
+def _named(config: Config, name: str) -> Any:
+    value = getattr(config, name)
+    return value.name if isinstance(value, Choice) else value

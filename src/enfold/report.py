@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from enfold import build, latent, plots
+from enfold import latent, plots
 from enfold.config import Config, describe
 from enfold.data.bundled import BUNDLED
 from enfold.data.dataset import Dataset, class_name
@@ -101,7 +101,7 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
         "latent": plots.latent_map(means, held_out.labels, spec, axes),
         "reconstructions": _reconstructions(run, model, held_out[:REBUILT], spec),
     }
-    if run.has_prior:  # to walk through and to draw from
+    if run.config.has_prior:  # to walk through and to draw from
         usual, name = _usual_class(training, spec)
         grid = latent.manifold(model, axes, condition=usual)
         pictures["manifold"] = plots.manifold(grid, spec, name, upward=run.config.recipe != "notebook")
@@ -112,7 +112,7 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
 
 def _reconstructions(run: Run, model: Autoencoder, rows: Dataset, spec: Spec) -> Figure:
     """Return the picture of rows and what becomes of them; if the encoder learned from damaged ones, of such."""
-    classes, corrupt = conditions(rows.labels, spec), build.corruption(run.config, spec)
+    classes, corrupt = conditions(rows.labels, spec), run.config.corruption.build(spec)
     x, seen = np.asarray(rows.x), None
     if corrupt is not None:
         seen = noisy(x, corrupt)
@@ -155,7 +155,7 @@ def write_report(run: Run) -> Path:
         spec=run.spec,
         metrics=metrics,
         summary=_summary(run.config),
-        has_codes=run.config.posterior in build.CODES,
+        has_codes=run.config.posterior.is_discrete,
         key_figures=_key_figures(run, metrics, len(history)),
         mistakes=metrics["mistakes"],
         pictures={name: _picture_uri(run, name) for name in PICTURES},
@@ -189,8 +189,8 @@ def command_line(run: Run) -> str:
     changes, tested = run.config.changes(base), run.split.tested
     if tested:  # how many rows they have, they tell
         changes.pop("holdout", None)
-    if run.spec.is_array or run.config.own:
-        own, test = run.config.own, "test=test, " if tested else ""
+    if run.spec.is_array or run.config.custom:
+        own, test = run.config.custom, "test=test, " if tested else ""
         settings = "".join(f", {name}={name if name in own else repr(value)}" for name, value in changes.items())
         return f"enfold.fit(data, {test}recipe={base.recipe!r}{settings})"
     sources = run.spec.sources[: len(run.spec.sources) - len(tested)]
@@ -270,7 +270,8 @@ def _plus_minus(name: str, error: float) -> str:
 def _settings(config: Config) -> list[dict[str, Any]]:
     changes = config.changes(_origin(config).config)
     return [
-        {**each, "value": _text(each["value"]), "is_changed": each["name"] in changes} for each in describe(config)
+        {**each._asdict(), "value": _text(each.value), "is_changed": each.name in changes}
+        for each in describe(config)
     ]
 
 

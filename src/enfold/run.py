@@ -24,9 +24,8 @@ from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError
 from enfold.files import path_name, read_json, write, write_json
 from enfold.model import Autoencoder
-from enfold.parts import NONE_OWN, Parts
 from enfold.spec import Spec
-from enfold.training import Progress
+from enfold.training import Progress, epoch_values
 
 if TYPE_CHECKING:
     import polars as pl
@@ -50,22 +49,20 @@ class Run:
         config: The settings.
         spec: What the data is.
         device: Where `model` is put; "auto" is the fastest at hand.
-        parts: The user's own objects in the model, for what the settings call "own".
     """
 
     folder: Path
     config: Config
     spec: Spec
     device: str = "auto"
-    parts: Parts = NONE_OWN
 
     @cached_property
     def model(self) -> Autoencoder:
         """The trained model.
 
         Raises:
-            InputError: The fit is not finished, the weights are missing, damaged, or another model's, or a part of
-                the user's own is missing.
+            InputError: The fit is not finished, the weights are missing, damaged, or another model's, or an object
+                of the user's own is missing.
         """
         model = self.untrained()
         _load_weights(model, self._of_finished("model.safetensors"))
@@ -73,13 +70,15 @@ class Run:
 
     def untrained(self) -> Autoencoder:
         """Return the model as it is before training."""
-        return build.autoencoder(self.config, self.spec, self.parts).to(choose_device(self.device))
+        return build.autoencoder(self.config, self.spec).to(choose_device(self.device))
 
     @property
     def resumption(self) -> str:
-        """The command that goes on with the fit; with a part of the user's own, the call in Python."""
-        own = "".join(f", {name}={name}" for name in self.config.own)
-        return f'enfold.resume("{self.folder}"{own})' if own else f"enfold resume {shlex.quote(str(self.folder))}"
+        """The command that goes on with the fit; with objects of the user's own, the call in Python."""
+        objects = "".join(f", {name}={name}" for name in self.config.custom)
+        if objects:
+            return f'enfold.resume("{self.folder}"{objects})'
+        return f"enfold resume {shlex.quote(str(self.folder))}"
 
     def _of_finished(self, name: str) -> Path:
         """Return the path of a file that is there when the fit is finished.
@@ -91,11 +90,6 @@ class Run:
         if not path.exists() and not self.is_finished:
             raise InputError(f"The fit in {self.folder} is not finished. Go on with: {self.resumption}")
         return path
-
-    @property
-    def has_prior(self) -> bool:
-        """Whether there is a prior to draw from and to walk through; a plain autoencoder has one only of codes."""
-        return not self.config.is_plain or self.config.posterior in build.CODES
 
     @property
     def is_finished(self) -> bool:
@@ -220,13 +214,13 @@ def check_new(folder: Path) -> None:
         raise error
 
 
-def open_run(folder: str | Path, device: str = "auto", **parts: Any) -> Run:
+def open_run(folder: str | Path, device: str = "auto", **custom: Any) -> Run:
     """Open a run folder.
 
     Args:
         folder: What `fit` made.
         device: Where to put the model.
-        **parts: The objects that were passed to `fit`, under the same names: `encoder=`, `decoder=`, `prior=`,
+        **custom: Your own objects that were passed to `fit`, under the same names: `encoder=`, `decoder=`, `prior=`,
             `objective=`. Without them, all but the model can be had.
 
     Raises:
@@ -248,18 +242,19 @@ def open_run(folder: str | Path, device: str = "auto", **parts: Any) -> Run:
         config = Config.from_toml((folder / "config.toml").read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{folder / 'config.toml'} is damaged ({error}). Restore it or fit again.") from error
-    return Run(folder, config, Spec.from_dict(read_json(folder / "spec.json")), device, Parts.given(parts))
+    for name in custom:
+        if name not in config.custom:
+            made = f"{name}={getattr(config, name).name}" if name in config.choices else f"no {name}"
+            raise InputError(f"{name}=… was passed, but the model was made with {made}. Leave it out.")
+    return Run(folder, config.with_settings(custom), Spec.from_dict(read_json(folder / "spec.json")), device)
 
 
 def record(run: Run, progress: Progress) -> None:
     """Append the end of an epoch to the history."""
-    values = {"epoch": progress.epoch, "seconds": round(progress.seconds, 3)}
-    for part, losses in (("train", progress.train), ("held_out", progress.held_out)):
-        values |= {f"{part}_{name}": value for name, value in (losses._asdict() if losses else {}).items()}
     path = run.folder / "history.jsonl"
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
+            file.write(json.dumps(epoch_values(progress)) + "\n")
     except OSError as error:
         raise InputError(f"Cannot write {path} ({error.strerror}). Free some space.") from error
 

@@ -3,7 +3,7 @@
 import math
 import time
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from enfold import build
 from enfold.config import Config
 from enfold.errors import InputError
 from enfold.model import Autoencoder, Conditioned
-from enfold.objectives import Learner, Losses, Objective, Terms
+from enfold.objectives import Learner, Losses, Terms
 from enfold.processes import ALONE, Processes, like, own
 
 STEPS_BETWEEN_TICKS = 10  # of several processes: agreeing on the time takes a message
@@ -35,7 +35,7 @@ def finite(losses: Losses) -> Losses:
     Raises:
         NotFinite: One of them is NaN or infinite.
     """
-    if not all(map(math.isfinite, losses)):
+    if not all(map(math.isfinite, losses.named.values())):
         raise NotFinite
     return losses
 
@@ -47,6 +47,7 @@ class Counters:
     Attributes:
         step: Steps taken.
         seen: Examples of the epoch under way.
+        terms: The names of the objective's terms, once they are known.
         seconds: Since training began, without the time between an interruption and its resumption.
         setbacks: How often the loss was not finite.
         best: The lowest held-out loss of an epoch; None before the first.
@@ -56,6 +57,7 @@ class Counters:
 
     step: int = 0
     seen: int = 0
+    terms: list[str] = field(default_factory=list)
     seconds: float = 0.0
     setbacks: int = 0
     best: float | None = None
@@ -72,22 +74,19 @@ class State:
         model: The model that learns, on its device.
         config: The settings.
         processes: Those that train it together, each with a state of its own.
-        objective: What to minimize, if it is the user's own.
     """
 
-    def __init__(
-        self, model: Autoencoder, config: Config, processes: Processes = ALONE, objective: Objective | None = None
-    ):
+    def __init__(self, model: Autoencoder, config: Config, processes: Processes = ALONE):
         self.model, self.processes = model, processes
         self.average = deepcopy(model) if config.ema else None
-        task = build.task(config, model.spec, objective)
+        task = build.task(config, model.spec)
         self.learner = processes.connect(Learner(model, task))
         self._averaged = processes.connect(Learner(self.average, task)) if self.average else None
         self.parameters = [p for p in model.parameters() if p.requires_grad]
-        self.optimizer = build.optimizer(config, self.parameters)
+        self.optimizer = config.optimizer.build(self.parameters)
         self._blend = get_ema_multi_avg_fn(config.ema)
         self.best: dict[str, Tensor] = {}
-        self.totals = torch.zeros(3, device=model.device)  # of the terms over the epoch under way
+        self.totals = torch.zeros(0, device=model.device)  # of the terms over the epoch under way
         self._recent = torch.zeros_like(self.totals)  # those of this process that are not yet among the totals
         self.counters = Counters()
         self._since = time.perf_counter()
@@ -103,7 +102,11 @@ class State:
 
     def add(self, terms: Terms) -> None:
         """Add a batch's terms to the epoch's, without waiting for the device."""
-        self._recent += torch.stack([term.detach().sum() for term in terms])
+        sums = torch.stack([term.detach().sum() for term in terms.named.values()])
+        if len(self._recent) != len(sums):  # the first ones
+            self.totals, self._recent = torch.zeros_like(sums), torch.zeros_like(sums)
+            self.counters.terms = [*terms.named]
+        self._recent += sums
         self.counters.seen += len(terms.loss) * self.processes.count
 
     def means(self) -> Losses:
@@ -114,7 +117,8 @@ class State:
         """
         self.totals += self.processes.total(self._recent)
         self._recent.zero_()
-        return finite(Losses(*(self.totals / self.counters.seen).tolist()))
+        means = (self.totals / self.counters.seen).tolist()
+        return finite(Losses.of(dict(zip(self.counters.terms, means, strict=True))))
 
     def begin_epoch(self) -> None:
         """Forget the epoch's terms."""
@@ -188,8 +192,8 @@ class State:
             _load(self.average, _below("average", tensors))
         there = self.learned.state_dict()
         self.best = {name: like(value, there[name]) for name, value in _below("best", tensors).items()}
-        self.totals.copy_(tensors["totals"])
-        self._recent.zero_()
+        self.totals = tensors["totals"].to(self.model.device, copy=True)
+        self._recent = torch.zeros_like(self.totals)
         self.optimizer.state.clear()
         for i, parameter in enumerate(self.parameters):
             for name, value in _below(f"optimizer/{i}", tensors).items():

@@ -16,7 +16,7 @@ from enfold.data.dataset import Dataset
 from enfold.devices import autocast_dtype, keep_freed_memory, reseed, same_random_state
 from enfold.errors import InputError
 from enfold.model import Autoencoder
-from enfold.objectives import Losses, Terms, terms_of_rows
+from enfold.objectives import Losses, Terms, joined_terms, terms_of_rows
 from enfold.processes import Processes
 from enfold.rows import Examples, pieces, selected
 from enfold.state import Counters, Diverged, NotFinite, State
@@ -95,6 +95,14 @@ def train(
     unseen = unseen and unseen.changed(partial(build.rows_to_evaluate, config, model.spec))
     step = _stepper(state, config)
     return _apart(_epochs(state, config, seen, unseen, step), model.device)
+
+
+def epoch_values(progress: Progress) -> dict[str, float]:
+    """Return what is kept of an epoch: its number, the seconds so far, and its mean terms by name."""
+    values = {"epoch": progress.epoch, "seconds": round(progress.seconds, 3)}
+    for rows, losses in (("train", progress.train), ("held_out", progress.held_out)):
+        values |= {f"{rows}_{name}": value for name, value in (losses.named if losses else {}).items()}
+    return values
 
 
 def epochs_for(config: Config, n: int) -> int:
@@ -200,24 +208,24 @@ def _epoch(
 def _stepper(state: State, config: Config) -> Step:
     """Return the function that takes one step, at a share of training that is done."""
     learner, optimizer = state.learner, state.optimizer
-    schedule, dtype = build.schedule(config), autocast_dtype(state.model.device, config.precision)
+    factor, dtype = config.schedule.build(), autocast_dtype(state.model.device, config.precision)
     at_once = config.batch_size // state.processes.count
 
     def step(examples: Batch, done: float) -> Terms:
         for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * schedule(done) * SLOWDOWN**state.counters.setbacks
-        warmth = min(1.0, done / config.rate_warm_up) if config.rate_warm_up else 1.0
+            group["lr"] = config.optimizer.learning_rate * factor(done) * SLOWDOWN**state.counters.setbacks
+        beta = config.objective.kl_weight(done)
         found = []
         for batch in examples.split(at_once):
             with torch.autocast(batch.x.device.type, dtype, enabled=dtype is not None):
-                found.append(learner(batch.x, batch.condition, warmth, batch.near))
+                found.append(learner(batch.x, batch.condition, beta, batch.near))
             (found[-1].loss.sum() / len(examples)).backward()
         if config.clip:
             torch.nn.utils.clip_grad_norm_(state.parameters, config.clip)
         optimizer.step()
         optimizer.zero_grad()
         state.follow()
-        return found[0] if len(found) == 1 else Terms(*map(torch.cat, zip(*found, strict=True)))
+        return found[0] if len(found) == 1 else joined_terms(found)
 
     return step
 
@@ -229,9 +237,9 @@ def _mean_losses(state: State, held_out: Source) -> Losses:
     some = held_out.x if len(share) == len(rows) else selected(held_out.x, share.numpy())
     condition = None if held_out.condition is None else held_out.condition[share]
     terms = terms_of_rows(state.learned, state.held_out_terms, some, condition)
-    counted = terms[:, : len(rows[processes.rank :: processes.count])]  # without the rows that come again
-    total = processes.total(torch.from_numpy(counted.sum(1)))
-    return Losses(*(total / len(held_out)).tolist())
+    count = len(rows[processes.rank :: processes.count])  # without the rows that come again
+    total = processes.total(torch.tensor([each[:count].sum() for each in terms.values()], dtype=torch.float64))
+    return Losses.of(dict(zip(terms, (total / len(held_out)).tolist(), strict=True)))
 
 
 def _check_shares(config: Config, processes: int) -> None:

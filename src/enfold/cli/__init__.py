@@ -25,6 +25,11 @@ app = App(
     help_format="plaintext",  # of the list of commands alone: reading markdown takes as long as all the rest
     suppress_keyboard_interrupt=False,  # an interruption says how to go on
 )
+app.command(  # imported when it is called: the choices that its help lists need torch
+    "enfold.cli.fitting:fit",
+    help="Fit a model to data, and write a run folder with the model, its metrics, its pictures and a report.",
+    help_format="markdown",
+)
 
 
 def register() -> None:

@@ -3,13 +3,22 @@
 Each imports what it needs when it is called, so that `enfold --help` is instant.
 """
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Any
 
 from enfold.cli import app
-from enfold.cli.output import Device, ImageShape, Json, Label, LabelColumn, RunFolder, Whole, image_size, say, table
+from enfold.cli.output import (
+    Device,
+    ImageShape,
+    Json,
+    Label,
+    LabelColumn,
+    RunFolder,
+    Whole,
+    image_size,
+    number,
+    say,
+    table,
+)
 from enfold.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,90 +28,6 @@ if TYPE_CHECKING:
 SEEN_ROWS = (
     " The model was fitted to some of them, which flatters all figures: without a source, only held-out rows count."
 )
-Tests = Annotated[list[str] | None, Parameter(negative="")]
-Settings = Annotated[list[str] | None, Parameter(name="--set", negative="", allow_leading_hyphen=True)]
-
-
-@app.command(help_format="markdown")
-def fit(
-    *source: str,
-    recipe: str = "default",
-    latent_dim: Whole | None = None,
-    epochs: Whole | None = None,
-    minutes: float | None = None,
-    precision: str | None = None,
-    devices: Whole | None = None,
-    num_nodes: Whole | None = None,
-    strategy: str | None = None,
-    test: Tests = None,
-    holdout: float | None = None,
-    binarize: str | None = None,
-    seed: Whole | None = None,
-    label: LabelColumn = None,
-    image_shape: ImageShape = None,
-    out: Path | None = None,
-    set: Settings = None,
-    device: Device = "auto",
-    json: Json = False,
-) -> None:
-    """Fit a model to data, and write a run folder with the model, its figures, its pictures and a report.
-
-    Parameters
-    ----------
-    source
-        Files (.csv, .parquet, .npy, .npz, IDX, pictures), folders of them, or data sets by name (mnist,
-        mnist-train, mnist-test, digits), joined in order. In a folder of pictures, the names of its folders are
-        their labels. Without any, mnist.
-    recipe
-        The settings to start from; `enfold recipes` shows them.
-    latent_dim
-        How many latent dimensions; without it, the recipe's.
-    epochs
-        Passes over the data; without it, the recipe's.
-    minutes
-        How long to train, instead of for epochs; the learning rate's schedule fits itself to it.
-    precision
-        float32, bfloat16, or auto: bfloat16 where it is faster; without it, the recipe's.
-    devices
-        Processes on each machine that train together, with a device each; without it, 1.
-    num_nodes
-        Machines that train together, each with as many processes; without it, 1.
-    strategy
-        ddp: every process has all weights; fsdp: each has a part of them; without it, ddp.
-    test
-        A source whose rows are held out, all of them, instead of some of the others; may be repeated.
-    holdout
-        Rows to hold out of training for the figures: a share such as 0.1, or a count such as 5000; without
-        it, the recipe's.
-    binarize
-        Pixels become black or white, by a chance of their brightness: static, once; dynamic, anew each time that
-        they are seen, though not in the figures; none. Without it, the recipe's.
-    seed
-        Seed of the split, the weights and the training; without it, the recipe's.
-    out
-        The folder to make; without it, a new one in runs/.
-    set
-        Any setting, as in --set beta=0.5; may be repeated.
-    """
-    from enfold.cli.terminal import watch
-    from enfold.config import parse_settings
-    from enfold.data import load, load_like
-    from enfold.fitting import fit as fit_run
-    from enfold.processes import leads
-
-    given: dict[str, Any] = {"latent_dim": latent_dim, "epochs": epochs, "minutes": minutes, "precision": precision}
-    given |= {"devices": devices, "num_nodes": num_nodes, "strategy": strategy, "holdout": holdout, "seed": seed}
-    given["binarize"] = binarize
-    settings = {**parse_settings(set or []), **{name: value for name, value in given.items() if value is not None}}
-    if "recipe" in settings:
-        raise InputError("Choose the recipe with --recipe, as in --recipe notebook.")
-    if test and not source:
-        raise InputError("Name a source to train on before --test, as in: enfold fit mnist-train --test mnist-test")
-    data = load(*source, label=label, image_shape=image_size(image_shape))
-    unseen = load_like(data.spec, *test) if test else None
-    run = fit_run(data, test=unseen, recipe=recipe, out=out, device=device, watch=watch, **settings)
-    if leads():
-        say(json, _values(run), f"{_overview(run)}\n\nReport: {run.folder / 'report.html'}")
 
 
 @app.command(help_format="markdown")
@@ -114,7 +39,7 @@ def resume(run: RunFolder, /, *, device: Device = "auto", json: Json = False) ->
 
     resumed = resume_run(run, device=device, watch=watch)
     if leads():
-        say(json, _values(resumed), f"{_overview(resumed)}\n\nReport: {resumed.folder / 'report.html'}")
+        say(json, run_values(resumed), f"{overview(resumed)}\n\nReport: {resumed.folder / 'report.html'}")
 
 
 @app.command(help_format="markdown")
@@ -137,8 +62,8 @@ def summary(run: RunFolder, /, *, json: Json = False) -> None:
     found = layers(opened.model)
     rows = [[each["name"], each["kind"], each["shape"], f"{each['parameters']:,}"] for each in found]
     rows.append(["in all", "", "", f"{sum(each['parameters'] for each in found):,}"])
-    text = f"{_overview(opened)}\n\n{table(['layer', 'kind', 'output', 'parameters'], rows)}"
-    say(json, {**_values(opened), "layers": found}, text)
+    text = f"{overview(opened)}\n\n{table(['layer', 'kind', 'output', 'parameters'], rows)}"
+    say(json, {**run_values(opened), "layers": found}, text)
 
 
 @app.command(help_format="markdown")
@@ -223,16 +148,35 @@ def data(*source: str, label: LabelColumn = None, image_shape: ImageShape = None
 
 @app.command(help_format="markdown")
 def recipes(*, json: Json = False) -> None:
-    """Show the recipes, their settings and what each setting means."""
+    """Show the recipes, every setting with what it means, and what each part of a model can be."""
     from enfold.config import describe
     from enfold.recipes import RECIPES
 
-    names = list(RECIPES)
-    settings = {name: {each["name"]: each["value"] for each in describe(RECIPES[name].config)} for name in names}
-    meanings = [(each["name"], each["meaning"]) for each in describe(RECIPES["default"].config)]
-    rows = [[name, *(str(settings[each][name]) for each in names), meaning] for name, meaning in meanings]
-    summaries = "\n".join(f"{name}: {RECIPES[name].summary}" for name in names)
-    say(json, settings, f"{summaries}\n\n{table(['setting', *names, 'meaning'], rows)}")
+    default = RECIPES["default"].config
+    values = {name: {each.name: each.value for each in describe(recipe.config)} for name, recipe in RECIPES.items()}
+    about = [[f"{name}:", recipe.summary] for name, recipe in RECIPES.items()]
+    about += [
+        [
+            f"  {name} sets",
+            " ".join(f"{key}={number(value)}" for key, value in recipe.config.changes(default).items()),
+        ]
+        for name, recipe in RECIPES.items()
+        if recipe.config is not default
+    ]
+    settings = [[each.name, number(each.value), each.meaning] for each in describe(default) if "." not in each.name]
+    parts = [table(["setting", "default", "meaning"], settings), *(_part(part) for part in default.choices)]
+    say(json, values, "\n\n".join([table([], about), *parts]))
+
+
+def _part(part: str) -> str:
+    """Return the choices of a part with their options, a line each."""
+    from enfold.options import CHOICES, described
+
+    lines = []
+    for name, choice in CHOICES[part].items():
+        lines.append([f"{part}={name}", "", choice.summary()])
+        lines += [[f"  {each.name}", number(each.value), each.meaning] for each in described(choice())]
+    return table([part, "default", "meaning"], lines)
 
 
 @app.command(help_format="markdown")
@@ -261,11 +205,13 @@ def unseen_and_known(run: "Run", source: tuple[str, ...], label: str | None) -> 
         return rows, None
 
 
-def _values(run: "Run") -> dict[str, Any]:
+def run_values(run: "Run") -> dict[str, Any]:
+    """Return what the commands say of a run in JSON."""
     return {"run": str(run.folder), "report": str(run.folder / "report.html"), "metrics": run.metrics}
 
 
-def _overview(run: "Run") -> str:
+def overview(run: "Run") -> str:
+    """Return a run's title, metrics and known mistakes as text."""
     from enfold.cli.figures import SHORT, figures
 
     metrics, sources = run.metrics, " + ".join(run.spec.sources_in_short)

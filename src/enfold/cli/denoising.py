@@ -39,7 +39,7 @@ def denoise(
 
     opened = open_run(run, device)
     check_examples(out, opened.spec)
-    if opened.config.corruption == "none":
+    if opened.config.corruption.name == "none":
         raise InputError(
             f"{run} was fitted to examples without noise, and would not know it. Fit with --recipe denoise, or see "
             "what this model makes of the examples with enfold reconstruct."

@@ -66,6 +66,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+def number(value: Any) -> str:
+    """Return a setting's value as people write it: 5000.0 is 5000."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def image_size(text: str | None) -> tuple[int, ...] | None:
     """Return what `--image-shape` says.
 

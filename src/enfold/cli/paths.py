@@ -136,7 +136,7 @@ def traverse(
     again = _again(opened)
     means = None if again is None else _means(opened, again[0])
     axes = _ordered(means, model.latent_dim) if dimensions is None else _numbers("--dimensions", dimensions)
-    quantiles_of = None if opened.has_prior else _required_means(means)
+    quantiles_of = None if opened.config.has_prior else _required_means(means)
     z = traversal(model, axes, _steps(steps, out), means=quantiles_of, start=begin)
     x = decoded(model, z, _class_of_all(opened.spec, position, classes, len(axes)))
     unlike = _unlike(opened, x, again)

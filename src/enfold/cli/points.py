@@ -136,9 +136,9 @@ def sample(
     seed
         Another seed gives other examples.
     """
-    from enfold.config import LARGEST_WHOLE
     from enfold.inference import decode_means
     from enfold.latent import draws, tempered
+    from enfold.options import LARGEST_WHOLE
     from enfold.run import open_run
 
     if n < 1 or not 0 <= seed <= LARGEST_WHOLE:
@@ -261,7 +261,7 @@ def _sampler(run: "Run", kind: str, place: int | None) -> "Distribution":
     from enfold.inference import conditions
     from enfold.latent import SAMPLERS, sampler
 
-    if kind == "prior" and not run.has_prior:
+    if kind == "prior" and not run.config.has_prior:
         raise InputError("A plain autoencoder has no prior to draw from. Choose --sampler mixture or --sampler flow.")
     if kind not in SAMPLERS[1:]:
         return sampler(run.model, kind)

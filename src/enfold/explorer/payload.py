@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from enfold import __version__, build
+from enfold import __version__
 from enfold.data import Dataset, load_like
 from enfold.data.dataset import class_labels, class_name
 from enfold.errors import InputError
@@ -132,7 +132,7 @@ def _judged(run: Run, rows: Dataset) -> dict[str, np.ndarray]:
 
 def _clustered(run: Run, means: np.ndarray) -> dict[str, np.ndarray]:
     """Return the cluster of each row, unless the rows are codes or too few to have any."""
-    if run.config.posterior in build.CODES:
+    if run.config.posterior.is_discrete:
         return {}
     try:
         return {"clusters": cluster(means).memberships(means).argmax(1)}
@@ -170,7 +170,7 @@ def _latent(run: Run, means: np.ndarray) -> dict[str, Any]:
     """Return how the latent dimensions vary: over the rows, by the prior, and together."""
     levels = np.linspace(*GRID_QUANTILES, GRID_SIDE)
     with evaluating(run.model):
-        _, along = quantiles(run.model.prior() if run.has_prior else means, GRID_SIDE, run.model.device)
+        _, along = quantiles(run.model.prior() if run.config.has_prior else means, GRID_SIDE, run.model.device)
     return {
         "activity": means.var(0, dtype=np.float64).tolist(),
         "quantiles": {"levels": levels.tolist(), "values": along.T.tolist()},
@@ -193,7 +193,7 @@ def _prior(run: Run, means: np.ndarray, pca: dict[str, Any] | None) -> tuple[lis
     A plane reaches as far as the rows and the prior do. Two dimensions leave the others at the prior's medians; the
     principal plane goes through the rows' mean.
     """
-    if means.shape[1] < 2 or not run.has_prior or run.config.posterior in build.CODES:
+    if means.shape[1] < 2 or not run.config.has_prior or run.config.posterior.is_discrete:
         return [], {}
     planes, files = [], {}
     with evaluating(run.model):

@@ -28,7 +28,7 @@ from enfold.errors import InputError, unknown
 from enfold.inference import conditioned_chunks, evaluating, in_one
 from enfold.latent.mixtures import as_distribution, normal_mixture
 from enfold.model import Autoencoder
-from enfold.optimizers import Adam
+from enfold.optimizers import EagerAdam
 from enfold.priors import Flow
 from enfold.rows import Examples, drawn, selected
 
@@ -219,7 +219,7 @@ def _flow(z: Tensor, device: torch.device) -> NormalizingFlow:
     mean, deviation = z.mean(0), z.std(0).clamp(min=1e-6)  # the splines bend what is near 0
     rows = ((z - mean) / deviation).to(device)
     flow = Flow(z.shape[1], "spline", FLOW_TRANSFORMS).to(device)
-    optimizer = Adam(flow.parameters(), FLOW_RATE)
+    optimizer = EagerAdam(flow.parameters(), FLOW_RATE)
     rates = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, FLOW_STEPS)
     for _ in range(FLOW_STEPS):
         batch = rows[torch.randint(len(rows), (min(FLOW_BATCH, len(rows)),))]

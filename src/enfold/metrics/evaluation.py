@@ -123,12 +123,12 @@ def _reference(rows: Evaluation, known: Dataset) -> Evaluation | None:
 def _bound(rows: Evaluation) -> dict[str, Figure]:
     model, x, config = rows.model, rows.data.x, rows.config
     if config.is_plain:  # its posterior has no width that means anything
-        distortion = terms_of_rows(model, build.objective(config), x, rows.condition)[1]
+        distortion = terms_of_rows(model, config.objective.build(), x, rows.condition)["distortion"]
         found = {"negative_elbo": NOTHING, "distortion": mean_of(distortion), "rate": NOTHING}
     else:
         found = {name: mean_of(each) for name, each in rows.bound.items()}
-    if config.objective == "notebook":
-        found["notebook_loss"] = mean_of(terms_of_rows(model, build.objective(config), x, rows.condition)[0])
+    if config.objective.name == "notebook":
+        found["notebook_loss"] = mean_of(terms_of_rows(model, config.objective.build(), x, rows.condition)["loss"])
     _check_finite(found)
     return found
 

@@ -34,7 +34,8 @@ def bound_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = No
         x: Raw examples, (n, *shape).
         condition: The class of each, (n,) integers, for a conditional model.
     """  # noqa: D400, D415 - the sentence ends in its formula
-    _, distortion, rate = terms_of_rows(model, elbo, x, condition, DRAWS)  # a loss may have costs that are no nats
+    found = terms_of_rows(model, elbo, x, condition, DRAWS)
+    distortion, rate = found["distortion"], found["rate"]  # a loss may have penalties that are no nats
     return {"negative_elbo": distortion + rate, "distortion": distortion, "rate": rate}
 
 
@@ -167,8 +168,8 @@ def bits_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = Non
     if meaning is None:
         return None
     objective = elbo if meaning == "mass" else _dequantized_elbo
-    _, distortion, rate = terms_of_rows(model, objective, x, condition, DRAWS)
-    return in_bits(model, distortion + rate)
+    found = terms_of_rows(model, objective, x, condition, DRAWS)
+    return in_bits(model, found["distortion"] + found["rate"])
 
 
 def in_bits(model: Autoencoder, nats: np.ndarray) -> np.ndarray:

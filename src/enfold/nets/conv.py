@@ -1,6 +1,7 @@
 """Residual convolutions for images of any size and number of channels."""
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch.nn.functional as F
@@ -8,6 +9,8 @@ from torch import Tensor, nn
 
 from enfold.errors import InputError
 from enfold.nets.mlp import SineFeatures
+from enfold.nets.network import Network
+from enfold.options import option
 
 FIRST_CHANNELS = 32  # at full size; they double at each halving
 MOST_CHANNELS = 256
@@ -95,3 +98,19 @@ def _pyramid(shape: tuple[int, ...]) -> tuple[list[tuple[int, int]], list[int]]:
     while min(sizes[-1]) >= 2 * SMALLEST_SIDE - 1:
         sizes.append((math.ceil(sizes[-1][0] / 2), math.ceil(sizes[-1][1] / 2)))
     return sizes, [min(FIRST_CHANNELS * 2**i, MOST_CHANNELS) for i in range(len(sizes))]
+
+
+@dataclass(frozen=True)
+class Conv(Network, name="conv"):
+    """Residual convolutions, for images of any size and number of channels."""
+
+    width: int = option(256, "units of the layer beside the latent vector", low=1)
+    depth: int = option(3, "residual blocks at each image size", low=0)
+
+    def encoder(self, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
+        """Return `conv_encoder`."""
+        return conv_encoder(shape, self.width, self.depth), self.width
+
+    def decoder(self, inputs: int, shape: tuple[int, ...]) -> nn.Module:
+        """Return `conv_decoder`."""
+        return conv_decoder(inputs, self.width, self.depth, shape)

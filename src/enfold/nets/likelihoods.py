@@ -1,11 +1,15 @@
 """Arrays → p(x|z): the last module of a decoder. Each says in `shape` which arrays it takes."""
 
+from dataclasses import dataclass
+
 import torch
-from torch import Tensor, nn
-from torch.distributions import Independent, Normal
+from torch import Tensor, distributions, nn
+from torch.distributions import Independent
 
 from enfold.distributions import ContinuousIntensity, IntensityBernoulli, LogisticMixture
+from enfold.errors import InputError
 from enfold.nets.heads import Normalize
+from enfold.options import Choice
 from enfold.spec import Spec
 
 SMALLEST_LOG_SIGMA = -7.0  # of a standardized column: a density may not grow without bound on constant columns
@@ -17,6 +21,7 @@ class BernoulliPixels(nn.Module):
     """Logits → independent intensities in 0…scale; see `IntensityBernoulli`."""
 
     kind = IntensityBernoulli
+    takes_logits = True
 
     def __init__(self, spec: Spec):
         super().__init__()
@@ -55,7 +60,8 @@ class NormalValues(nn.Module):
         """Return the distribution."""
         mean = self.units.inverse(h.float())
         sigma = (self.log_sigma.clamp(min=SMALLEST_LOG_SIGMA).exp() * self.units.scale).expand_as(mean)
-        return Independent(Normal(mean, sigma, validate_args=False), len(self.shape), validate_args=False)
+        p = distributions.Normal(mean, sigma, validate_args=False)
+        return Independent(p, len(self.shape), validate_args=False)
 
 
 class LogisticPixels(nn.Module):
@@ -70,3 +76,84 @@ class LogisticPixels(nn.Module):
     def forward(self, h: Tensor) -> LogisticMixture:  # (B, *shape) → over (channels, height, width)
         """Return the distribution."""
         return LogisticMixture(h.float().unflatten(1, (MIXED, -1)), self.channels, self.scale)
+
+
+@dataclass(frozen=True)
+class Likelihood(Choice, part="likelihood"):
+    """p(x|z), the distribution that the decoder gives the data."""
+
+    def build(self, spec: Spec) -> nn.Module:
+        """Return the decoder's last module: arrays of its `shape` → p(x|z) over (*spec.shape,).
+
+        Raises:
+            InputError: The likelihood does not fit the data.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Auto(Likelihood, name="auto"):
+    """bernoulli for pixels, normal for other numbers."""
+
+    def build(self, spec: Spec) -> nn.Module:
+        """Return the head of the likelihood that suits the data."""
+        return (Bernoulli() if spec.kind == "intensity" else Normal()).build(spec)
+
+
+@dataclass(frozen=True)
+class Bernoulli(Likelihood, name="bernoulli"):
+    """Pixels as how often a binary pixel is on."""
+
+    def build(self, spec: Spec) -> nn.Module:
+        """Return a `BernoulliPixels`."""
+        return BernoulliPixels(_pixels(self, spec))
+
+
+@dataclass(frozen=True)
+class ContinuousBernoulli(Likelihood, name="continuous_bernoulli"):
+    """Pixels as densities between dark and bright."""
+
+    def build(self, spec: Spec) -> nn.Module:
+        """Return a `ContinuousBernoulliPixels`."""
+        return ContinuousBernoulliPixels(_pixels(self, spec))
+
+
+@dataclass(frozen=True)
+class Normal(Likelihood, name="normal"):
+    """Gaussian values, with a learned standard deviation for each column, or one for all pixels."""
+
+    def build(self, spec: Spec) -> nn.Module:
+        """Return a `NormalValues`."""
+        return NormalValues(spec)
+
+
+@dataclass(frozen=True)
+class NormalEach(Likelihood, name="normal_each"):
+    """Gaussian values, with a learned standard deviation for each value of an example."""
+
+    def build(self, spec: Spec) -> nn.Module:
+        """Return a `NormalValues`."""
+        return NormalValues(spec, each=True)
+
+
+@dataclass(frozen=True)
+class Logistic(Likelihood, name="logistic"):
+    """Whole pixel values as a mixture of discretized logistic distributions."""
+
+    def build(self, spec: Spec) -> nn.Module:
+        """Return a `LogisticPixels`."""
+        if not (spec.is_image and _pixels(self, spec).dtype == "uint8"):
+            raise InputError(
+                f"The logistic likelihood is for images of whole pixel values, but this is {spec}, {spec.dtype}. "
+                "Choose likelihood=bernoulli or likelihood=normal."
+            )
+        return LogisticPixels(spec)
+
+
+def _pixels(likelihood: Likelihood, spec: Spec) -> Spec:
+    if spec.kind != "intensity":
+        raise InputError(
+            f"The {likelihood.name} likelihood needs values between 0 and a known maximum, such as pixels, but this "
+            f"is {spec}. Choose likelihood=normal."
+        )
+    return spec

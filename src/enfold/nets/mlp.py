@@ -1,10 +1,14 @@
 """Residual perceptrons for examples of any shape."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from enfold.nets.network import Network
+from enfold.options import option
 
 FEW_INPUTS = 784  # of an example; more of them are weighed less
 
@@ -73,3 +77,19 @@ def mlp_decoder(latent_dim: int, width: int, depth: int, shape: tuple[int, ...])
     """Return a network from latent vectors to arrays of the `shape` of an example."""
     hidden = SineFeatures(latent_dim, width), *(Residual(width) for _ in range(depth))
     return nn.Sequential(*hidden, nn.Linear(width, math.prod(shape)), nn.Unflatten(1, shape))
+
+
+@dataclass(frozen=True)
+class MLP(Network, name="mlp"):
+    """Residual perceptrons, for images and tables."""
+
+    width: int = option(256, "units of each hidden layer", low=1)
+    depth: int = option(3, "residual layers on each side", low=0)
+
+    def encoder(self, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
+        """Return `mlp_encoder`."""
+        return mlp_encoder(math.prod(shape), self.width, self.depth), self.width
+
+    def decoder(self, inputs: int, shape: tuple[int, ...]) -> nn.Module:
+        """Return `mlp_decoder`."""
+        return mlp_decoder(inputs, self.width, self.depth, shape)

@@ -1,6 +1,7 @@
 """The convolutional network of the notebook that enfold grew from, layer by layer."""
 
 import math
+from dataclasses import dataclass
 from itertools import product
 
 import torch
@@ -10,6 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.grad import conv2d_weight
 
 from enfold.errors import InputError
+from enfold.nets.network import Network
 
 FEATURES = 32
 LARGEST_LOGIT = math.log1p(-1e-7) - math.log(1e-7)  # of a pixel: Keras clips probabilities to 1e-7 … 1 − 1e-7
@@ -199,3 +201,20 @@ def _checked(shape: tuple[int, ...]) -> tuple[int, int, int]:
             "Choose another network, as with --recipe default."
         )
     return shape[0], shape[1], shape[2]
+
+
+@dataclass(frozen=True)
+class NotebookNetwork(Network, name="notebook"):
+    """The convolutions of the notebook that enfold grew from, for images of even height and width."""
+
+    def encoder(self, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
+        """Return a `NotebookEncoder`."""
+        return NotebookEncoder(shape), FEATURES
+
+    def decoder(self, inputs: int, shape: tuple[int, ...]) -> nn.Module:
+        """Return a `NotebookDecoder`."""
+        return NotebookDecoder(inputs, shape)
+
+    def initialize(self, posterior: nn.Module) -> None:
+        """Draw the weights as Keras does."""
+        glorot(posterior)

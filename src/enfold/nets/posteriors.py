@@ -1,12 +1,16 @@
 """Features → q(z|x): the last module of an encoder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
 from enfold.distributions import Code, CorrelatedNormal, UniformCodes
+from enfold.errors import InputError
+from enfold.options import Choice, Need, option
 
 COMMITMENT = 0.25  # van den Oord 2017, equation 3
 NARROWEST = -40.0  # raw deviations, of e^-20: the root of 0 would cost infinitely many nats
@@ -111,15 +115,15 @@ class VectorQuantized(nn.Module):
 
     Args:
         features: How many features come in.
-        latent_dim: How many coordinates z has; `books` divides it.
-        codes: How many codes each codebook has.
-        books: How many codebooks share the coordinates evenly.
+        latent_dim: How many coordinates z has; `num_codebooks` divides it.
+        codebook_size: How many codes each codebook has.
+        num_codebooks: How many codebooks share the coordinates evenly.
     """
 
-    def __init__(self, features: int, latent_dim: int, codes: int = 64, books: int = 1):
+    def __init__(self, features: int, latent_dim: int, codebook_size: int = 64, num_codebooks: int = 1):
         super().__init__()
         self.linear = nn.Linear(features, latent_dim)
-        self.books = nn.Parameter(torch.randn(books, codes, latent_dim // books))
+        self.books = nn.Parameter(torch.randn(num_codebooks, codebook_size, latent_dim // num_codebooks))
 
     def forward(self, h: Tensor) -> Code:  # (B, features) → over (latent_dim,)
         """Return the code, in float32 whatever the features' precision."""
@@ -152,3 +156,78 @@ class CodesPrior(nn.Module):
     def forward(self) -> UniformCodes:
         """Return the distribution, over (latent_dim,)."""
         return UniformCodes(self._posterior[0].codes())
+
+
+@dataclass(frozen=True)
+class Posterior(Choice, part="posterior"):
+    """q(z|x), the distribution that the encoder gives each example."""
+
+    is_discrete: ClassVar[bool] = False  # whether z is one of finitely many codes
+
+    def build(self, features: int, latent_dim: int) -> nn.Module:
+        """Return a module from features, (B, features), to q(z|x) over (latent_dim,)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Diagonal(Posterior, name="diagonal"):
+    """A Gaussian with independent coordinates."""
+
+    scale: Literal["bounded", "exp"] = option(
+        "bounded", "how its standard deviation is made of a linear layer: bounded, at most 1; exp, of its logarithm"
+    )
+
+    def build(self, features: int, latent_dim: int) -> nn.Module:
+        """Return a `DiagonalNormal`."""
+        return DiagonalNormal(features, latent_dim, torch.exp if self.scale == "exp" else at_most_one)
+
+
+@dataclass(frozen=True)
+class Full(Posterior, name="full"):
+    """A Gaussian with any covariance."""
+
+    def build(self, features: int, latent_dim: int) -> nn.Module:
+        """Return a `FullNormal`; of a single coordinate a `DiagonalNormal`."""
+        return FullNormal(features, latent_dim) if latent_dim > 1 else DiagonalNormal(features, latent_dim)
+
+
+@dataclass(frozen=True)
+class _Discrete(Posterior):
+    is_discrete = True
+
+    def needs(self) -> Iterable[Need]:
+        """Return that the prior is over codes, and that no neighbors are kept."""
+        yield Need("prior", ("auto", "uniform", "custom"), "it must be a distribution over codes")
+        yield Need("n_neighbors", (0,), "codes cannot be moved towards each other bit by bit")
+
+
+@dataclass(frozen=True)
+class FSQ(_Discrete, name="fsq"):
+    """Codes whose every coordinate is rounded to one of a few levels (finite scalar quantization)."""
+
+    levels: int = option(8, "values that each coordinate may take", low=2)
+
+    def build(self, features: int, latent_dim: int) -> nn.Module:
+        """Return a `FiniteScalar`."""
+        return FiniteScalar(features, latent_dim, self.levels)
+
+
+@dataclass(frozen=True)
+class VQ(_Discrete, name="vq"):
+    """Codes from learned codebooks (vector quantization)."""
+
+    codebook_size: int = option(64, "codes in each codebook", low=2)
+    num_codebooks: int = option(1, "codebooks, which share the coordinates of z evenly", low=1)
+
+    def build(self, features: int, latent_dim: int) -> nn.Module:
+        """Return a `VectorQuantized`.
+
+        Raises:
+            InputError: The codebooks cannot share the coordinates evenly.
+        """
+        if latent_dim % self.num_codebooks:
+            raise InputError(
+                f"{self.num_codebooks} codebooks cannot share {latent_dim} latent dimensions evenly. Choose a "
+                f"multiple, as with --latent-dim {self.num_codebooks * max(1, latent_dim // self.num_codebooks)}."
+            )
+        return VectorQuantized(features, latent_dim, self.codebook_size, self.num_codebooks)

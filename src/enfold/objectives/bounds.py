@@ -1,6 +1,9 @@
 """Evidence bounds."""
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -8,7 +11,8 @@ from torch import Tensor
 from enfold.distributions import detached, log_ratio
 from enfold.distributions import rate as rate_of
 from enfold.model import Model
-from enfold.objectives.terms import Terms
+from enfold.objectives.terms import DENSITY, ObjectiveFunction, Terms, WeightedObjective, quantization
+from enfold.options import Need, option
 
 
 def elbo(model: Model, x: Tensor, beta: float = 1.0, *, free_bits: float = 0.0) -> Terms:
@@ -17,7 +21,7 @@ def elbo(model: Model, x: Tensor, beta: float = 1.0, *, free_bits: float = 0.0) 
         loss = −log p(x|z) + β KL(q(z|x) ‖ p(z)).
 
     With β = 1 it bounds −log p(x) from above (Kingma & Welling 2014, equation 3); other β: Higgins 2017. With codes
-    for z, what rounding to them costs comes to it (van den Oord 2017, equation 3).
+    for z, the `quantization` penalty is added.
 
     Args:
         model: The autoencoder.
@@ -31,7 +35,8 @@ def elbo(model: Model, x: Tensor, beta: float = 1.0, *, free_bits: float = 0.0) 
     distortion = -model.decode(z).log_prob(x)
     rate = rate_of(q, model.prior(), z)
     paid = torch.where(rate.mean() > free_bits, rate, free_bits) if free_bits else rate
-    return Terms(distortion + beta * paid + getattr(q, "cost", 0.0), distortion, rate)
+    penalties = quantization(q)
+    return Terms(distortion + beta * paid + sum(penalties.values()), distortion, rate, penalties)
 
 
 def importance_weighted(model: Model, x: Tensor, beta: float = 1.0, *, samples: int = 8) -> Terms:
@@ -75,3 +80,29 @@ def log_likelihood_given(model: Model, x: Tensor, z: Tensor) -> Tensor:
     """
     many = x.expand(len(z), *x.shape).flatten(0, 1)
     return model.decode(z.flatten(0, 1)).log_prob(many).view(z.shape[:-1])
+
+
+@dataclass(frozen=True)
+class ELBO(WeightedObjective, name="elbo"):
+    """The evidence lower bound; with another beta than 1 a β-VAE."""
+
+    free_bits: float = option(0.0, "nats of the mean rate that cost nothing", low=0.0)
+
+    def build(self) -> ObjectiveFunction:
+        """Return `elbo`."""
+        return partial(elbo, free_bits=self.free_bits)
+
+
+@dataclass(frozen=True)
+class IWAE(WeightedObjective, name="iwae"):
+    """The importance-weighted bound of several draws, nearer to the likelihood."""
+
+    samples: int = option(8, "draws of z for each example", low=1)
+
+    def build(self) -> ObjectiveFunction:
+        """Return `importance_weighted`."""
+        return partial(importance_weighted, samples=self.samples)
+
+    def needs(self) -> Iterable[Need]:
+        """Return that q(z|x) has a density."""
+        return (DENSITY, *super().needs())

@@ -1,6 +1,9 @@
 """Bounds with a further demand on the aggregate posterior q(z), the mean of q(z|x) over the data."""
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -8,7 +11,8 @@ from torch.distributions import Normal
 
 from enfold.distributions import rate as rate_of
 from enfold.model import Model
-from enfold.objectives.terms import Terms
+from enfold.objectives.terms import DENSITY, ObjectiveFunction, Terms, WeightedObjective
+from enfold.options import Need, option
 
 KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # of the squared distance that two draws of the prior have
 
@@ -36,7 +40,8 @@ def total_correlation(model: Model, x: Tensor, beta: float = 1.0, *, weight: flo
     joint = q.log_prob(others).logsumexp(1) - math.log(len(x))  # (B,)
     each = Normal(q.mean, q.stddev, validate_args=False).log_prob(others)  # (B, B, latent_dim)
     product = (each.logsumexp(1) - math.log(len(x))).sum(-1)
-    return Terms(distortion + beta * rate + weight * (joint - product), distortion, rate)
+    penalty = weight * (joint - product)
+    return Terms(distortion + beta * rate + penalty, distortion, rate, {"total_correlation": penalty})
 
 
 def mmd(model: Model, x: Tensor, beta: float = 1.0, *, weight: float = 100.0) -> Terms:
@@ -57,8 +62,9 @@ def mmd(model: Model, x: Tensor, beta: float = 1.0, *, weight: float = 100.0) ->
     z = q.rsample()
     distortion = -model.decode(z).log_prob(x)
     rate = rate_of(q, p, z)
-    penalty = maximum_mean_discrepancy(z, p.sample((len(x),))) if len(x) > 1 else 0.0  # an epoch's last may be one
-    return Terms(distortion + beta * rate + weight * penalty, distortion, rate)
+    many = len(x) > 1  # an epoch's last batch may be one
+    penalty = weight * maximum_mean_discrepancy(z, p.sample((len(x),))) if many else rate.new_zeros(())
+    return Terms(distortion + beta * rate + penalty, distortion, rate, {"mmd": penalty.expand_as(rate)})
 
 
 def maximum_mean_discrepancy(a: Tensor, b: Tensor) -> Tensor:
@@ -81,3 +87,33 @@ def _kernel(a: Tensor, b: Tensor) -> Tensor:  # (n, d), (m, d) → (n, m)
     squared = (a.unsqueeze(1) - b).square().sum(-1)
     constants = [2.0 * a.shape[-1] * scale for scale in KERNEL_SCALES]
     return torch.stack([c / (c + squared) for c in constants]).sum(0)
+
+
+@dataclass(frozen=True)
+class BetaTCVAE(WeightedObjective, name="beta_tcvae"):
+    """The ELBO and a penalty on the total correlation, for independent latent dimensions."""
+
+    penalty_weight: float = option(3.0, "λ, the weight of the total correlation", low=0.0)
+
+    def build(self) -> ObjectiveFunction:
+        """Return `total_correlation`."""
+        return partial(total_correlation, weight=self.penalty_weight)
+
+    def needs(self) -> Iterable[Need]:
+        """Return that q(z|x) has a density."""
+        return (DENSITY, *super().needs())
+
+
+@dataclass(frozen=True)
+class MMD(WeightedObjective, name="mmd"):
+    """The ELBO and a penalty on how far latent vectors are from the prior: InfoVAE, and with beta=0 a WAE."""
+
+    penalty_weight: float = option(100.0, "λ, the weight of the maximum mean discrepancy", low=0.0)
+
+    def build(self) -> ObjectiveFunction:
+        """Return `mmd`."""
+        return partial(mmd, weight=self.penalty_weight)
+
+    def needs(self) -> Iterable[Need]:
+        """Return that q(z|x) has a density."""
+        return (DENSITY, *super().needs())

@@ -1,19 +1,24 @@
 """Objectives that are no bounds: the plain autoencoder's and the notebook's."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.distributions import kl_divergence
 
 from enfold.model import Model
-from enfold.objectives.terms import Terms
+from enfold.objectives.terms import Objective, ObjectiveFunction, Terms, WeightedObjective, quantization
+from enfold.options import Need
 
+NO_PRIOR = Need("prior", ("auto", "normal", "uniform"), "it does not learn a prior")
 NOTEBOOK_WEIGHT = 5e-4  # the notebook's factor of the mean over latent dimensions
 
 
 def autoencoder(model: Model, x: Tensor, beta: float = 1.0) -> Terms:
     """Return the distortion at the mean of q(z|x): a plain autoencoder, without noise and without a rate.
 
-    With codes for z, what rounding to them costs comes to the loss (van den Oord 2017, equation 3).
+    With codes for z, the `quantization` penalty is added.
 
     Args:
         model: The autoencoder.
@@ -22,7 +27,8 @@ def autoencoder(model: Model, x: Tensor, beta: float = 1.0) -> Terms:
     """
     q = model.encode(x)
     distortion = -model.decode(q.mean).log_prob(x)
-    return Terms(distortion + getattr(q, "cost", 0.0), distortion, torch.zeros_like(distortion))
+    penalties = quantization(q)
+    return Terms(distortion + sum(penalties.values()), distortion, torch.zeros_like(distortion), penalties)
 
 
 def notebook(model: Model, x: Tensor, beta: float = 1.0) -> Terms:
@@ -45,3 +51,31 @@ def notebook(model: Model, x: Tensor, beta: float = 1.0) -> Terms:
     with torch.no_grad():  # it is reported alone
         rate = kl_divergence(q, model.prior())
     return Terms(distortion / model.spec.size + beta * penalty, distortion, rate)
+
+
+@dataclass(frozen=True)
+class PlainAutoencoder(Objective, name="autoencoder"):
+    """The reconstruction alone: a plain autoencoder, without noise and without a prior."""
+
+    is_plain = True
+
+    def build(self) -> ObjectiveFunction:
+        """Return `autoencoder`."""
+        return autoencoder
+
+    def needs(self) -> Iterable[Need]:
+        """Return that no covariance and no prior would be learned."""
+        return (Need("posterior", ("diagonal", "fsq", "vq"), "without noise it learns no covariance"), NO_PRIOR)
+
+
+@dataclass(frozen=True)
+class Notebook(WeightedObjective, name="notebook"):
+    """The loss of the notebook that enfold grew from, its mistakes included."""
+
+    def build(self) -> ObjectiveFunction:
+        """Return `notebook`."""
+        return notebook
+
+    def needs(self) -> Iterable[Need]:
+        """Return that standard deviations are independent, and that no prior would be learned."""
+        return (Need("posterior", ("diagonal",), "its loss is about independent standard deviations"), NO_PRIOR)

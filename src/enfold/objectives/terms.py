@@ -1,19 +1,26 @@
 """What objectives say of each example, and how it is summed up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
+from enfold.corruptions import Change
 from enfold.devices import seeded
+from enfold.distributions import Code
+from enfold.errors import InputError
 from enfold.inference import conditioned_chunks, evaluating, in_one
 from enfold.model import Autoencoder, Conditioned, Model
 from enfold.objectives.neighbors import neighbor_loss
+from enfold.options import Choice, Custom, Need, option
 from enfold.rows import Examples
 
+DENSITY = Need("posterior", ("diagonal", "full"), "it needs the density of q(z|x)")
+WITHOUT_RATE = Need("prior", ("auto", "normal", "uniform", "custom"), "with beta=0 nothing teaches a prior")
 EVALUATION_SEED = 0  # the same noise at every evaluation, so that epochs can be compared
 
 
@@ -24,29 +31,93 @@ class Terms(NamedTuple):
         loss: What training minimizes.
         distortion: −log p(x|z), in nats.
         rate: KL(q(z|x) ‖ p(z)), in nats. Distortion + rate is the negative ELBO.
+        penalties: What else the loss contains, by name, with its weight.
     """
 
     loss: Tensor
     distortion: Tensor
     rate: Tensor
+    penalties: Mapping[str, Tensor] = {}
+
+    @property
+    def named(self) -> dict[str, Tensor]:
+        """Every term by its name."""
+        return {"loss": self.loss, "distortion": self.distortion, "rate": self.rate, **self.penalties}
 
 
-class Objective(Protocol):
-    """Says the terms of raw examples, (B, *shape), by a model; beta is the rate's weight."""
+def joined_terms(parts: Sequence[Terms]) -> Terms:
+    """Return the terms of several batches as those of one."""
+    named = {name: torch.cat([each.named[name] for each in parts]) for name in parts[0].named}
+    return Terms(*(named.pop(name) for name in Terms._fields[:3]), penalties=named)
+
+
+class ObjectiveFunction(Protocol):
+    """Says the terms of raw examples, (B, *shape), by a model; beta is the weight of the rate."""
 
     def __call__(self, model: Model, x: Tensor, /, beta: float = 1.0) -> Terms:  # noqa: D102
         ...
 
 
+@dataclass(frozen=True)
+class Objective(Choice, part="objective"):
+    """What training minimizes."""
+
+    is_plain: ClassVar[bool] = False  # whether only the mean of q(z|x) has a meaning, and there is no rate
+
+    def build(self) -> ObjectiveFunction:
+        """Return the function (model, x, beta) → Terms."""
+        raise NotImplementedError
+
+    def kl_weight(self, done: float) -> float:
+        """Return the weight of the rate when a share of training, 0…1, is done."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class WeightedObjective(Objective):
+    """An objective in which the rate has a weight."""
+
+    beta: float = option(1.0, "the weight of the rate (KL divergence); 1 gives a bound of the likelihood", low=0.0)
+    kl_warmup: float = option(0.0, "the share of training in which that weight rises from 0", low=0.0, high=1.0)
+
+    def kl_weight(self, done: float) -> float:
+        """Return the weight of the rate when a share of training, 0…1, is done."""
+        return self.beta * (min(1.0, done / self.kl_warmup) if self.kl_warmup else 1.0)
+
+    def needs(self) -> Iterable[Need]:
+        """Return that a prior which learns has a rate to learn from."""
+        return () if self.beta else (WITHOUT_RATE,)
+
+
+@dataclass(frozen=True)
+class CustomObjective(Custom, WeightedObjective, name="custom"):
+    """Your own function, passed in Python: (model, x, beta) → Terms."""
+
+    kind, meaning = Callable, "a function (model, x, beta) → Terms"
+
+    def build(self) -> ObjectiveFunction:
+        """Return the function."""
+        return self.value
+
+
 class Losses(NamedTuple):
-    """Means of the terms over examples: the loss, and the distortion and the rate in nats per example."""
+    """Means of the terms over examples: the loss, and the others in nats per example."""
 
     loss: float
     distortion: float
     rate: float
+    penalties: Mapping[str, float] = {}
 
+    @staticmethod
+    def of(named: Mapping[str, float]) -> "Losses":
+        """Return the losses whose names and values are given."""
+        known = {name: named[name] for name in Losses._fields[:3]}
+        return Losses(**known, penalties={name: each for name, each in named.items() if name not in known})
 
-Change = Callable[[Tensor], Tensor]  # of raw examples, (B, *shape) → (B, *shape)
+    @property
+    def named(self) -> dict[str, float]:
+        """Every one by its name."""
+        return {"loss": self.loss, "distortion": self.distortion, "rate": self.rate, **self.penalties}
 
 
 @dataclass(frozen=True)
@@ -55,13 +126,13 @@ class Task:
 
     Attributes:
         objective: What to minimize.
-        beta: The weight of the rate in it.
+        beta: The weight of the rate in it, when all is warmed up.
         binarize: Makes the examples binary, anew each time they are seen.
         corrupt: What the encoder is given instead of an example that it must still explain.
         neighbor_weight: The weight of keeping neighbors near each other.
     """
 
-    objective: Objective
+    objective: ObjectiveFunction
     beta: float = 1.0
     binarize: Change | None = None
     corrupt: Change | None = None
@@ -76,23 +147,41 @@ class Learner(nn.Module):
         self.model, self.task = model, task
 
     def forward(
-        self, x: Tensor, condition: Tensor | None = None, warmth: float = 1.0, near: Tensor | None = None
+        self, x: Tensor, condition: Tensor | None = None, beta: float | None = None, near: Tensor | None = None
     ) -> Terms:
         """Return the terms of each example.
 
         Args:
             x: Raw examples, (B, *shape).
             condition: The class of each, (B,) integers, for a conditional model.
-            warmth: The share of the rate's weight that counts yet, in 0…1.
+            beta: The weight of the rate; None: the task's.
             near: A neighbor of each example, (B, *shape), for a map that keeps them.
+
+        Raises:
+            InputError: The objective is the user's, and returns something else than Terms.
         """
-        if self.task.binarize is not None:
-            x, near = self.task.binarize(x), near if near is None else self.task.binarize(near)
-        model = Conditioned(self.model, condition, self.task.corrupt)
-        terms = self.task.objective(model, x, self.task.beta * warmth)
+        task = self.task
+        if task.binarize is not None:
+            x, near = task.binarize(x), near if near is None else task.binarize(near)
+        view = Conditioned(self.model, condition, task.corrupt)
+        terms = task.objective(view, x, task.beta if beta is None else beta)
+        if not isinstance(terms, Terms):
+            raise InputError(
+                f"The objective must return enfold.Terms(loss, distortion, rate), a tensor (B,) each, got a "
+                f"{type(terms).__name__}."
+            )
         if near is None:
             return terms
-        return terms._replace(loss=terms.loss + self.task.neighbor_weight * neighbor_loss(self.model, x, near))
+        neighbors = task.neighbor_weight * neighbor_loss(self.model, x, near)
+        return terms._replace(loss=terms.loss + neighbors, penalties={**terms.penalties, "neighbors": neighbors})
+
+
+def quantization(q: Distribution) -> dict[str, Tensor]:
+    """Return the penalty of a posterior's codes, (B,), by its name; nothing of a posterior that has none.
+
+    It moves the codebook to the features and keeps the features near it (van den Oord 2017, equation 3).
+    """
+    return {"quantization": q.cost} if isinstance(q, Code) and q.cost is not None else {}
 
 
 def terms_of_rows(
@@ -101,8 +190,8 @@ def terms_of_rows(
     x: Examples,
     condition: Tensor | None = None,
     draws: int = 1,
-) -> np.ndarray:
-    """Return each row's loss, distortion and rate, (3, n) float64, in float32 and with the same noise at every call.
+) -> dict[str, np.ndarray]:
+    """Return each row's terms by name, (n,) float64 each, in float32 and with the same noise at every call.
 
     Args:
         model: The model.
@@ -111,11 +200,15 @@ def terms_of_rows(
         condition: The class of each, (n,) integers, for a conditional model.
         draws: How often to draw z for each row; the terms are the means.
     """
+    names: list[str] = []
 
-    def terms_of(model: Conditioned, part: np.ndarray) -> np.ndarray:
-        batch = torch.from_numpy(part).to(model.model.device)
-        terms = torch.stack([torch.stack(objective(model, batch)) for _ in range(draws)])  # (draws, 3, B)
+    def terms_of(view: Conditioned, part: np.ndarray) -> np.ndarray:
+        batch = torch.from_numpy(part).to(model.device)
+        drawn = [objective(view, batch).named for _ in range(draws)]
+        names[:] = drawn[0]
+        terms = torch.stack([torch.stack([*each.values()]) for each in drawn])  # (draws, terms, B)
         return terms.cpu().double().mean(0).numpy().T
 
     with evaluating(model), seeded(EVALUATION_SEED, model.device):
-        return in_one(x, (terms_of(each, part) for each, part in conditioned_chunks(model, x, condition))).T
+        found = in_one(x, (terms_of(view, part) for view, part in conditioned_chunks(model, x, condition))).T
+    return dict(zip(names, found, strict=True))

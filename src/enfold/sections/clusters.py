@@ -7,7 +7,6 @@ import numpy as np
 from torch.distributions import MixtureSameFamily
 
 from enfold import latent, plots
-from enfold.build import CODES
 from enfold.data.dataset import Dataset, class_labels, class_name
 from enfold.errors import InputError, unknown
 from enfold.inference import conditions, latent_means
@@ -70,7 +69,7 @@ def find_clusters(
     """
     if by not in MIXTURES:
         raise unknown("mixture", by, MIXTURES)
-    if run.config.posterior in CODES:
+    if run.config.posterior.is_discrete:
         raise InputError(
             "The latent vectors of this run are codes: rows that share one are a group already, and `enfold encode` "
             "writes them. Fit with another posterior to find clusters."

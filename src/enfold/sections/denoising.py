@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from enfold import build, corruptions, plots
+from enfold import corruptions, plots
 from enfold.config import Config
 from enfold.data.dataset import Dataset
 from enfold.devices import seeded
@@ -15,6 +15,7 @@ from enfold.metrics.denoising import Measured, Projection, nearness, removed
 from enfold.metrics.intervals import with_error
 from enfold.objectives import EVALUATION_SEED
 from enfold.objectives.terms import Change
+from enfold.options import described
 from enfold.run import Run
 from enfold.sections.section import Section, read_sections
 from enfold.spec import Spec
@@ -49,7 +50,7 @@ class Outcome:
 def denoising(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
     """Return how well the run's model removes noise; None of a model that was not fitted to examples with noise."""
     spec, n = run.model.spec, len(training)
-    learned = build.corruption(run.config, spec)
+    learned = run.config.corruption.build(spec)
     if learned is None or n < 2 * TUNED_SHARE:
         return None
     rows, order, some = held_out[_shuffled(len(held_out))[:HELD_OUT]], _shuffled(n), min(TUNED, n // TUNED_SHARE)
@@ -90,8 +91,9 @@ def noisy(x: np.ndarray, change: Change) -> np.ndarray:
 
 def _kinds(config: Config, spec: Spec, learned: Change) -> dict[str, Change]:
     """Return the kinds of noise to remove, by name: those of `mixed` at usual levels, any other as in training."""
-    if config.corruption != "mixed":
-        return {f"{config.corruption}, {config.corruption_level:g}": learned}
+    corruption = config.corruption
+    if corruption.name != "mixed":
+        return {", ".join([corruption.name, *(f"{each.value:g}" for each in described(corruption))]): learned}
     normal = {f"normal, σ = {each:g}": partial(corruptions.gaussian, spec=spec, level=each) for each in LEVELS}
     return {**normal, f"salt and pepper, {SHARE:.0%}": partial(corruptions.salt_and_pepper, spec=spec, level=SHARE)}
 

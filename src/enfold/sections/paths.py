@@ -64,13 +64,13 @@ def paths(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
 
 def along_title(run: Run) -> str:
     """Return what stands above a picture of paths along dimensions."""
-    whose = "the prior" if run.has_prior else "the data's latent vectors"
+    whose = "the prior" if run.config.has_prior else "the data's latent vectors"
     return f"along one latent dimension at a time, through quantiles of {whose}"
 
 
 def _is_about_the_origin(run: Run) -> bool:
     """Return whether the prior is a normal distribution, within which great circles about the origin stay."""
-    return run.has_prior and isinstance(run.model.prior(), Independent)
+    return run.config.has_prior and isinstance(run.model.prior(), Independent)
 
 
 def _pairs(labels: np.ndarray) -> np.ndarray:
@@ -110,7 +110,7 @@ def _along(run: Run, rows: Dataset, means: np.ndarray) -> Strips:
     """Return what the most active dimensions do, those that vary at all; of a conditional model, as the first row."""
     order = latent.by_activity(means)
     axes = [axis for axis in order if means[:, axis].var() > ACTIVE_VARIANCE][:SHOWN_DIMENSIONS] or order[:1]
-    z = latent.traversal(run.model, axes, STEPS, means=None if run.has_prior else means)
+    z = latent.traversal(run.model, axes, STEPS, means=None if run.config.has_prior else means)
     classes = conditions(np.full(len(axes), rows.labels[0]), run.model.spec)
     return Strips(latent.decoded(run.model, z, classes), [f"z{axis}" for axis in axes], along_title(run), latent.ENDS)
 
