@@ -45,10 +45,11 @@ def section(results):
     """Return what the page says of clusters."""
     return f"""## Clusters
 
-The digits and the split are those of the maps. `enfold.latent.cluster` finds ten clusters in the latent means of the
-training images, without labels, and assigns the held-out images to them. Labels are used only to score this: accuracy
-under the best matching of clusters to digits, NMI and ARI. The training accuracy is that of the 65,000 training
-images; papers report this one. "Clusters by auto" is how many clusters are found if no number is given. K-means
-clusters the pixels of the held-out images. How Gaussians are merged was chosen by looking at the maps of seeds 0 and 1.
+The digits and the split are those of the maps. `enfold.latent.cluster` finds ten clusters in the latent means of
+the training images, without labels, and assigns the held-out images to them. Labels are used only to score this:
+accuracy under the best matching of clusters to digits, NMI and ARI. The training accuracy is that of the 65,000
+training images; papers report this one. "Clusters by auto" is how many clusters are found if no number is given.
+K-means clusters the pixels of the held-out images. How Gaussians are merged was chosen by looking at the maps of
+seeds 0 and 1.
 
 {table("clusters", LINES["clusters"], results["clusters"])}"""

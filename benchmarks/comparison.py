@@ -53,9 +53,9 @@ def section(results):
     ]
     return f"""## Beside other methods
 
-The split of MNIST is the same, with two dimensions, and each method has its usual settings. The table has the mean of
-the seeds, and in brackets their spread. UMAP's reconstruction error is that of 200 images. Seconds are of fitting, on
-the processors named below.
+The split of MNIST is the same, with two dimensions, and each method has its usual settings. The table has the mean
+of the seeds, and in brackets their spread. UMAP's reconstruction error is that of 200 images. Seconds are of
+fitting, on the processors named below.
 
 {markdown(lines)}
 {origins}"""

@@ -68,11 +68,11 @@ def section(results):
     """Return the AUROC of each seed and of each digit, and how far the p-values held."""
     return f"""## Unusual rows
 
-`enfold.VAE` is fitted to the training images of one digit, and scores all 10,000 test images. The area under the ROC
-curve (AUROC) says how well its scores separate this digit from the others: 1 is without a mistake, 0.5 is guessing.
-`combined` is the default score. The scores were designed by looking at digits 2 and 5, and at 8 once, so those are a
-little optimistic. Two other methods are fitted to the same images: scikit-learn's one-class SVM with gamma = scale and
-nu = {SHARE_OUTSIDE}, and the squared error of {COMPONENTS} principal components.
+`enfold.VAE` is fitted to the training images of one digit, and scores all 10,000 test images. The area under the
+ROC curve (AUROC) says how well its scores separate this digit from the others: 1 is without a mistake, 0.5 is
+guessing. `combined` is the default score. The scores were designed by looking at digits 2 and 5, and at 8 once, so
+those are a little optimistic. Two other methods are fitted to the same images: scikit-learn's one-class SVM with
+gamma = scale and nu = {SHARE_OUTSIDE}, and the squared error of {COMPONENTS} principal components.
 
 {table("detection", LINES["detection"], results["detection"])}
 {by_digit(results["detection"]["seeds"])}"""

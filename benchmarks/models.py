@@ -134,17 +134,18 @@ def section(results):
     return f"""## Maps
 
 The data are all 70,000 MNIST images. {HELD_OUT:,} are held out (those that pandas samples with seed {SPLIT_SEED});
-the models train on the others, without labels. Each gray value is read as the probability that a binary pixel is on.
-5-nn is the share of held-out images whose class the 5 nearest of 20,000 training images guess, by their posterior
-means. The settings were chosen by looking at these held-out images, so the metrics are a little optimistic.
+the models train on the others, without labels. Each gray value is read as the probability that a binary pixel is
+on. 5-nn is the share of held-out images whose class the 5 nearest of 20,000 training images guess, by their
+posterior means. The settings were chosen by looking at these held-out images, so the metrics are a little
+optimistic.
 
 {maps}
 {by_epoch(results)}
 ## Likelihoods
 
 The models train on MNIST's 60,000 training images and are measured on its 10,000 test images. NLL is an estimate of
-−log p(x), importance-weighted with {SAMPLES:,} draws of z for each image. On average it is a little too high, and it
-falls with more draws.
+−log p(x), importance-weighted with {SAMPLES:,} draws of z for each image. On average it is a little too high, and
+it falls with more draws.
 
 {likelihoods}"""
 

@@ -6,12 +6,12 @@ from lines import KERAS_QUALITY, KERAS_SECONDS, MORE_IS_BETTER, Line
 
 HEAD = """# How fast and how small
 
-enfold and another library run in turns (enfold, the other, enfold, the other, …), each turn in a process of its own.
-Where images a second are counted, start-up and the first steps are left out. A ratio above 1 means that enfold is
-faster or smaller. It is the median of the turns' ratios, with the lowest and the highest in brackets. *Target* is what
-enfold should reach, *stretch goal* what would be better still. `make bench` writes this page from `results.json`, for
-each processor that it ran on. Processors differ much: one multiplies several times faster in bfloat16 than in float32,
-another at half the speed."""
+enfold and another library run in turns (enfold, the other, enfold, the other, …), each turn in a process of its
+own. Where images a second are counted, start-up and the first steps are left out. A ratio above 1 means that enfold
+is faster or smaller. It is the median of the turns' ratios, with the lowest and the highest in brackets. *Target*
+is what enfold should reach, *stretch goal* what would be better still. `make bench` writes this page from
+`results.json`, for each processor that it ran on. Processors differ much: one multiplies several times faster in
+bfloat16 than in float32, another at half the speed."""
 MEASURED = "Commands are as they were typed; options have the names that they had in that commit of enfold."
 COLUMNS = """| line | what | beside | enfold | the other | ratio | target | stretch goal | reached |
 |---|---|---|---|---|---|---|---|---|
@@ -84,10 +84,11 @@ def quality(result: dict) -> str:
     keras = [KERAS_SECONDS, *KERAS_QUALITY.values()]
     return f"""### As good as Keras, sooner
 
-How long must enfold train to be as good as the notebook in Keras: in negative ELBO, distortion and 5-nn accuracy, with
-every seed? This is the default recipe with the settings in the command of the line `quality` below, on the split of
-`QUALITY.md` (5,000 rows held out, seed 555). Seconds are of training alone. Keras was measured once, and not again for
-this page. The settings were chosen by looking at these held-out rows, so the metrics are a little optimistic.
+How long must enfold train to be as good as the notebook in Keras: in negative ELBO, distortion and 5-nn accuracy,
+with every seed? This is the default recipe with the settings in the command of the line `quality` below, on the
+split of `QUALITY.md` (5,000 rows held out, seed 555). Seconds are of training alone. Keras was measured once, and
+not again for this page. The settings were chosen by looking at these held-out rows, so the metrics are a little
+optimistic.
 
 | seed | seconds | negative ELBO, nats | distortion, nats | 5-nn |
 |---|---|---|---|---|
@@ -106,8 +107,9 @@ def linear(measured: list[tuple[Line, dict]]) -> str:
     return f"""### Cost grows linearly
 
 `enfold fit` runs one epoch of the default recipe on MNIST's rows, repeated as often as needed. The seconds an epoch
-include the evaluation of the held-out tenth; the seconds in all also include start-up, metrics, pictures and report.
-Peak memory includes pages of the data file that the system happens to keep in memory; the last column does not.
+include the evaluation of the held-out tenth; the seconds in all also include start-up, metrics, pictures and
+report. Peak memory includes pages of the data file that the system happens to keep in memory; the last column does
+not.
 
 | rows | seconds an epoch | seconds a million rows | seconds in all | peak memory, GB | of its own, GB |
 |---|---|---|---|---|---|
