@@ -135,8 +135,8 @@ def section(results):
 
 The data are all 70,000 MNIST images. {HELD_OUT:,} are held out (those that pandas samples with seed {SPLIT_SEED});
 the models train on the others, without labels. Each gray value is read as the probability that a binary pixel is
-on. 5-nn is the share of held-out images whose class the 5 nearest of 20,000 training images guess, by their
-posterior means. The settings were chosen by looking at these held-out images, so the metrics are a little
+on. 5-nn is the share of held-out images whose class can be guessed from the 5 nearest of 20,000 training images on
+the map of posterior means. The settings were chosen by looking at these held-out images, so the metrics are a little
 optimistic.
 
 {maps}
