@@ -9,7 +9,7 @@ from enfold.inference import encode_means
 from enfold.metrics import clustering
 from enfold.sections.clusters import label_scores
 
-FIGURES = ("accuracy", "nmi", "ari", "training accuracy", "clusters by auto", "k-means on pixels", "seconds")
+METRICS = ("accuracy", "nmi", "ari", "training accuracy", "clusters by auto", "k-means on pixels", "seconds")
 
 
 def run(seed):
@@ -31,11 +31,11 @@ def run(seed):
 
 LINES = {
     "clusters": Line(
-        "ten clusters of a map that keeps neighbors",
+        "ten clusters on a map that keeps neighbors",
         run,
-        FIGURES,
+        METRICS,
         bounds={"accuracy": (0.85, 0.96), "training accuracy": (0.85, 0.96)},
-        known="a VAE and a mixture afterwards 0.48 to 0.73, VaDE 0.945 (Jiang 2017)",
+        known="a VAE and then a mixture 0.48 to 0.73, VaDE 0.945 (Jiang 2017)",
         seeds=(0, 1, 2, 3, 4),
     )
 }
@@ -45,11 +45,11 @@ def section(results):
     """Return what the page says of clusters."""
     return f"""## Clusters
 
-The same digits and the same split as the maps'. `enfold.latent.cluster` is given the latent means of the training
-rows and the number ten, and no label. Held-out rows are sorted into what it finds, and only then labels score it:
-accuracy in the best matching of clusters to digits, NMI and ARI. The training accuracy is of the 65,000 other rows,
-as in papers, which score the rows that were clustered. "By auto" is how many clusters are found where no number is
-given. K-means sorts the pixels of the held-out rows. How normals are merged was chosen by looking at maps of seeds 0
-and 1.
+The digits and the split are those of the maps. `enfold.latent.cluster` finds ten clusters in the latent means of
+the training images, without labels, and assigns the held-out images to them. Labels are used only to score this:
+accuracy under the best matching of clusters to digits, NMI and ARI. The training accuracy is that of the 65,000
+training images; papers report this one. "Clusters by auto" is how many clusters are found if no number is given.
+K-means clusters the pixels of the held-out images. How Gaussians are merged was chosen by looking at the maps of
+seeds 0 and 1.
 
 {table("clusters", LINES["clusters"], results["clusters"])}"""

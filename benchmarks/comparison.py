@@ -32,7 +32,7 @@ LINES = {
 
 
 def section(results):
-    """Return the methods' figures, the mean of the seeds and in brackets their spread."""
+    """Return the methods' metrics, the mean of the seeds and in brackets their spread."""
     found, origins = {}, ""
     for result in (results[name] for name in LINES if name in results):
         methods = {}
@@ -53,8 +53,9 @@ def section(results):
     ]
     return f"""## Beside other methods
 
-The same split of MNIST, two dimensions, each method with its usual settings: the mean of the seeds, and in brackets
-how far they are apart. UMAP's reconstruction error is of 200 of the rows. Seconds are of the processors named below.
+The split of MNIST is the same, with two dimensions, and each method has its usual settings. The table has the mean
+of the seeds, and in brackets their spread. UMAP's reconstruction error is that of 200 images. Seconds are of
+fitting, on the processors named below.
 
 {markdown(lines)}
 {origins}"""

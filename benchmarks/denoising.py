@@ -26,7 +26,7 @@ NOISE = {
     "s&p 30 %": partial(salt_and_pepper, level=0.3),
 }
 GAIN = "gain at σ 0.5"
-FIGURES = (*(f"{figure} {noise}" for noise in NOISE for figure in ("PSNR", "SSIM")), GAIN, "seconds")
+METRICS = (*(f"{metric} {noise}" for noise in NOISE for metric in ("PSNR", "SSIM")), GAIN, "seconds")
 
 
 def grid(f, **settings):
@@ -51,13 +51,13 @@ FILTERS = {
 
 
 def run(seed):
-    """Train once; return the figures by noise, what is gained over the best of the rivals in dB, and the rivals'."""
+    """Train once; return the metrics by noise, what is gained over the best of the rivals in dB, and the rivals'."""
     seen, unseen = digits()
     model, _, about = trained("denoise", {}, (seen, unseen), seed)
     rows, spec, found = unseen[:ROWS], unseen.spec, {}
     for name, change in NOISE.items():
         x = decode_means(model, encode_means(model, noisy(rows.x, partial(change, spec=spec))))
-        values = figures(rows.x / spec.scale, x / spec.scale, spec)
+        values = measured(rows.x / spec.scale, x / spec.scale, spec)
         found |= {f"PSNR {name}": values["psnr"], f"SSIM {name}": values["ssim"]}
     best = max(each["psnr"] for each in rivals()["σ 0.5"].values())
     return {**found, GAIN: found["PSNR σ 0.5"] - best, "rivals": rivals(), **about}
@@ -77,7 +77,7 @@ def rivals():
 
 
 def best(filters, clean, x, spec):
-    results = [figures(clean, np.stack([f(image[0])[None] for image in x]), spec) for f in filters]
+    results = [measured(clean, np.stack([f(image[0])[None] for image in x]), spec) for f in filters]
     first = max(range(len(filters)), key=lambda i: results[i]["psnr"])
     return {"settings": ", ".join(f"{k} {v}" for k, v in filters[first].keywords.items()), **results[first]}
 
@@ -85,10 +85,10 @@ def best(filters, clean, x, spec):
 def components(projection, clean, x, spec):
     flat = x.reshape(len(x), -1)
     rank = projection.best_rank(flat, clean.reshape(len(x), -1))
-    return {"settings": f"rank {rank}", **figures(clean, projection.denoised(flat, rank).reshape(x.shape), spec)}
+    return {"settings": f"rank {rank}", **measured(clean, projection.denoised(flat, rank).reshape(x.shape), spec)}
 
 
-def figures(clean, x, spec):
+def measured(clean, x, spec):
     return {name: value for name, (value, _) in nearness(clean, x.clip(0, 1), spec).items()}
 
 
@@ -96,18 +96,18 @@ LINES = {
     "denoise": Line(
         "noise removed from digits",
         run,
-        FIGURES,
+        METRICS,
         bounds={GAIN: (3, None)},
-        known="what the rivals below reach",
+        known="what the other methods below reach",
     )
 }
 
 
 def section(results):
-    """Return the figures of each seed, and the rivals'."""
+    """Return the metrics of each seed, and those of the other methods."""
     result = results["denoise"]
     found = next(iter(result["seeds"].values()))["rivals"]
-    lines = [["noise", "rival", "its best settings", "PSNR, dB", "SSIM"]]
+    lines = [["noise", "method", "its best settings", "PSNR, dB", "SSIM"]]
     lines += [
         [noise, rival, each["settings"], f"{each['psnr']:.2f}", f"{each['ssim']:.3f}"]
         for noise, rivals in found.items()
@@ -115,9 +115,9 @@ def section(results):
     ]
     return f"""## Noise
 
-{ROWS} of the digits held out above, with noise added and clipped to the range of pixels; PSNR is of all of them
-together. The model is told neither the kind nor the level of the noise. Each rival has the settings that are best for
-these very rows and this noise, which favors it.
+Noise is added to {ROWS} of the held-out digits, and the result is clipped to the range of pixels. PSNR is that of all
+of them together. The model is given neither the kind nor the level of the noise. Each other method has the settings
+that are best for these very images and this noise, which favors it.
 
 {table("denoise", LINES["denoise"], result)}
 {markdown(lines)}

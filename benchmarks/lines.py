@@ -22,7 +22,7 @@ class Line:
         name: What to call it on the command line; lines against different rivals may share it.
         measure: What of a child counts: "value", which it prints, "wall" seconds, "memory" in GB, "train_seconds".
         theirs: The rival's command, or None where there is none to run.
-        known: The rival's figure, where it was measured once and is not measured again.
+        known: The rival's value, where it was measured once and is not measured again.
         floor, goal: Of the median ratio if `is_ratio`, else of enfold's own median, which must be at most that.
         rows: Of the data, in lines about how the cost grows with them.
     """
@@ -114,7 +114,7 @@ def _training(sizes: Sizes, batch: int, timed: int, bounds: dict[str, tuple[floa
 
 
 def _quality(sizes: Sizes) -> Line:
-    what = "training until the held-out figures are at least Keras's after 540 s"
+    what = "training until the held-out metrics are as good as Keras's after 540 s"
     settings = {**QUICK_RECIPE, "epochs": sizes.quality_epochs}
     ours = f"{OURS} quality TURN {' '.join(f'{name}={value}' for name, value in settings.items())}"
     return Line(

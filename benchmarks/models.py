@@ -29,7 +29,7 @@ NLL = {
 
 
 def trained(recipe, settings, data, seed):
-    """Train once; return the model, the settings, how long it took, and the notebook's figures by epoch."""
+    """Train once; return the model, the settings, how long it took, and the notebook's metrics by epoch."""
     settings = enfold.RECIPES[recipe].config.with_settings({**settings, "seed": seed})
     seen, unseen = data
     model = build.autoencoder(settings, unseen.spec).to(choose_device())
@@ -45,14 +45,14 @@ def trained(recipe, settings, data, seed):
 
 
 def mapped(recipe, settings, seed):
-    """Return the figures of a model on the held-out digits."""
+    """Return the metrics of a model on the held-out digits."""
     seen, unseen = digits()
     model, config, about = trained(recipe, settings, (seen, unseen), seed)
     return {**evaluate(model, config, unseen, seen), **about}
 
 
 def weighed(settings, seed):
-    """Return the figures of a model on MNIST's own test images, with the likelihood."""
+    """Return the metrics of a model on MNIST's own test images, with the likelihood."""
     seen, unseen = enfold.load("mnist-train"), enfold.load("mnist-test")
     model, config, about = trained("default", settings, (seen, unseen), seed)
     found = evaluate(model, config, unseen, seen, samples=SAMPLES)
@@ -119,7 +119,7 @@ LIKELIHOODS = {
         "the same with a standard normal prior",
         partial(weighed, {**NLL, "minutes": 5.0, "binarize": "static"}),
         LIKELIHOOD,
-        known="what the flow gains: at least 1 nat, goal 3",
+        known="the flow should gain at least 1 nat on this, and better 3",
     ),
 }
 LINES = {**MAPS, **LIKELIHOODS}
@@ -133,23 +133,25 @@ def section(results):
     )
     return f"""## Maps
 
-All 70,000 MNIST images, {HELD_OUT:,} of them held out (those that pandas samples with seed {SPLIT_SEED}); the others
-train, without labels. Each gray value is read as the chance that a binary pixel is on. 5-nn is the accuracy of the 5
-nearest of 20,000 training images on the map of posterior means. The settings were chosen by looking at these held-out
-rows, so the figures are a little optimistic.
+The data are all 70,000 MNIST images. {HELD_OUT:,} are held out (those that pandas samples with seed {SPLIT_SEED});
+the models train on the others, without labels. Each gray value is read as the probability that a binary pixel is
+on. 5-nn is the share of held-out images whose class can be guessed from the 5 nearest of 20,000 training images on
+the map of posterior means. The settings were chosen by looking at these held-out images, so the metrics are a little
+optimistic.
 
 {maps}
 {by_epoch(results)}
 ## Likelihoods
 
-MNIST's 60,000 training images train, its 10,000 test images are evaluated. NLL is the importance-weighted estimate of
-−log p(x) with {SAMPLES:,} draws for each image, whose mean lies above it, and falls with more draws.
+The models train on MNIST's 60,000 training images and are measured on its 10,000 test images. NLL is an estimate of
+−log p(x), importance-weighted with {SAMPLES:,} draws of z for each image. On average it is a little too high, and
+it falls with more draws.
 
 {likelihoods}"""
 
 
 def by_epoch(results):
-    """Return the notebook's figures after some epochs, beside Keras's."""
+    """Return the notebook's metrics after some epochs, beside Keras's."""
     if "notebook" not in results:
         return ""
     (found,) = results["notebook"]["seeds"].values()

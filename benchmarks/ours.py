@@ -1,7 +1,7 @@
 """enfold's side of the benchmarks: one job a process. Prints one JSON object.
 
 python ours.py train    IMAGES BATCH WARM_UP TIMED      # images a second, in the recipe `notebook`
-python ours.py quality  SEED SETTING=VALUE …            # seconds, in the recipe `default`, and the held-out figures
+python ours.py quality  SEED SETTING=VALUE …            # seconds, in the recipe `default`, and the held-out metrics
 python ours.py rows     IMAGES WHERE TIMED              # images a second, recipe `default`; WHERE: file, memory
 python ours.py encode   IMAGES WARM_UP TIMED PRECISION  # seconds
 python ours.py manifold SIDE                            # seconds

@@ -39,9 +39,12 @@ def page(results):
         [
             """# How good the models are
 
-On rows that the training has not seen, with every seed that was run. Written by `make quality` from `quality.json`.
-Figures are in nats per example unless they are shares. Seconds are of training; other work shared the machine at
-times, which trainings by the clock have paid for in epochs.
+All metrics are measured on rows that training has not seen, and every seed that was run is here. `make quality`
+writes this page from `quality.json`. ELBO, distortion, rate and NLL are in nats per image; the
+[glossary](../docs/glossary.md) explains the words. *Known* is what others report. *Target* is what every seed
+should reach, *stretch goal* what would be better still; "142: 3 of 3 seeds" means that all three seeds reach 142 or
+better. *Spread* is the highest value less the lowest. Seconds are of training. Other work shared the machine at
+times, so trainings with a time limit got fewer epochs.
 """,
             *sections,
         ]

@@ -20,11 +20,11 @@ LESS_IS_BETTER = {"negative_elbo", "distortion", "reconstruction_mse", "seconds"
 
 @dataclass(frozen=True)
 class Line:
-    """What is measured, which of its figures count, and what they must reach: figure → (at least, goal)."""
+    """What is measured, which of its metrics count, and what they must reach: metric → (at least, goal)."""
 
     what: str
-    run: Callable[[int], dict]  # seed → figures, and the "settings" that are not usual
-    figures: tuple[str, ...]
+    run: Callable[[int], dict]  # seed → metrics, and the "settings" that are not usual
+    metrics: tuple[str, ...]
     bounds: dict = field(default_factory=dict)
     known: str = ""
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -38,23 +38,25 @@ def digits():
 
 
 def table(name, line, result):
-    """Return a line's figures, a row a seed, with their mean, median, spread and what they must reach."""
+    """Return a line's metrics, a row a seed, with their mean, median, spread and what they must reach."""
     seeds = result["seeds"]
-    columns = {each: [found[each] for found in seeds.values()] for each in line.figures}
-    rows = [[seed, *(f"{found[each]:.4g}" for each in line.figures)] for seed, found in seeds.items()]
+    columns = {each: [found[each] for found in seeds.values()] for each in line.metrics}
+    rows = [[seed, *(f"{found[each]:.4g}" for each in line.metrics)] for seed, found in seeds.items()]
     if len(seeds) > 1:
         rows.append(["mean", *(f"{mean(values):.4g}" for values in columns.values())])
         rows.append(["median", *(f"{median(values):.4g}" for values in columns.values())])
         rows.append(["spread", *(f"{max(values) - min(values):.2g}" for values in columns.values())])
-    for i, what in enumerate(("at least", "goal")):
+    for i, what in enumerate(("target", "stretch goal")):
         bounds = {each: pair[i] for each, pair in line.bounds.items() if pair[i] is not None}
         if bounds:
             rows.append(
                 [what, *(verdict(each, bounds[each], columns[each]) if each in bounds else "" for each in columns)]
             )
-    head = ["seed", *(NAMES.get(each, each) for each in line.figures)]
+    head = ["seed", *(NAMES.get(each, each) for each in line.metrics)]
     settings = ", ".join(
-        f"{key} = {value}" for key, value in next(iter(seeds.values()))["settings"].items() if key != "seed"
+        f"{key} = {value:g}" if isinstance(value, float) else f"{key} = {value}"
+        for key, value in next(iter(seeds.values()))["settings"].items()
+        if key != "seed"
     )
     known = f" Known: {line.known}." if line.known else ""
     return (
@@ -72,6 +74,6 @@ def origin(result):
     return f"{result['date']}, {result['machine']}, torch {result['torch']}"
 
 
-def verdict(figure, bound, values):
-    reached = sum(value <= bound if figure in LESS_IS_BETTER else value >= bound for value in values)
+def verdict(metric, bound, values):
+    reached = sum(value <= bound if metric in LESS_IS_BETTER else value >= bound for value in values)
     return f"{bound:g}: {reached} of {len(values)} seeds"

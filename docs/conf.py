@@ -15,7 +15,7 @@ html_title = "enfold"
 
 myst_heading_anchors = 4
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = -1  # a busy machine is no error
 
 napoleon_use_ivar = True
 strip_signature_backslash = True  # so that names may end in an underscore
