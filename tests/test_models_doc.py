@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from enfold.options import CHOICES
 
 import enfold
 from enfold import build
 from enfold.config import parse_settings
 from enfold.latent import SAMPLERS
+from enfold.options import CHOICES
 from enfold.spec import Column, Spec
 
 DOCS = Path(__file__).parents[1] / "docs"

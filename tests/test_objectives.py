@@ -2,12 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from enfold import Autoencoder, Column, Config, Spec, build, train
+from enfold import Autoencoder, Column, Config, InputError, Spec, build, train
 from enfold.distributions import log_ratio
 from enfold.nets.heads import Normalize
 from enfold.nets.likelihoods import NormalValues
@@ -15,10 +16,12 @@ from enfold.nets.posteriors import DiagonalNormal
 from enfold.objectives import Learner, elbo, importance_weighted, maximum_mean_discrepancy, mmd, total_correlation
 from enfold.objectives.bounds import log_likelihood_given
 from enfold.objectives.neighbors import EXPONENT, STRETCH, UNIT, neighbor_loss
-from enfold.objectives.penalized import KERNEL_SCALES
+from enfold.objectives.penalized import KERNEL_SCALES, dip_vae
+from enfold.objectives.plain import autoencoder, regularized_autoencoder
 from enfold.objectives.terms import Task
 from enfold.priors import MixturePrior, StandardNormal
 from enfold.state import State
+from enfold.training import epoch_values
 
 D, K = 3, 2
 SPEC = Spec((D,), (Column("value", "real"),))
@@ -264,3 +267,61 @@ def neighbor_loss_again(model, x, near):
     torch.manual_seed(0)
     elbo(model, x)
     return neighbor_loss(model, x, near)
+
+
+def test_dip_vae_penalizes_the_covariance_of_the_aggregate(linear):
+    """By NumPy: of draws from all posteriors, 4,000 each, the covariance differs from the formula by its noise alone."""
+    torch.manual_seed(0)
+    mean, sigma = torch.randn(50, K) @ torch.tensor([[1.0, 0.7], [0.0, 0.4]]), torch.tensor([0.5, 1.5])
+    linear.encoder = Fixed(mean, sigma)
+    drawn = (mean + sigma * torch.randn(4000, 50, K)).flatten(0, 1).detach().numpy()
+    covariance = np.cov(drawn.T, bias=True)
+    expected = 3.0 * 2 * covariance[0, 1] ** 2 + 5.0 * np.square(np.diag(covariance) - 1).sum()
+    terms = dip_vae(linear, torch.zeros(50, D), off_diagonal=3.0, diagonal=5.0)
+    np.testing.assert_allclose(terms.penalties["covariance"].detach(), expected, rtol=0.03)
+    torch.testing.assert_close(terms.loss, terms.distortion + terms.rate + terms.penalties["covariance"])
+
+
+def test_dip_vae_knows_full_covariances(linear):
+    """A posterior that is the prior for every example has the identity as its covariance: nothing to pay."""
+
+    class Standard(nn.Module):
+        def forward(self, x):
+            return MultivariateNormal(torch.zeros(len(x), K), scale_tril=torch.eye(K).expand(len(x), K, K))
+
+    linear.encoder = Standard()
+    torch.testing.assert_close(dip_vae(linear, torch.zeros(9, D)).penalties["covariance"], torch.zeros(9))
+
+
+def test_a_regularized_autoencoder_pays_for_the_norm_and_the_decoders_gradient(linear):
+    """The decoder is linear, so its squared Jacobian is ‖W‖²; of 20,000 signs the mean is within 3 %."""
+    x = torch.randn(20_000, D)
+    z = linear.encode(x).mean
+    plain, off = autoencoder(linear, x), regularized_autoencoder(linear, x, latent=2.0)
+    torch.testing.assert_close(off.loss, plain.loss + z.square().sum(1))
+    assert list(off.penalties) == ["latent_norm"]
+    on = regularized_autoencoder(linear, x, latent=0.0, gradient=0.1)
+    expected = 0.1 * linear.decoder[0].weight.square().sum().item()
+    assert on.penalties["gradient"].mean().item() == pytest.approx(expected, rel=0.03)
+    on.loss.mean().backward()
+    assert linear.decoder[0].weight.grad.any()
+    with torch.inference_mode():  # as evaluations do
+        again = regularized_autoencoder(linear, x, latent=0.0, gradient=0.1)
+    assert again.penalties["gradient"].mean().item() == pytest.approx(expected, rel=0.03)
+
+
+def test_the_penalties_of_every_objective_are_in_its_history(digits):
+    config = Config.of(objective="rae", gradient_weight=0.01, width=8, depth=0, epochs=1, precision="float32")
+    model = build.autoencoder(config, digits.spec)
+    [end] = [each for each in train(model, digits.x[:300], config, held_out=digits.x[300:400]) if each.ends_epoch]
+    for losses in (end.train, end.held_out):
+        assert losses.loss == pytest.approx(losses.distortion + sum(losses.penalties.values()), rel=1e-5)
+        assert list(losses.penalties) == ["latent_norm", "gradient"]
+    assert {"train_gradient", "held_out_latent_norm"} <= set(epoch_values(end))
+
+
+def test_an_objective_that_returns_something_else_is_told_what_to_return(digits):
+    config = Config.of(objective=lambda model, x, beta: model.decode(model.encode(x).mean).log_prob(x))
+    model = build.autoencoder(config, digits.spec)
+    with pytest.raises(InputError, match=r"must return enfold\.Terms\(loss, distortion, rate\).* got a Tensor"):
+        next(train(model, digits.x[:300], config))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch.distributions import kl_divergence
 
 from enfold.model import Model
 from enfold.objectives.terms import Objective, ObjectiveFunction, Terms, WeightedObjective, quantization
-from enfold.options import Need
+from enfold.options import Need, option
 
 NO_PRIOR = Need("prior", ("auto", "normal", "uniform"), "it does not learn a prior")
 NOTEBOOK_WEIGHT = 5e-4  # the notebook's factor of the mean over latent dimensions
@@ -29,6 +30,43 @@ def autoencoder(model: Model, x: Tensor, beta: float = 1.0) -> Terms:
     distortion = -model.decode(q.mean).log_prob(x)
     penalties = quantization(q)
     return Terms(distortion + sum(penalties.values()), distortion, torch.zeros_like(distortion), penalties)
+
+
+def regularized_autoencoder(
+    model: Model, x: Tensor, beta: float = 1.0, *, latent: float = 1.0, gradient: float = 0.0
+) -> Terms:
+    """Return the loss of an autoencoder without noise, whose latent vectors and decoder are kept smooth (RAE):
+
+        loss = −log p(x|z) + λ_z ‖z‖² / 2 + λ_g ‖∂D(z)/∂z‖²,   z = E[z|x],
+
+    where D(z) is the mean of p(x|z) in units of each column's scale, and the squared Frobenius norm of its Jacobian J
+    is estimated without bias by ‖Jᵀ v‖² with random signs v (Ghosh, Sajjadi, Vergari, Black & Schölkopf 2020, "From
+    variational to deterministic autoencoders", equations 7 and 10).
+
+    Args:
+        model: The autoencoder.
+        x: Raw examples, (B, *shape).
+        beta: Not used, as there is no rate.
+        latent: λ_z, of the squared norm of the latent vectors.
+        gradient: λ_g, of the decoder's squared gradient; 0: none, and nothing is computed.
+    """  # noqa: D400, D415 - the sentence ends in its formula
+    z = model.encode(x).mean
+    distortion = -model.decode(z).log_prob(x)
+    penalties = {"latent_norm": latent * 0.5 * z.square().sum(1)}
+    if gradient:
+        penalties["gradient"] = gradient * squared_gradient(model, z)
+    return Terms(distortion + sum(penalties.values()), distortion, torch.zeros_like(distortion), penalties)
+
+
+def squared_gradient(model: Model, z: Tensor) -> Tensor:
+    """Return an unbiased estimate of the squared Frobenius norm of the decoder's Jacobian, (B, latent_dim) → (B,)."""
+    is_training = torch.is_grad_enabled() and z.requires_grad
+    with torch.inference_mode(False), torch.enable_grad():
+        z = z if is_training else z.clone().requires_grad_()
+        mean = model.decode(z).mean / torch.from_numpy(model.spec.scale).to(z.device)
+        signs = torch.randint(2, mean.shape, device=z.device) * 2 - 1
+        (found,) = torch.autograd.grad((mean * signs).sum(), z, create_graph=is_training)
+    return found.square().sum(1)
 
 
 def notebook(model: Model, x: Tensor, beta: float = 1.0) -> Terms:
@@ -66,6 +104,23 @@ class PlainAutoencoder(Objective, name="autoencoder"):
     def needs(self) -> Iterable[Need]:
         """Return that no covariance and no prior would be learned."""
         return (Need("posterior", ("diagonal", "fsq", "vq"), "without noise it learns no covariance"), NO_PRIOR)
+
+
+@dataclass(frozen=True)
+class RAE(Objective, name="rae"):
+    """A regularized autoencoder: no noise, but latent vectors near the origin and a smooth decoder."""
+
+    is_plain = True
+    latent_weight: float = option(1.0, "λ_z, the weight of half the squared norm of the latent vectors", low=0.0)
+    gradient_weight: float = option(0.0, "λ_g, the weight of the decoder's squared gradient; 0: off", low=0.0)
+
+    def build(self) -> ObjectiveFunction:
+        """Return `regularized_autoencoder`."""
+        return partial(regularized_autoencoder, latent=self.latent_weight, gradient=self.gradient_weight)
+
+    def needs(self) -> Iterable[Need]:
+        """Return that no covariance and no prior would be learned."""
+        return (Need("posterior", ("diagonal",), "without noise it learns no covariance"), NO_PRIOR)
 
 
 @dataclass(frozen=True)
