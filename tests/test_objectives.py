@@ -270,7 +270,7 @@ def neighbor_loss_again(model, x, near):
 
 
 def test_dip_vae_penalizes_the_covariance_of_the_aggregate(linear):
-    """By NumPy: of draws from all posteriors, 4,000 each, the covariance differs from the formula by its noise alone."""
+    """By NumPy: of 4,000 draws from each posterior, whose covariance differs from the formula by noise alone."""
     torch.manual_seed(0)
     mean, sigma = torch.randn(50, K) @ torch.tensor([[1.0, 0.7], [0.0, 0.4]]), torch.tensor([0.5, 1.5])
     linear.encoder = Fixed(mean, sigma)
