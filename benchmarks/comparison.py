@@ -13,7 +13,9 @@ from seeds import Line, digits, markdown, origin
 
 import enfold
 from enfold.cli.comparing import watch
-from enfold.reductions import FIGURES, METHODS
+from enfold.metrics.intervals import Measurement
+from enfold.metrics.registry import METRICS
+from enfold.reductions import COMPARED, METHODS
 
 FOLDERS = Path(__file__).with_name("comparisons")
 OTHERS = ("umap", "tsne", "notebook")
@@ -40,11 +42,11 @@ def section(results):
             methods.setdefault(row["method"], []).append(row)
         found |= methods
         origins += f"\n{', '.join(METHODS[name].title for name in methods)}: {origin(result)}\n"
-    lines = [["method", *(kind.label for kind in FIGURES.values()), "places new points", "decodes", "seeds"]]
+    lines = [["method", *(METRICS[name].label for name in COMPARED), "places new points", "decodes", "seeds"]]
     lines += [
         [
             METHODS[name].title,
-            *(over_seeds(name_of, kind, rows) for name_of, kind in FIGURES.items()),
+            *(over_seeds(METRICS[each], rows) for each in COMPARED),
             rows[0]["places_new_points"],
             rows[0]["decodes"],
             str(len(rows)),
@@ -61,9 +63,9 @@ fitting, on the processors named below.
 {origins}"""
 
 
-def over_seeds(name, kind, rows):
-    values = [row[name] for row in rows if row[name] is not None]
+def over_seeds(metric, rows):
+    values = [row[metric.name] for row in rows if row[metric.name] is not None]
     if not values:
         return "–"
     spread = max(values) - min(values)
-    return f"{mean(values):.{kind.places}f} ({spread:.{kind.places}f})"
+    return f"{metric.text(Measurement(mean(values)))} ({metric.number(Measurement(spread))})"

@@ -18,10 +18,11 @@ from enfold.comparison.page import trust, verdicts, write_comparison
 from enfold.data.split import held_out_rows, training_rows
 from enfold.errors import Interrupted
 from enfold.metrics import evaluate
-from enfold.metrics.intervals import Figure
+from enfold.metrics.intervals import Measurement
+from enfold.metrics.registry import METRICS
 from enfold.plots import Panel
 from enfold.recipes import recipe
-from enfold.reductions import FIGURES, METHODS, best
+from enfold.reductions import COMPARED, METHODS, best
 from enfold.sections import read_sections
 from enfold.sections.reduction import reduction
 
@@ -60,10 +61,10 @@ def test_pca_has_scikit_learns_numbers(digits, compared):
     signs = np.sign((pca.transform(new) * found.z).sum(0))
     np.testing.assert_allclose(found.z * signs, pca.transform(new), atol=1e-4)  # float32 against float64
     error = np.mean((pca.inverse_transform(pca.transform(new)) - new) ** 2)
-    assert found.figures["reconstruction_mse"].value == pytest.approx(error, rel=1e-5)
+    assert found.metrics["reconstruction_mse"].value == pytest.approx(error, rel=1e-5)
     classifier = KNeighborsClassifier(5).fit(pca.transform(x), seen.labels)
     share = classifier.score(pca.transform(new), unseen.labels)
-    assert found.figures["knn_accuracy"].value == pytest.approx(share, abs=1.5 / len(new))  # ties of votes
+    assert found.metrics["knn_accuracy"].value == pytest.approx(share, abs=1.5 / len(new))  # ties of votes
 
 
 def test_a_networks_figures_are_those_of_its_evaluation(digits, compared):
@@ -76,8 +77,8 @@ def test_a_networks_figures_are_those_of_its_evaluation(digits, compared):
     expected, found = evaluate(model, config, unseen, seen), compared.results["default"]
     np.testing.assert_array_equal(found.z, enfold.inference.encode_means(model, unseen.x))
     for name in ("reconstruction_mse", "knn_accuracy", "trustworthiness"):
-        assert found.figures[name].value == pytest.approx(expected[name], rel=1e-6)
-        assert found.figures[name].error == pytest.approx(expected["standard_errors"][name], rel=1e-6)
+        assert found.metrics[name].value == pytest.approx(expected[name], rel=1e-6)
+        assert found.metrics[name].error == pytest.approx(expected["standard_errors"][name], rel=1e-6)
 
 
 def test_methods_run_from_cheap_to_expensive_and_the_table_has_them_all(compared):
@@ -91,7 +92,8 @@ def test_methods_run_from_cheap_to_expensive_and_the_table_has_them_all(compared
 def test_the_same_seed_gives_the_same_table_and_another_another():
     x = enfold.load("digits")[np.arange(300)]
     tables = [
-        enfold.compare(x, methods=["pca", "default"], seed=seed, **QUICK).table.drop("seconds") for seed in (1, 1, 2)
+        enfold.compare(x, methods=["pca", "default"], seed=seed, **QUICK).table.drop("train_seconds")
+        for seed in (1, 1, 2)
     ]
     assert tables[0].equals(tables[1])
     assert not tables[0].equals(tables[2])
@@ -99,27 +101,41 @@ def test_the_same_seed_gives_the_same_table_and_another_another():
 
 def test_best_are_those_within_two_standard_errors():
     figures = {
-        "a": {"knn_accuracy": Figure(0.90, 0.01), "reconstruction_mse": Figure(None), "seconds": Figure(2.0)},
-        "b": {"knn_accuracy": Figure(0.88, 0.01), "reconstruction_mse": Figure(0.2, 0.01), "seconds": Figure(1.0)},
-        "c": {"knn_accuracy": Figure(0.87, 0.01), "reconstruction_mse": Figure(0.1, 0.01), "seconds": Figure(3.0)},
+        "a": {
+            "knn_accuracy": Measurement(0.90, 0.01),
+            "reconstruction_mse": Measurement(None),
+            "train_seconds": Measurement(2.0),
+        },
+        "b": {
+            "knn_accuracy": Measurement(0.88, 0.01),
+            "reconstruction_mse": Measurement(0.2, 0.01),
+            "train_seconds": Measurement(1.0),
+        },
+        "c": {
+            "knn_accuracy": Measurement(0.87, 0.01),
+            "reconstruction_mse": Measurement(0.1, 0.01),
+            "train_seconds": Measurement(3.0),
+        },
     }
-    figures = {name: {"trustworthiness": Figure(None), **found} for name, found in figures.items()}
+    figures = {name: {"trustworthiness": Measurement(None), **found} for name, found in figures.items()}
     assert best(figures) == {
         "reconstruction_mse": ["c"],
         "knn_accuracy": ["a", "b"],  # 0.02 < 2 √2 0.01 < 0.03
         "trustworthiness": [],
-        "seconds": ["b"],
+        "train_seconds": ["b"],
     }
 
 
 def test_it_says_where_enfold_loses(compared):
     timed = {
-        name: replace(result, figures={**result.figures, "seconds": Figure(1.0 + i)})
+        name: replace(result, metrics={**result.metrics, "train_seconds": Measurement(1.0 + i)})
         for i, (name, result) in enumerate(compared.results.items())
     }
     found = replace(compared, results=timed)
-    sentences = dict(zip(FIGURES, verdicts(found), strict=True))
-    assert sentences["seconds"] == "Seconds: PCA with 1.0. enfold loses here: enfold's default has 3.0."
+    sentences = dict(zip(COMPARED, verdicts(found), strict=True))
+    assert (
+        sentences["train_seconds"] == "Training time: PCA with 1.0 s. enfold loses here: enfold's default has 3.0 s."
+    )
     for name, methods in found.best.items():
         assert ("enfold loses" in sentences[name]) == ("default" not in methods)
 
@@ -142,7 +158,7 @@ def test_an_interruption_keeps_what_is_done(digits, tmp_path, compared):
     assert begun == {"default"}
     for name in names:
         np.testing.assert_array_equal(again.results[name].z, compared.results[name].z)
-        assert again.results[name].figures.keys() == compared.results[name].figures.keys()
+        assert again.results[name].metrics.keys() == compared.results[name].metrics.keys()
 
 
 def test_a_folder_of_another_comparison_is_not_written_over(digits, folder, compared):
@@ -191,8 +207,8 @@ def test_the_page_holds_the_figures_and_the_doubts(folder, compared):
 
 def test_a_page_of_what_cannot_decode_has_no_reconstructions(tmp_path, compared):
     found = compared.results["pca"]
-    nothing = {**found.figures, "reconstruction_mse": Figure(None)}
-    alone = replace(found, figures=nothing, rebuilt=found.rebuilt[:0], rebuilt_rows=0)
+    nothing = {**found.metrics, "reconstruction_mse": Measurement(None)}
+    alone = replace(found, metrics=nothing, reconstructed=found.reconstructed[:0], reconstructed_rows=0)
     page = write_comparison(tmp_path, replace(compared, results={"pca": alone})).read_text("utf-8")
     assert page.count("data:image/png") == 1
     assert "Rebuilt" not in page
@@ -283,7 +299,7 @@ def test_umap_and_t_sne_join_quietly(digits, capfd):
         assert rows[name]["knn_accuracy"] > rows["pca"]["knn_accuracy"]
     assert rows["tsne"]["decodes"] == "no"
     assert rows["tsne"]["reconstruction_mse"] is None
-    assert rows["umap"]["rebuilt_rows"] == 50
+    assert rows["umap"]["reconstructed_rows"] == 50
     assert rows["umap"]["reconstruction_mse"] < np.var(some.x / 16)  # better than nothing
 
 
@@ -302,7 +318,7 @@ def test_every_report_has_the_model_beside_pca(digits, digits_run):
     alone = enfold.compare(digits, methods=["pca"], holdout=200).rows[0]
     for name in ("reconstruction_mse", "knn_accuracy", "trustworthiness"):
         assert pca[name] == pytest.approx(alone[name], rel=1e-6)
-    assert section.table[0][1:] == tuple(kind.label for kind in FIGURES.values())
+    assert section.table[0][1:] == tuple(METRICS[name].label for name in COMPARED)
     assert section.picture.startswith(b"\x89PNG")
 
 

@@ -11,9 +11,10 @@ from enfold import Config, InputError, build, train
 from enfold.data.arrays import from_array
 from enfold.inference import conditions
 from enfold.metrics import evaluate, maps
+from enfold.metrics.registry import METRICS
 from enfold.rows import Rows
-from enfold.run import FIGURES, LATER_FIGURES
 
+MEASURED = {name for name, metric in METRICS.items() if metric.compute}
 QUICK = Config.of(width=64, depth=1, epochs=5, batch_size=100)
 
 
@@ -40,9 +41,8 @@ def test_it_gives_every_figure_and_its_error_and_the_same_again(fitted, digits):
     model, config = fitted()
     found = evaluate(model, config, digits[1500:], digits[:1500], samples=10)
     assert strict(found) == found == evaluate(model, config, digits[1500:], digits[:1500], samples=10)
-    assert set(found) == {*FIGURES, *LATER_FIGURES, "standard_errors", "protocol"}
-    known = {name for name in (*FIGURES, *LATER_FIGURES) if found[name] is not None}
-    assert set(found["standard_errors"]) == known - {"rows"}
+    assert set(found) == {"rows", *MEASURED, "standard_errors", "protocol"}
+    assert set(found["standard_errors"]) == {name for name in MEASURED if found[name] is not None}
     assert -found["log_likelihood"] < found["negative_elbo"]
     assert found["rate"] == pytest.approx(found["mutual_information"] + found["marginal_kl"], rel=1e-5)
     assert "10 draws" in found["protocol"]["log_likelihood"]

@@ -15,12 +15,15 @@ from enfold import build, recipes, report
 from enfold.config import Config, parse_settings
 from enfold.data.dataset import Dataset
 from enfold.data.split import Split
+from enfold.metrics import registry
 from enfold.recipes import RECIPES
 from enfold.run import Run, create_run, open_run
 from enfold.sections import read_sections
 from enfold.spec import ARRAY, Column, Spec
 
 METRICS = {
+    **dict.fromkeys(registry.METRICS),
+    "standard_errors": {},
     "rows": 20,
     "negative_elbo": 147.24,
     "distortion": 138.13,
@@ -29,7 +32,7 @@ METRICS = {
     "reconstruction_mse": 0.0412,
     "knn_accuracy": 0.757,
     "train_seconds": 53.2,
-    "images_per_second": 1410.4,
+    "rows_per_second": 1410.4,
 }
 EPOCH = {"epoch": 1, "seconds": 1.0, "train_loss": 3.0, "train_distortion": 2.0, "train_rate": 1.0}
 VOID = {"meta", "img", "br", "hr", "link", "input"}

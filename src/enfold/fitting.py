@@ -272,7 +272,7 @@ def _conclude(run: Run, ready: Prepared, state: State, weights: dict[str, Tensor
 def _cost(state: State, config: Config, rows: int) -> dict[str, float]:
     """Return what the training took; the evaluations after each epoch and the checkpoints are part of it."""
     seconds, epochs = state.counters.seconds, state.counters.step / steps_in_epoch(config, rows)
-    return {"train_seconds": seconds, "images_per_second": epochs * rows / seconds}
+    return {"train_seconds": seconds, "rows_per_second": epochs * rows / seconds}
 
 
 class _Clock:

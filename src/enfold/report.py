@@ -72,7 +72,7 @@ KEY_FIGURES = (  # the name in metrics.json, what to call it, its number and wha
         "train_seconds",
         "training",
         "{train_seconds:,.1f} s",
-        "for {passes} over the training examples: {images_per_second:,.0f} examples a second, with the "
+        "for {passes} over the training examples: {rows_per_second:,.0f} examples a second, with the "
         "evaluation after each pass.",
     ),
 )

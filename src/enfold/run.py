@@ -23,6 +23,7 @@ from enfold.data.split import Split
 from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError
 from enfold.files import path_name, read_json, write, write_json
+from enfold.metrics.registry import damaged
 from enfold.model import Autoencoder
 from enfold.spec import Spec
 from enfold.training import Progress, epoch_values
@@ -30,11 +31,6 @@ from enfold.training import Progress, epoch_values
 if TYPE_CHECKING:
     import polars as pl
 
-FIGURES = ["rows", "negative_elbo", "distortion", "rate", "active_units", "reconstruction_mse", "knn_accuracy"]
-LATER_FIGURES = [  # which runs of old do not have
-    *("log_likelihood", "bits_per_dim", "mutual_information", "marginal_kl", "psnr", "ssim", "trustworthiness"),
-    *("linear_probe_accuracy", "clustering_accuracy", "nmi", "ari"),
-]
 ENVIRONMENT = ["device", "precision", "directory"]  # what `run.json` must tell
 FORMAT = 1  # of the folder; a higher one was written by a newer enfold
 
@@ -98,21 +94,15 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The figures on the held-out rows, with their standard errors.
+        """The metrics on the held-out rows, with their standard errors.
 
         Raises:
-            InputError: The fit is not finished, or the figures are damaged.
+            InputError: The fit is not finished, or the metrics are damaged.
         """
         path = self._of_finished("metrics.json")
         found = read_json(path)
-        wrong = [name for name in FIGURES if not isinstance(found.get(name, ""), int | float | None)]
-        wrong += [name for name in LATER_FIGURES if not isinstance(found.get(name), int | float | None)]
-        wrong += [] if isinstance(found.get("mistakes"), list) else ["mistakes"]
-        errors = found.get("standard_errors", {})
-        are_numbers = isinstance(errors, dict) and all(isinstance(each, int | float) for each in errors.values())
-        wrong += [] if are_numbers else ["standard_errors"]
-        if wrong:
-            raise InputError(f"{path} is damaged: '{wrong[0]}' is not as it must be. Fit again.")
+        if wrong := damaged(found):
+            raise InputError(f"{path} is damaged: '{wrong}' is not as it must be. Fit again.")
         return found
 
     @property

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from enfold.cli import app
 from enfold.cli.commands import unseen_and_known
-from enfold.cli.figures import WIDTH
+from enfold.cli.metrics import WIDTH
 from enfold.cli.output import Device, Json, Label, RunFolder, say, table
 from enfold.cli.writing import check_suffix, write_columns
 from enfold.errors import InputError

@@ -91,7 +91,7 @@ def evaluate(
         static or dynamic: figures of pixels that are drawn once, on with the chance that the intensity says; none:
         of the values as they are; without it, as the run was fitted.
     """
-    from enfold.cli.figures import figures, protocol
+    from enfold.cli.metrics import metrics_table, protocol
     from enfold.data import overlap
     from enfold.metrics import evaluate as evaluate_model
     from enfold.run import open_run
@@ -107,10 +107,10 @@ def evaluate(
     missing = (
         ""
         if known
-        else "\n(no 5-nn accuracy, no linear probe: the data that the run was fitted to cannot be read any more)"
+        else "\n(no 5-NN accuracy, no linear probe: the data that the run was fitted to cannot be read any more)"
     )
     where = "in the source" if source else "held out"
-    shown = f"{metrics['rows']:,} rows {where}\n{figures(metrics, config.latent_dim)}{missing}"
+    shown = f"{metrics['rows']:,} rows {where}\n{metrics_table(metrics, config, opened.spec)}{missing}"
     say(json, metrics, f"{shown}\n\n{protocol(metrics)}")
 
 
@@ -212,7 +212,7 @@ def run_values(run: "Run") -> dict[str, Any]:
 
 def overview(run: "Run") -> str:
     """Return a run's title, metrics and known mistakes as text."""
-    from enfold.cli.figures import SHORT, figures
+    from enfold.cli.metrics import OVERVIEW, metrics_table
 
     metrics, sources = run.metrics, " + ".join(run.spec.sources_in_short)
     title = f"{sources} · {run.config.recipe} · {run.folder} · {metrics['rows']:,} rows held out"
@@ -221,7 +221,7 @@ def overview(run: "Run") -> str:
         [
             title,
             "",
-            figures(metrics, run.config.latent_dim, SHORT),
+            metrics_table(metrics, run.config, run.spec, OVERVIEW),
             *(["", "Known to be wrong here:", *wrong] if wrong else []),
         ]
     )

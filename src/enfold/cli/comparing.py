@@ -84,19 +84,20 @@ def compare(
 def _text(comparison: "Comparison") -> str:
     """Return the table, with a star at what is best, who wins where, and what was left out."""
     from enfold.comparison.page import verdicts
-    from enfold.reductions import FIGURES, METHODS, shown
+    from enfold.metrics.registry import METRICS
+    from enfold.reductions import COMPARED, METHODS
 
     best = comparison.best
     lines = [
         [
             METHODS[name].title,
-            *(f"{shown(each, result.figures[each])}{' *' if name in best[each] else ''}" for each in FIGURES),
+            *(f"{METRICS[each].text(result.metrics[each])}{' *' if name in best[each] else ''}" for each in COMPARED),
             METHODS[name].places,
-            METHODS[name].decodes if result.rebuilt_rows else "no",
+            METHODS[name].decodes if result.reconstructed_rows else "no",
         ]
         for name, result in comparison.results.items()
     ]
-    header = ["method", *(kind.label for kind in FIGURES.values()), "places new points", "decodes"]
+    header = ["method", *(METRICS[each].label for each in COMPARED), "places new points", "decodes"]
     n = len(comparison.setup.held_out)
     parts = [f"{n:,} rows held out; ± one standard error; * best, or within two standard errors of it"]
     parts += [table(header, lines), "\n".join(verdicts(comparison))]
@@ -140,12 +141,13 @@ def _title(stage: "Stage") -> str:
 
 def _line(stage: "Stage") -> str:
     """Return what to say as a method begins or is done."""
-    from enfold.reductions import FIGURES, shown
+    from enfold.metrics.registry import METRICS
+    from enfold.reductions import COMPARED
 
     if stage.result is None:
         long = stage.expected_seconds > WORTH_SAYING
         about = f", about {stage.expected_seconds / 60:,.0f} minutes on two processor cores" if long else ""
         return f"{_title(stage)} …{about}"
-    figures = stage.result.figures
-    known = [f"{kind.label} {shown(name, figures[name])}" for name, kind in FIGURES.items() if figures[name].value]
+    found = stage.result.metrics
+    known = [f"{METRICS[name].label} {METRICS[name].text(found[name])}" for name in COMPARED if found[name].value]
     return f"{_title(stage)}: {' · '.join(known)}"

@@ -1,4 +1,4 @@
-"""A comparison as figures for programs, two pictures and one page."""
+"""A comparison as metrics for programs, two pictures and one page."""
 
 import shlex
 from pathlib import Path
@@ -7,12 +7,14 @@ from typing import Any
 from enfold import __version__, plots
 from enfold.comparison.results import Comparison
 from enfold.files import write, write_json
+from enfold.metrics.intervals import Measurement
+from enfold.metrics.registry import METRICS
 from enfold.plots import Panel
-from enfold.reductions import FIGURES, METHODS, Result, listed, shown
+from enfold.reductions import COMPARED, METHODS, Result, listed
 from enfold.report import data_uri, reading_options, template, title
 
 OURS = ("default", "neighbors")  # what enfold is judged by
-NOTES = {"reconstruction_mse": "MSE", "knn_accuracy": "5-nn", "trustworthiness": "trust"}  # beneath a small picture
+NOTES = {"reconstruction_mse": "MSE", "knn_accuracy": "5-NN", "trustworthiness": "trust"}  # beneath a small picture
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> Path:
@@ -32,7 +34,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
         spec=setup.spec,
         settings=setup.settings,
         rows=setup.facts,
-        figures=[label for label, *_ in FIGURES.values()],
+        metrics=[METRICS[name].label for name in COMPARED],
         table=_table(comparison),
         verdicts=verdicts(comparison),
         pictures={name: data_uri(pictures.get(name, b"")) for name in ("maps", "reconstructions")},
@@ -47,7 +49,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
 
 
 def verdicts(comparison: Comparison) -> list[str]:
-    """Return who wins where, a sentence for each figure, and where enfold loses."""
+    """Return who wins where, a sentence for each metric, and where enfold loses."""
     return [_verdict(comparison, name, best) for name, best in comparison.best.items() if best]
 
 
@@ -59,12 +61,12 @@ def trust(comparison: Comparison) -> list[str]:
     budget = f", but for the {given} that each network was given" if given else ""
     texts = [
         "One split of the rows and one seed. ± is one standard error, from the number of held-out rows alone. "
-        "What another seed would change comes on top, for all but PCA: of a network's 5-nn accuracy in two "
+        "What another seed would change comes on top, for all but PCA: of a network's 5-NN accuracy in two "
         "dimensions, up to 0.04 on MNIST. Figures are called equal within two standard errors of their "
         "difference.",
         f"Every method has its usual settings{budget}, and none was tuned to this data. enfold's were chosen on "
         "MNIST, so there they are a little ahead of what they would be elsewhere.",
-        "5-nn accuracy and trustworthiness look at near neighbors alone. A map can have both high and still "
+        "5-NN accuracy and trustworthiness look at near neighbors alone. A map can have both high and still "
         "distort how far groups are from each other, how large they are and how dense. UMAP and t-SNE do, and so "
         "does whatever keeps neighbors as they do.",
         "No linear map has a lower reconstruction error on its training rows than PCA, and a plain autoencoder is "
@@ -73,14 +75,14 @@ def trust(comparison: Comparison) -> list[str]:
         "Seconds are of fitting, on this machine with whatever else it did meanwhile.",
     ]
     if "umap" in results:
-        rebuilt = results["umap"].rebuilt_rows
+        rebuilt = results["umap"].reconstructed_rows
         some = 0 < rebuilt < len(comparison.setup.held_out)
         of_some = f" Its reconstruction error is of the first {rebuilt:,} held-out rows." if some else ""
         texts.append(f"UMAP's seconds contain those that compile it, at its first call in a process.{of_some}")
     if "tsne" in results:
         texts.append(
             "t-SNE has no rule for new rows: openTSNE lays them into the finished map as if they did not move it. "
-            "For the 5-nn accuracy, training rows are where the fit put them, as they are for UMAP."
+            "For the 5-NN accuracy, training rows are where the fit put them, as they are for UMAP."
         )
     return texts
 
@@ -110,16 +112,16 @@ def _pictures(comparison: Comparison) -> dict[str, bytes]:
         )
     }
     panels = [_panel(name, result, "reconstruction_mse") for name, result in found.items()]
-    most = max(len(result.rebuilt) for result in found.values())
+    most = max(len(result.reconstructed) for result in found.values())
     rebuilt = plots.rebuilt_by(panels, held_out.x[:most], setup.spec)
     drawn |= {} if rebuilt is None else {"reconstructions": rebuilt}
     return {name: plots.png(figure) for name, figure in drawn.items()}
 
 
 def _panel(name: str, result: Result, *noted: str) -> Panel:
-    known = {each: result.figures[each].value for each in noted if result.figures[each].value is not None}
-    note = " · ".join(f"{NOTES[each]} {value:.{FIGURES[each].places}f}" for each, value in known.items())
-    return Panel(METHODS[name].title, note, result.z, result.rebuilt)
+    known = {each: result.metrics[each].value for each in noted if result.metrics[each].value is not None}
+    note = " · ".join(f"{NOTES[each]} {METRICS[each].text(Measurement(value))}" for each, value in known.items())
+    return Panel(METHODS[name].title, note, result.z, result.reconstructed)
 
 
 def _table(comparison: Comparison) -> list[dict[str, Any]]:
@@ -128,8 +130,8 @@ def _table(comparison: Comparison) -> list[dict[str, Any]]:
         {
             "title": METHODS[row["method"]].title,
             "cells": [
-                (shown(name, comparison.results[row["method"]].figures[name]), row["method"] in best[name])
-                for name in FIGURES
+                (METRICS[name].text(comparison.results[row["method"]].metrics[name]), row["method"] in best[name])
+                for name in COMPARED
             ],
             "places": row["places_new_points"],
             "decodes": row["decodes"],
@@ -139,11 +141,11 @@ def _table(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def _verdict(comparison: Comparison, name: str, best: list[str]) -> str:
-    label = FIGURES[name].label
-    figures = {method: result.figures[name] for method, result in comparison.results.items()}
+    metric = METRICS[name]
+    texts = {method: metric.text(result.metrics[name]) for method, result in comparison.results.items()}
     equal = f", and equally {listed([METHODS[each].title for each in best[1:]])}" if best[1:] else ""
-    text = f"{label[0].upper()}{label[1:]}: {METHODS[best[0]].title} with {shown(name, figures[best[0]])}{equal}."
-    ours = [f"{METHODS[each].title} has {shown(name, figures[each])}" for each in OURS if each in figures]
+    text = f"{metric.label[0].upper()}{metric.label[1:]}: {METHODS[best[0]].title} with {texts[best[0]]}{equal}."
+    ours = [f"{METHODS[each].title} has {texts[each]}" for each in OURS if each in texts]
     if not ours or set(OURS) & set(best):
         return text
     return f"{text} enfold loses here: {listed(ours)}."

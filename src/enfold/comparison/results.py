@@ -15,8 +15,8 @@ from enfold.data import Dataset, load
 from enfold.data.split import held_out_rows, last_rows, training_rows
 from enfold.errors import InputError, unknown
 from enfold.files import read_json, write, write_json
-from enfold.metrics.intervals import Figure
-from enfold.reductions import FIGURES, METHODS, Job, Method, Result, best
+from enfold.metrics.intervals import Measurement
+from enfold.reductions import COMPARED, METHODS, Job, Method, Result, best
 from enfold.rows import drawn, sha256
 from enfold.spec import Spec
 
@@ -81,16 +81,16 @@ class Comparison:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """A row of plain values for each method: its name, its figures and their errors, what it can do."""
+        """A row of plain values for each method: its name, its metrics and their errors, what it can do."""
         return [
             {
                 "method": name,
-                **{each: result.figures[each].value for each in FIGURES},
-                **{f"{each}_error": result.figures[each].error for each in FIGURES if each != "seconds"},
+                **{each: result.metrics[each].value for each in COMPARED},
+                **{f"{each}_error": result.metrics[each].error for each in COMPARED if each != "train_seconds"},
                 "places_new_points": METHODS[name].places,
-                "decodes": METHODS[name].decodes if result.rebuilt_rows else "no",
+                "decodes": METHODS[name].decodes if result.reconstructed_rows else "no",
                 "training_rows": result.fitted,
-                "rebuilt_rows": result.rebuilt_rows,
+                "reconstructed_rows": result.reconstructed_rows,
             }
             for name, result in self.results.items()
         ]
@@ -104,8 +104,8 @@ class Comparison:
 
     @property
     def best(self) -> dict[str, list[str]]:
-        """For each figure the methods that are best, the best first, then those within two standard errors of it."""
-        return best({name: result.figures for name, result in self.results.items()})
+        """For each metric the methods that are best, the best first, then those within two standard errors of it."""
+        return best({name: result.metrics for name, result in self.results.items()})
 
 
 def set_up(data: Dataset, test: Dataset | None, settings: Mapping[str, Any]) -> Setup:
@@ -149,10 +149,10 @@ def _some(rows: np.ndarray, at_most: Any, seed: int) -> np.ndarray:
 def write_result(folder: Path, name: str, result: Result, setup: Setup) -> None:
     """Write what came of a method into a comparison's folder."""
     arrays = io.BytesIO()
-    np.savez_compressed(arrays, z=result.z, rebuilt=result.rebuilt)
+    np.savez_compressed(arrays, z=result.z, reconstructed=result.reconstructed)
     write(folder / "methods" / f"{name}.npz", arrays.getvalue())
-    values = {"fitted": result.fitted, "rebuilt_rows": result.rebuilt_rows}
-    values |= {"figures": {each: [*figure] for each, figure in result.figures.items()}, "setup": setup.facts}
+    values = {"fitted": result.fitted, "reconstructed_rows": result.reconstructed_rows}
+    values |= {"metrics": {name: [*each] for name, each in result.metrics.items()}, "setup": setup.facts}
     write_json(folder / "methods" / f"{name}.json", values)  # last: it says that all is there
 
 
@@ -177,10 +177,13 @@ def read_result(folder: Path, name: str, setup: Setup) -> Result | None:
         )
     try:
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
-            z, rebuilt = arrays["z"], arrays["rebuilt"]
-        figures = {each: Figure(*values["figures"][each]) for each in FIGURES}
-        if z.shape != (len(setup.held_out), setup.settings["latent_dim"]) or rebuilt.shape[1:] != setup.spec.shape:
+            z, reconstructed = arrays["z"], arrays["reconstructed"]
+        metrics = {each: Measurement(*values["metrics"][each]) for each in COMPARED}
+        if (
+            z.shape != (len(setup.held_out), setup.settings["latent_dim"])
+            or reconstructed.shape[1:] != setup.spec.shape
+        ):
             raise ValueError("shape")
-        return Result(figures, int(values["fitted"]), int(values["rebuilt_rows"]), z, rebuilt)
+        return Result(metrics, int(values["fitted"]), int(values["reconstructed_rows"]), z, reconstructed)
     except Exception as error:  # NumPy raises errors of many kinds for damaged files
         raise InputError(f"{path} or the .npz beside it is damaged ({error!r}). Delete both.") from error

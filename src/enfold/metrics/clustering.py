@@ -63,6 +63,13 @@ def adjusted_rand_index(counts: np.ndarray) -> float:
     return (together - expected) / (most - expected) if most > expected else 1.0
 
 
+SCORES = {  # by their names in the registry of metrics
+    "clustering_accuracy": clustering_accuracy,
+    "nmi": normalized_mutual_information,
+    "ari": adjusted_rand_index,
+}
+
+
 def _entropy(shares: np.ndarray) -> float:
     seen = shares[shares > 0]
     return float(-(seen * np.log(seen)).sum())

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from sklearn.decomposition import PCA
 
-from enfold.metrics.intervals import mean_error
+from enfold.metrics.intervals import Measurement, mean_error, mean_of
 from enfold.metrics.reconstruction import (
     has_windows,
     peak_signal_to_noise_of_rows,
@@ -14,8 +14,6 @@ from enfold.metrics.reconstruction import (
     structural_similarity,
 )
 from enfold.spec import Spec
-
-Measured = dict[str, tuple[float | None, float | None]]  # figure → its value and its standard error
 
 MOST_RANK = 256
 PCA_SEED = 0  # of the randomized decomposition, which large examples take
@@ -69,7 +67,7 @@ def removed(noisy: np.ndarray, made: np.ndarray, spec: Spec) -> np.ndarray:
     return np.sqrt(squared_error(noisy / spec.scale, made / spec.scale))
 
 
-def nearness(clean: np.ndarray, x: np.ndarray, spec: Spec) -> Measured:
+def nearness(clean: np.ndarray, x: np.ndarray, spec: Spec) -> dict[str, Measurement]:
     """Return how near examples are to the clean ones: `psnr` in decibel and `ssim` of images, `rmse` of other rows.
 
     Args:
@@ -80,9 +78,8 @@ def nearness(clean: np.ndarray, x: np.ndarray, spec: Spec) -> Measured:
     squares = squared_error(clean, x)
     if not (spec.is_image and spec.kind == "intensity"):
         root, error = float(np.sqrt(squares.mean())), mean_error(squares)
-        return {"rmse": (root, error / (2 * root) if error is not None and root else None)}
-    found: Measured = {"psnr": peak_signal_to_noise_of_rows(squares)}
+        return {"rmse": Measurement(root, error / (2 * root) if error is not None and root else None)}
+    found = {"psnr": peak_signal_to_noise_of_rows(squares)}
     if has_windows(spec):
-        similar = structural_similarity(clean, x)
-        found["ssim"] = (float(similar.mean()), mean_error(similar))
+        found["ssim"] = mean_of(structural_similarity(clean, x))
     return found

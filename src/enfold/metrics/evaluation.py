@@ -1,4 +1,4 @@
-"""All figures of a model on rows that it has not seen, with their errors and how they were got."""
+"""All metrics of a model on rows that it has not seen, with their errors and how they were measured."""
 
 import math
 from dataclasses import dataclass, replace
@@ -14,11 +14,12 @@ from enfold.data.dataset import Dataset, class_labels
 from enfold.errors import InputError
 from enfold.inference import conditions, encode_means
 from enfold.metrics import clustering, embedding, information, likelihood, maps, reconstruction
-from enfold.metrics.intervals import NOTHING, Figure, bootstrap_error, mean_of, share_error
-from enfold.metrics.maps import drawn, labeled_rows
+from enfold.metrics.intervals import NOTHING, Measurement, bootstrap_error, share_error
 from enfold.metrics.protocol import protocol
+from enfold.metrics.registry import METRICS, Compute
 from enfold.model import Autoencoder
 from enfold.objectives import terms_of_rows
+from enfold.rows import drawn
 from enfold.spec import Spec
 
 CLUSTERED_ROWS = 5_000  # at most
@@ -26,17 +27,21 @@ CLUSTERED_ROWS = 5_000  # at most
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model and the rows on which it is evaluated.
+    """A model on rows that it has not seen; what several metrics need is computed once.
 
     Attributes:
         model: The model.
         config: The settings of the evaluation.
         data: The rows, binarized if they are to be.
+        known: Training rows, to learn classes from.
+        samples: Draws of z for each row in the log-likelihood; 0: it is not estimated.
     """
 
     model: Autoencoder
     config: Config
     data: Dataset
+    known: Dataset | None = None
+    samples: int = 0
 
     @cached_property
     def condition(self) -> Tensor | None:
@@ -49,61 +54,136 @@ class Evaluation:
         return encode_means(self.model, self.data.x, self.condition)
 
     @cached_property
+    def terms(self) -> dict[str, np.ndarray]:
+        """The terms of each row by the model's own objective, by name, (n,) each."""
+        return terms_of_rows(self.model, self.config.objective.build(), self.data.x, self.condition)
+
+    @cached_property
     def bound(self) -> dict[str, np.ndarray]:
-        """The negative ELBO, the distortion and the rate of each row, (n,) in nats each."""
+        """The negative ELBO, the distortion and the rate of each row, (n,) in nats each.
+
+        A plain autoencoder has only the distortion: its posterior's width means nothing.
+        """
+        if self.config.is_plain:
+            return {"distortion": self.terms["distortion"]}
         return likelihood.bound_of_rows(self.model, self.data.x, self.condition)
+
+    @cached_property
+    def log_likelihoods(self) -> np.ndarray | None:
+        """The importance-weighted log-likelihood of each row, (n,) in nats, if it is asked for."""
+        if self.config.is_plain or not self.samples:
+            return None
+        return likelihood.log_likelihood(self.model, self.data.x, self.samples, self.condition)
 
     @cached_property
     def bits_meaning(self) -> str | None:
         """What a likelihood in bits means here."""
         return likelihood.bits_meaning(self.model, self.data.x)
 
+    @cached_property
+    def bits(self) -> np.ndarray | None:
+        """The upper bound of the bits per value of each row, (n,), where bits have a meaning."""
+        if self.config.is_plain or self.bits_meaning is None:
+            return None
+        if self.bits_meaning == "mass":  # then it is the bound in another unit
+            return likelihood.in_bits(self.model, self.bound["negative_elbo"])
+        return likelihood.bits_of_rows(self.model, self.data.x, self.condition)
+
+    @cached_property
+    def information(self) -> dict[str, np.ndarray]:
+        """The two parts of the rate of at most 2,000 of the rows, in nats each; a plain autoencoder has none."""
+        if self.config.is_plain:
+            return {}
+        some = replace(self, data=self.data[drawn(len(self.data), maps.PAIR_ROWS)])
+        return information.information_of_rows(some.model, some.data.x, some.condition)
+
+    @cached_property
+    def active_units(self) -> Measurement:
+        """How many latent dimensions vary with the row."""
+        return Measurement(information.active_units(self.means), information.active_units_error(self.means))
+
+    @cached_property
+    def reconstruction(self) -> np.ndarray:
+        """The squared error of each row and, of large enough images, the structural similarity, (1 or 2, n)."""
+        measures = [reconstruction.squared_error]
+        measures += [reconstruction.structural_similarity] if reconstruction.has_windows(self.model.spec) else []
+        return reconstruction.reconstruction_measures(self.model, self.data.x, self.means, measures, self.condition)
+
+    @cached_property
+    def psnr(self) -> Measurement:
+        """The peak signal-to-noise ratio of all images together, in decibel."""
+        spec = self.model.spec
+        is_known = spec.is_image and spec.kind == "intensity"
+        return reconstruction.peak_signal_to_noise_of_rows(self.reconstruction[0]) if is_known else NOTHING
+
+    @cached_property
+    def trustworthiness(self) -> Measurement:
+        """The trustworthiness of the latent means, of at most 2,000 of the rows."""
+        return maps.trustworthiness(self.data, self.means, self.model.spec)
+
+    @cached_property
+    def reference(self) -> "Evaluation | None":
+        """The same of the training rows to learn classes from, if both they and the rows have classes of one kind."""
+        numbers = None if self.known is None else maps.reference_rows(self.known, self.data)
+        if self.known is None or numbers is None:
+            return None
+        return replace(self, data=as_evaluated(self.known[numbers], self.config, self.model.spec), known=None)
+
+    @cached_property
+    def accuracies(self) -> dict[str, Measurement]:
+        """The shares of rows whose class is told from their latent means by the reference's."""
+        if self.reference is None:
+            return {}
+        test, known = self.data.labeled, (self.reference.means, self.reference.data.labels)
+        points, labels, n = self.means[test], self.data.labels[test], int(test.sum())
+        shares = {
+            "knn_accuracy": embedding.knn_accuracy(*known, points, labels),
+            "linear_probe_accuracy": embedding.linear_probe_accuracy(*known, points, labels),
+        }
+        return {name: NOTHING if p is None else Measurement(p, share_error(p, n)) for name, p in shares.items()}
+
+    @cached_property
+    def clustering(self) -> dict[str, Measurement]:
+        """How well k-means clusters of the latent means agree with the classes, by three scores."""
+        classes = class_labels(self.data.labels)
+        if classes is None or len(classes) < 2:
+            return {}
+        some = maps.labeled_rows(self.data, CLUSTERED_ROWS)
+        found = clustering.clusters(self.means[some], len(classes))
+        counts = clustering.counts_of(found, self.data.labels[some])
+        scores = clustering.SCORES.items()
+        return {name: Measurement(score(counts), bootstrap_error(score, counts)) for name, score in scores}
+
 
 def evaluate(
     model: Autoencoder, config: Config, data: Dataset, known: Dataset | None = None, *, samples: int = 0
 ) -> dict[str, Any]:
-    """Return the figures of a model on rows that it has not seen, with their standard errors and the protocol.
+    """Return the metrics of a model on rows that it has not seen, with their standard errors and the protocol.
 
     Args:
         model: The model.
         config: The settings with which it was fitted; `binarize` says whether the rows are binarized.
         data: The rows.
-        known: Training rows, to learn classes from; at most 20,000 labeled ones are used, drawn from a fixed seed.
+        known: Training rows, to learn classes from; at most 20,000 labeled ones are used, drawn with a fixed seed.
         samples: Draws of z for each row in the importance-weighted log-likelihood; 0: it is not estimated.
 
     Returns:
-        `rows`; `negative_elbo`, `distortion` and `rate` in nats per example, of which a plain autoencoder has only
-        the distortion; `log_likelihood` and `bits_per_dim`; `active_units`, `mutual_information` and `marginal_kl`;
-        `reconstruction_mse`, `psnr` and `ssim`; `trustworthiness`; with classes `knn_accuracy`,
-        `linear_probe_accuracy`, `clustering_accuracy`, `nmi` and `ari`; for the notebook's objective
-        `notebook_loss`. What has no meaning here is None. `standard_errors` has that of each figure where it is
-        known, `protocol` says in words how the figures were got.
+        `rows`, their number; a value for each of `enfold.metrics.registry.METRICS` that is measured on rows, None
+        where it has no meaning here; `standard_errors`, by name, where they are known; and `protocol`, which says in
+        words how the metrics were measured.
 
     Raises:
-        InputError: The bound is not finite on these rows, or a setting does not fit them.
+        InputError: A metric is not finite on these rows, or a setting does not fit them.
     """
     if samples < 0:
         raise InputError(f"Expected at least 1 draw for the log-likelihood, or 0 for none, got {samples}.")
-    rows = Evaluation(model, config, as_evaluated(data, config, model.spec))
-    reference = None if known is None else _reference(rows, known)
-    figures = {
-        **_bound(rows),
-        **_likelihood(rows, samples),
-        **_information(rows),
-        **_reconstruction(rows),
-        "trustworthiness": maps.trustworthiness(rows.data, rows.means, rows.model.spec),
-        **_accuracies(rows, reference),
-        **_clustering(rows),
-    }
-    counts = {"rows": len(data), "samples": samples, "training": len(reference.data) if reference else 0}
-    counts |= {"pairs": min(len(data), maps.PAIR_ROWS), "map": len(maps.compared_rows(rows.data, model.spec))}
-    counts["clustered"] = min(int(data.labeled.sum()), CLUSTERED_ROWS)
-    found = {name for name, figure in figures.items() if figure.value is not None}
+    rows = Evaluation(model, config, as_evaluated(data, config, model.spec), known, samples)
+    found = {name: _measured(metric.compute, rows) for name, metric in METRICS.items() if metric.compute}
     return {
         "rows": len(data),
-        **{name: figure.value for name, figure in figures.items()},
-        "standard_errors": {name: each.error for name, each in figures.items() if each.error is not None},
-        "protocol": protocol(config, model.spec, counts, found, rows.bits_meaning),
+        **{name: each.value for name, each in found.items()},
+        "standard_errors": {name: each.error for name, each in found.items() if each.error is not None},
+        "protocol": _protocol(rows, {name for name, each in found.items() if each.value is not None}),
     }
 
 
@@ -112,94 +192,20 @@ def as_evaluated(data: Dataset, config: Config, spec: Spec) -> Dataset:
     return data.changed(partial(build.rows_to_evaluate, config, spec))
 
 
-def _reference(rows: Evaluation, known: Dataset) -> Evaluation | None:
-    """Return the training rows to learn classes from, if both they and the rows have classes of one kind."""
-    numbers = maps.reference_rows(known, rows.data)
-    if numbers is None:
-        return None
-    return replace(rows, data=as_evaluated(known[numbers], rows.config, rows.model.spec))
-
-
-def _bound(rows: Evaluation) -> dict[str, Figure]:
-    model, x, config = rows.model, rows.data.x, rows.config
-    if config.is_plain:  # its posterior has no width that means anything
-        distortion = terms_of_rows(model, config.objective.build(), x, rows.condition)["distortion"]
-        found = {"negative_elbo": NOTHING, "distortion": mean_of(distortion), "rate": NOTHING}
-    else:
-        found = {name: mean_of(each) for name, each in rows.bound.items()}
-    if config.objective.name == "notebook":
-        found["notebook_loss"] = mean_of(terms_of_rows(model, config.objective.build(), x, rows.condition)["loss"])
-    _check_finite(found)
-    return found
-
-
-def _check_finite(found: dict[str, Figure]) -> None:
-    if not all(each.value is None or math.isfinite(each.value) for each in found.values()):
+def _measured(compute: Compute, rows: Evaluation) -> Measurement:
+    found = compute(rows)
+    if found.value is not None and not math.isfinite(found.value):
         raise InputError(
             "The model gives NaN or infinity on these rows, though not on those that it was trained on. Check them "
             "for values far out of range, or fit again with a lower learning rate."
         )
+    return found
 
 
-def _likelihood(rows: Evaluation, samples: int) -> dict[str, Figure]:
-    if rows.config.is_plain:
-        return {"log_likelihood": NOTHING, "bits_per_dim": NOTHING}
-    model, x, condition = rows.model, rows.data.x, rows.condition
-    bits = None
-    if rows.bits_meaning == "mass":  # then it is the bound in another unit
-        bits = likelihood.in_bits(model, rows.bound["negative_elbo"])
-    elif rows.bits_meaning == "cells":
-        bits = likelihood.bits_of_rows(model, x, condition)
-    weighted = likelihood.log_likelihood(model, x, samples, condition) if samples else None
-    found = {"log_likelihood": weighted, "bits_per_dim": bits}
-    figures = {name: NOTHING if each is None else mean_of(each) for name, each in found.items()}
-    _check_finite(figures)
-    return figures
-
-
-def _information(rows: Evaluation) -> dict[str, Figure]:
-    active = Figure(information.active_units(rows.means), information.active_units_error(rows.means))
-    if rows.config.is_plain:
-        return {"active_units": active, "mutual_information": NOTHING, "marginal_kl": NOTHING}
-    some = replace(rows, data=rows.data[drawn(len(rows.data), maps.PAIR_ROWS)])
-    found = information.information_of_rows(some.model, some.data.x, some.condition)
-    return {
-        "active_units": active,
-        "mutual_information": mean_of(found["information"]),
-        "marginal_kl": mean_of(found["marginal"]),
-    }
-
-
-def _reconstruction(rows: Evaluation) -> dict[str, Figure]:
-    model, spec = rows.model, rows.model.spec
-    measures = [reconstruction.squared_error]
-    measures += [reconstruction.structural_similarity] if reconstruction.has_windows(spec) else []
-    found = reconstruction.reconstruction_measures(model, rows.data.x, rows.means, measures, rows.condition)
-    mse, psnr = mean_of(found[0]), NOTHING
-    if spec.is_image and spec.kind == "intensity":
-        psnr = Figure(*reconstruction.peak_signal_to_noise_of_rows(found[0]))
-    return {"reconstruction_mse": mse, "psnr": psnr, "ssim": mean_of(found[1]) if len(found) > 1 else NOTHING}
-
-
-def _accuracies(rows: Evaluation, reference: Evaluation | None) -> dict[str, Figure]:
-    measures = {"knn_accuracy": embedding.knn_accuracy, "linear_probe_accuracy": embedding.linear_probe_accuracy}
-    if reference is None:
-        return dict.fromkeys(measures, NOTHING)
-    test = rows.data.labeled
-    points, labels, n = rows.means[test], rows.data.labels[test], int(test.sum())
-    shares = {name: f(reference.means, reference.data.labels, points, labels) for name, f in measures.items()}
-    return {name: NOTHING if p is None else Figure(p, share_error(p, n)) for name, p in shares.items()}
-
-
-def _clustering(rows: Evaluation) -> dict[str, Figure]:
-    scores = {
-        "clustering_accuracy": clustering.clustering_accuracy,
-        "nmi": clustering.normalized_mutual_information,
-        "ari": clustering.adjusted_rand_index,
-    }
-    classes = class_labels(rows.data.labels)
-    if classes is None or len(classes) < 2:
-        return dict.fromkeys(scores, NOTHING)
-    some = labeled_rows(rows.data, CLUSTERED_ROWS)
-    counts = clustering.counts_of(clustering.clusters(rows.means[some], len(classes)), rows.data.labels[some])
-    return {name: Figure(score(counts), bootstrap_error(score, counts)) for name, score in scores.items()}
+def _protocol(rows: Evaluation, known: set[str]) -> dict[str, str]:
+    data, spec = rows.data, rows.model.spec
+    counts = {"rows": len(data), "samples": rows.samples}
+    counts["training"] = len(rows.reference.data) if rows.reference else 0
+    counts |= {"pairs": min(len(data), maps.PAIR_ROWS), "map": len(maps.compared_rows(data, spec))}
+    counts["clustered"] = min(int(data.labeled.sum()), CLUSTERED_ROWS)
+    return protocol(rows.config, spec, counts, known, rows.bits_meaning)

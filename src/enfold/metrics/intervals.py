@@ -1,4 +1,4 @@
-"""Figures, and how far those of so many rows may be from those of all rows: standard errors."""
+"""Measurements and their standard errors."""
 
 import math
 from collections.abc import Callable
@@ -12,14 +12,14 @@ RESAMPLES = (
 BOOTSTRAP_SEED = 0  # the same resamples at every call
 
 
-class Figure(NamedTuple):
-    """A number and its standard error; None where it is not known."""
+class Measurement(NamedTuple):
+    """A number and its standard error; None where it is unknown."""
 
     value: float | None
     error: float | None = None
 
 
-NOTHING = Figure(None)
+NOTHING = Measurement(None)
 
 
 def mean_error(values: np.ndarray) -> float | None:
@@ -33,9 +33,9 @@ def mean_error(values: np.ndarray) -> float | None:
     return float(values.std(ddof=1, dtype=np.float64) / math.sqrt(len(values)))
 
 
-def mean_of(values: np.ndarray) -> Figure:
-    """Return the mean of one value for each row, (n,), with its error."""
-    return Figure(float(values.mean()), mean_error(values))
+def mean_of(values: np.ndarray | None) -> Measurement:
+    """Return the mean of one value for each row, (n,), with its error; nothing of nothing."""
+    return NOTHING if values is None else Measurement(float(values.mean()), mean_error(values))
 
 
 def share_error(share: float, n: int) -> float | None:
@@ -49,7 +49,7 @@ def share_error(share: float, n: int) -> float | None:
 
 
 def bootstrap_error(statistic: Callable[[np.ndarray], float], counts: np.ndarray) -> float | None:
-    """Return the standard error of a statistic of counted rows: its deviation over rows drawn again with replacement.
+    """Return the standard error of a statistic of counted rows: its standard deviation over resampled rows.
 
     (Efron 1979, "Bootstrap methods: another look at the jackknife".)
 
@@ -69,10 +69,15 @@ def bootstrap_error(statistic: Callable[[np.ndarray], float], counts: np.ndarray
 def with_error(value: float, error: float | None, places: int = 3) -> str:
     """Return a value with ± its standard error, with two digits of that; without one, with so many decimals."""
     if not error:
-        return f"{value:,.{places}f}"
-    return f"{value:,.{decimals(error)}f} ± {error:,.{decimals(error)}f}"
+        return printed(value, places)
+    return f"{printed(value, decimals(error))} ± {printed(error, decimals(error))}"
+
+
+def printed(value: float, places: int) -> str:
+    """Return a number with so many decimals, a comma for thousands, and a real minus sign."""
+    return f"{value:z,.{places}f}".replace("-", "−")
 
 
 def decimals(error: float) -> int:
-    """Return how many decimals show two digits of an error, 0…6."""
+    """Return how many decimals show two digits of an error, 0 to 6."""
     return min(max(1 - math.floor(math.log10(error)), 0), 6) if error > 0 else 0

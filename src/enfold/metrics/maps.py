@@ -1,10 +1,10 @@
-"""What a map keeps of the data, whoever drew it: the same figures for a model and for its rivals."""
+"""What a map keeps of the data, whoever drew it: the same metrics for a model and for its rivals."""
 
 import numpy as np
 
 from enfold.data.dataset import Dataset, class_labels
 from enfold.metrics import embedding
-from enfold.metrics.intervals import NOTHING, Figure, mean_of, share_error
+from enfold.metrics.intervals import NOTHING, Measurement, mean_of, share_error
 from enfold.rows import affordable, drawn
 from enfold.spec import Spec
 
@@ -35,7 +35,7 @@ def compared_rows(data: Dataset, spec: Spec) -> np.ndarray:
     return drawn(len(data), affordable(spec.size, PAIR_ROWS))
 
 
-def trustworthiness(data: Dataset, points: np.ndarray, spec: Spec) -> Figure:
+def trustworthiness(data: Dataset, points: np.ndarray, spec: Spec) -> Measurement:
     """Return the trustworthiness of a map, of at most 2,000 of the rows.
 
     Args:
@@ -48,7 +48,7 @@ def trustworthiness(data: Dataset, points: np.ndarray, spec: Spec) -> Figure:
     return NOTHING if found is None else mean_of(found)
 
 
-def knn_accuracy(points: np.ndarray, labels: np.ndarray, rows: Dataset, new_points: np.ndarray) -> Figure:
+def knn_accuracy(points: np.ndarray, labels: np.ndarray, rows: Dataset, new_points: np.ndarray) -> Measurement:
     """Return the share of the labeled rows that their 5 nearest known points classify rightly.
 
     Args:
@@ -59,4 +59,4 @@ def knn_accuracy(points: np.ndarray, labels: np.ndarray, rows: Dataset, new_poin
     """
     test = rows.labeled
     share = embedding.knn_accuracy(points, labels, new_points[test], rows.labels[test])
-    return Figure(share, share_error(share, int(test.sum())))
+    return Measurement(share, share_error(share, int(test.sum())))

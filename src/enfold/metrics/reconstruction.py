@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from enfold.inference import chunks, conditioned_chunks, decode_means, evaluating, in_one
-from enfold.metrics.intervals import mean_error
+from enfold.metrics.intervals import Measurement, mean_error
 from enfold.model import Autoencoder, Conditioned
 from enfold.rows import Examples
 from enfold.spec import Spec
@@ -75,7 +75,7 @@ def peak_signal_to_noise(mse: float) -> float | None:
     return -10 * math.log10(mse) if mse > 0 else None
 
 
-def peak_signal_to_noise_of_rows(squares: np.ndarray) -> tuple[float | None, float | None]:
+def peak_signal_to_noise_of_rows(squares: np.ndarray) -> Measurement:
     """Return the ratio of all rows together, in decibel, and its standard error: that of the mean, times the slope.
 
     Args:
@@ -83,7 +83,7 @@ def peak_signal_to_noise_of_rows(squares: np.ndarray) -> tuple[float | None, flo
     """
     mse, error = float(squares.mean()), mean_error(squares)
     ratio = peak_signal_to_noise(mse)
-    return ratio, None if ratio is None or error is None else 10 / math.log(10) / mse * error
+    return Measurement(ratio, None if ratio is None or error is None else 10 / math.log(10) / mse * error)
 
 
 def structural_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -1,10 +1,10 @@
 """Ways to few dimensions, enfold's and others': fitted to the same rows, and measured on the same held-out ones."""
 
 from enfold.reductions.methods import METHODS, Job, Method, Reduction, fitted
-from enfold.reductions.results import FIGURES, Result, best, listed, measured, shown
+from enfold.reductions.results import COMPARED, Result, best, listed, measured
 
 __all__ = [
-    "FIGURES",
+    "COMPARED",
     "METHODS",
     "Job",
     "Method",
@@ -14,5 +14,4 @@ __all__ = [
     "fitted",
     "listed",
     "measured",
-    "shown",
 ]

@@ -1,4 +1,4 @@
-"""The methods: each is fitted to rows, places new ones, and may rebuild them."""
+"""The methods: each is fitted to rows, places new ones, and may reconstruct them."""
 
 import time
 import warnings
@@ -22,7 +22,7 @@ from enfold.rows import Examples, affordable, drawn, selected
 from enfold.spec import Spec
 from enfold.training import Progress, epochs_for, train
 
-UMAP_REBUILDS, UMAP_DIMENSIONS = 200, (2, 3)  # its inverse is slow, and triangulates the map
+UMAP_RECONSTRUCTIONS, UMAP_DIMENSIONS = 200, (2, 3)  # its inverse is slow, and triangulates the map
 TSNE_DIMENSIONS = 2
 NEIGHBORHOODS = 100  # rows; with fewer, the usual number of neighbors of UMAP and t-SNE is most of them
 NOTEBOOK_PACE = 1.9e-6  # seconds for each value of each image and pass, on two processor cores
@@ -34,19 +34,19 @@ class Reduction:
 
     Attributes:
         place: Raw rows, (n, *shape) → their places on the map, (n, d).
-        rebuild: Places on the map → raw rows, float32; None where there is no way back.
+        reconstruct: Places on the map → raw rows, float32; None where there is no way back.
         seconds: That fitting took.
         fitted: The numbers of the training rows that it was fitted to, in order.
         known: Where the map has those rows, (len(fitted), d), if `place` would put them elsewhere.
-        rebuilds: How many rows to rebuild at most, where that is slow.
+        reconstructed_rows: How many rows to reconstruct at most, where that is slow.
     """
 
     place: Callable[[Examples], np.ndarray]
-    rebuild: Callable[[np.ndarray], np.ndarray] | None
+    reconstruct: Callable[[np.ndarray], np.ndarray] | None
     seconds: float
     fitted: np.ndarray
     known: np.ndarray | None = None
-    rebuilds: int | None = None
+    reconstructed_rows: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Method:
         title: What to call it.
         about: What it is, in a sentence.
         places: How it places new rows.
-        decodes: How it rebuilds rows.
+        decodes: How it reconstructs rows.
         fit: Fits it.
         recipe: The settings to start from.
         package: What must be installed for it, as pip calls it.
@@ -167,12 +167,12 @@ def _umap(job: Job) -> Iterator[Reduction]:
         with quiet():
             return np.asarray(umap.transform(job.spec.vectors(np.asarray(x))))
 
-    def rebuild(z: np.ndarray) -> np.ndarray:
+    def reconstruct(z: np.ndarray) -> np.ndarray:
         with quiet():
             return job.spec.examples(np.asarray(umap.inverse_transform(z)))
 
-    back = rebuild if job.config.latent_dim in UMAP_DIMENSIONS else None
-    yield Reduction(place, back, seconds, numbers, np.asarray(umap.embedding_), UMAP_REBUILDS)
+    back = reconstruct if job.config.latent_dim in UMAP_DIMENSIONS else None
+    yield Reduction(place, back, seconds, numbers, np.asarray(umap.embedding_), UMAP_RECONSTRUCTIONS)
 
 
 def _tsne(job: Job) -> Iterator[Reduction]:

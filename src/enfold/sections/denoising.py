@@ -11,8 +11,9 @@ from enfold.config import Config
 from enfold.data.dataset import Dataset
 from enfold.devices import seeded
 from enfold.inference import conditions, reconstructed_means
-from enfold.metrics.denoising import Measured, Projection, nearness, removed
-from enfold.metrics.intervals import with_error
+from enfold.metrics.denoising import Projection, nearness, removed
+from enfold.metrics.intervals import Measurement
+from enfold.metrics.registry import METRICS
 from enfold.objectives import EVALUATION_SEED
 from enfold.objectives.terms import Change
 from enfold.options import described
@@ -27,7 +28,6 @@ MOST_VALUES = 2**24  # of all rows that components are fitted to
 SHOWN = 12
 LEVELS = (0.25, 0.5)  # of normal noise, in units of the columns' scale
 SHARE = 0.3  # of values that salt and pepper replace
-FIGURES = {"psnr": "PSNR, dB", "ssim": "SSIM", "rmse": "RMSE"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Outcome:
     noisy: np.ndarray
     denoised: np.ndarray
     rank: int
-    measured: dict[str, Measured]
+    measured: dict[str, dict[str, Measurement]]
 
 
 def denoising(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
@@ -138,16 +138,16 @@ def _section(found: dict[str, Outcome], rows: Dataset, most: float) -> Section:
 
 def _table(found: dict[str, Outcome]) -> tuple[tuple[str, ...], ...]:
     names = list(next(iter(found.values())).measured["model"])
-    lines = [("noise", "of", *(FIGURES[name] for name in names))]
+    lines = [("noise", "of", *(METRICS[name].label for name in names))]
     for noise, each in found.items():
         called = ("the noisy rows", f"{each.rank} principal components", "this model")
         for i, (what, measured) in enumerate(zip(called, each.measured.values(), strict=True)):
-            lines.append((noise if i == 0 else "", what, *(_figure(*measured[name]) for name in names)))
+            lines.append((noise if i == 0 else "", what, *(_text(name, measured[name]) for name in names)))
     return tuple(lines)
 
 
-def _figure(value: float | None, error: float | None) -> str:
-    return "no error" if value is None else with_error(value, error)
+def _text(name: str, measured: Measurement) -> str:
+    return "no error" if measured.value is None else METRICS[name].text(measured)
 
 
 def _values(outcome: Outcome) -> dict[str, object]:

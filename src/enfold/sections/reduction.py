@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from enfold import plots
 from enfold.data.dataset import Dataset
 from enfold.inference import latent_means
-from enfold.metrics.intervals import Figure
+from enfold.metrics.intervals import Measurement
+from enfold.metrics.registry import METRICS
 from enfold.plots import Panel
-from enfold.reductions import FIGURES, METHODS, Job, best, fitted, listed, measured, shown
+from enfold.reductions import COMPARED, METHODS, Job, best, fitted, listed, measured
 from enfold.rows import drawn
 from enfold.run import Run
 from enfold.sections.section import Section
@@ -23,9 +24,9 @@ def reduction(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
         return None
     linear = measured(fitted(pca, job), job, held_out)
     means = latent_means(run.model, held_out)
-    figures = {"the model": _figures(run), "PCA": linear.figures}
-    known = [name for name in FIGURES if all(each[name].value is not None for each in figures.values())]
-    rows = [(method, *(shown(name, found[name]) for name in known)) for method, found in figures.items()]
+    figures = {"the model": _figures(run), "PCA": linear.metrics}
+    known = [name for name in COMPARED if all(each[name].value is not None for each in figures.values())]
+    rows = [(method, *(METRICS[name].text(found[name]) for name in known)) for method, found in figures.items()]
     panels = [Panel("the model", points=means), Panel("PCA", points=linear.z)]
     return Section(
         "reduction",
@@ -33,26 +34,26 @@ def reduction(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
         (_found(figures, known), _trust(linear.fitted, bool(spec.conditions))),
         alt="The held-out examples on the model's map, and on that of the first principal components",
         values={method: {name: found[name].value for name in known} for method, found in figures.items()},
-        table=(("", *(FIGURES[name].label for name in known)), *rows),
+        table=(("", *(METRICS[name].label for name in known)), *rows),
         picture=plots.png(plots.maps(panels, held_out.labels, held_out.spec)),
     )
 
 
-def _figures(run: Run) -> dict[str, Figure]:
+def _figures(run: Run) -> dict[str, Measurement]:
     """Return the model's figures, as its evaluation found them."""
-    metrics = {**run.metrics, "seconds": run.metrics["train_seconds"]}
-    return {name: Figure(metrics.get(name), metrics["standard_errors"].get(name)) for name in FIGURES}
+    metrics = run.metrics
+    return {name: Measurement(metrics.get(name), metrics["standard_errors"].get(name)) for name in COMPARED}
 
 
-def _found(figures: Mapping[str, Mapping[str, Figure]], known: list[str]) -> str:
+def _found(figures: Mapping[str, Mapping[str, Measurement]], known: list[str]) -> str:
     """Return in a sentence who is better in what."""
     winners = {name: methods for name, methods in best(figures).items() if name in known}
     texts = [
         f"{method} is better in {listed(won)}"
         for method in figures
-        if (won := [FIGURES[name].label for name, methods in winners.items() if methods == [method]])
+        if (won := [METRICS[name].label for name, methods in winners.items() if methods == [method]])
     ]
-    equal = [FIGURES[name].label for name, methods in winners.items() if len(methods) > 1]
+    equal = [METRICS[name].label for name, methods in winners.items() if len(methods) > 1]
     texts += [f"they are within two standard errors of each other in {listed(equal)}"] if equal else []
     text = "; ".join(texts)
     return f"{text[0].upper()}{text[1:]}."
