@@ -1,6 +1,12 @@
+import multiprocessing
+import pickle
+import warnings
+from contextlib import contextmanager
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -10,6 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from enfold import AE, VAE, InputError
+from enfold.objectives import IWAE
+from enfold.priors import Vamp
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +127,76 @@ def test_other_data_is_refused_after_fitting(vae):
         vae.transform(np.full((3, 64), 0.5))
     with pytest.raises(InputError, match="latent vectors"):
         vae.inverse_transform(np.zeros((3, 5)))
+
+
+@contextmanager
+def default_dtype():
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, default_dtype, lambda: torch.device("meta")])
+def test_what_the_caller_has_set_of_torch_changes_nothing(images, vae, mode):
+    with mode():
+        again = clone(vae).fit(images)
+        found = again.transform(images[:50]), again.score_samples(images[:50]), again.sample(3)
+    expected = vae.transform(images[:50]), vae.score_samples(images[:50]), vae.sample(3)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def _in_a_fork(pipe, vae, images):
+    pipe.send((vae.transform(images[:500]), VAE(epochs=1, random_state=0, device="cpu").fit(images).n_iter_))
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="there is no fork on this system")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # that forking a process with threads may hang
+def test_a_forked_process_transforms_and_fits(images, vae):
+    """Its parent's threads do not survive; without care it would wait for them for ever."""
+    here, there = multiprocessing.Pipe()
+    child = multiprocessing.get_context("fork").Process(target=_in_a_fork, args=(there, vae, images), daemon=True)
+    child.start()
+    try:
+        assert here.poll(120), "the child hangs"
+        means, epochs = here.recv()
+    finally:
+        child.kill()
+    np.testing.assert_allclose(means, vae.transform(images[:500]), atol=1e-4)
+    assert epochs == 1
+
+
+def test_a_pickle_by_another_version_is_opened_with_a_warning(images, vae, monkeypatch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same = pickle.loads(pickle.dumps(vae))
+    np.testing.assert_array_equal(same.transform(images[:5]), vae.transform(images[:5]))
+    monkeypatch.setattr("enfold.estimators.__version__", "0.0.9")
+    old = pickle.dumps(vae)
+    monkeypatch.undo()
+    with pytest.warns(UserWarning, match=r"pickled by enfold 0\.0\.9"):
+        pickle.loads(old)
+
+
+def test_a_grid_search_reaches_choices_with_their_options(images):
+    rows = images.reshape(-1, 64)[:200]
+    grid = {
+        "prior": ["normal", Vamp(components=5)],
+        "objective": [IWAE(samples=2)],
+        "settings": [{"network.width": 16, "depth": 0}],
+    }
+    search = GridSearchCV(VAE(epochs=1, random_state=0, device="cpu"), grid, cv=2).fit(rows)
+    assert search.best_estimator_.model_.prior().event_shape == (2,)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    with pytest.raises(InputError, match="'components' is an option of prior=mixture and prior=vamp"):
+        VAE(settings={"components": 5}).fit(rows)
+
+
+def test_early_stopping_holds_rows_out(images):
+    vae = VAE(epochs=60, patience=1, learning_rate=0.02, random_state=0, device="cpu").fit(images[:300])
+    assert vae.n_iter_ < 60
+    losses = [epoch["held_out_loss"] for epoch in vae.history_]
+    assert losses[-1] >= min(losses)
+    assert "held_out_loss" not in VAE(epochs=1, device="cpu").fit(images[:300]).history_[0]

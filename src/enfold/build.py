@@ -9,7 +9,7 @@ from torch import nn
 from enfold import corruptions
 from enfold.config import Config
 from enfold.corruptions import Change
-from enfold.devices import seeded
+from enfold.devices import seeded, usual_torch
 from enfold.errors import InputError
 from enfold.model import Autoencoder
 from enfold.nets.heads import ConditionalDecoder, ConditionalEncoder, Normalize
@@ -32,7 +32,7 @@ def autoencoder(config: Config, spec: Spec) -> Autoencoder:
     """
     check_custom(config, IN_MODEL)
     encoder, decoder, prior = deepcopy((config.encoder, config.decoder, config.prior))  # they may share weights
-    with seeded(config.seed):
+    with seeded(config.seed), usual_torch():
         head = config.likelihood.build(spec)
         classes = len(spec.conditions)
         net, features = encoder.build(config.network, spec)

@@ -1,9 +1,10 @@
 """Where to compute: the devices at hand, and the precision that suits each."""
 
 import ctypes
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from time import perf_counter
@@ -16,6 +17,7 @@ CUDA_BFLOAT16 = (8, 0)  # the first compute capability, Ampere's, that multiplie
 PROBE_SIZE, PROBE_TURNS = 512, 7  # rows and columns of a matrix, how often it is multiplied in each type
 FREED = (-1, 2**30)  # glibc's M_TRIM_THRESHOLD: so many bytes of free memory at the heap's end are kept
 LARGE = (-3, 2**25)  # glibc's M_MMAP_THRESHOLD: from so many bytes on, memory is not of the heap
+KINDS = ("cpu", "cuda", "mps")
 WORTH_IT = 1.3  # how much faster than float32 bfloat16 must be
 
 
@@ -57,8 +59,11 @@ def choose_device(name: str = "auto") -> torch.device:
         return torch.device(here[0].name)
     if name == "cuda" and here[0].name.startswith("cuda"):
         return torch.device("cuda")
-    if name not in [device.name for device in here]:
-        raise unknown("device", name, ["auto", *(device.name for device in here)])
+    names = [device.name for device in here]
+    if name.partition(":")[0] in KINDS and name not in names:
+        raise InputError(f"There is no {name} device here, only {', '.join(names)}. Choose one of them, or auto.")
+    if name not in names:
+        raise unknown("device", name, ["auto", *names])
     return torch.device(name)
 
 
@@ -91,6 +96,21 @@ def keep_freed_memory(device: torch.device) -> None:
     if hasattr(library, "mallopt"):  # musl, for one, has none
         for option in (FREED, LARGE):
             library.mallopt(*option)
+
+
+@contextmanager
+def usual_torch() -> Iterator[None]:
+    """Compute with gradients, in float32 and on the processor by default, whatever the caller has set."""
+    dtype = torch.get_default_dtype()
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        if torch.get_default_device().type != "cpu":  # each call into torch is slower inside
+            stack.enter_context(torch.device("cpu"))
+        if dtype != torch.float32:
+            torch.set_default_dtype(torch.float32)
+            stack.callback(torch.set_default_dtype, dtype)
+        yield
 
 
 @contextmanager
@@ -146,3 +166,8 @@ def _seconds(square: torch.Tensor) -> float:
     began = perf_counter()
     torch.mm(square, square)
     return perf_counter() - began
+
+
+if hasattr(os, "register_at_fork"):
+    # the threads that multiply matrices do not survive a fork: a child that waited for them would wait for ever
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from enfold.data.dataset import Dataset
+from enfold.devices import usual_torch
 from enfold.model import Autoencoder, Conditioned
 from enfold.rows import Examples
 from enfold.spec import Spec
@@ -75,7 +76,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     was_training = model.training
     model.eval()
     try:
-        with torch.inference_mode():
+        with usual_torch(), torch.inference_mode():
             yield
     finally:
         model.train(was_training)

@@ -10,7 +10,7 @@ from enfold.config import Config
 from enfold.data import Dataset, load
 from enfold.data.dataset import class_labels
 from enfold.data.split import held_out_rows, last_rows, training_rows
-from enfold.devices import choose_device
+from enfold.devices import choose_device, usual_torch
 from enfold.errors import InputError
 from enfold.processes import ALONE, Processes
 from enfold.rows import as_rows, drawn
@@ -92,9 +92,10 @@ def learn(
     Raises:
         InputError: A choice does not fit the data, or there is no such device.
     """
-    model = build.autoencoder(config, prepared.spec).to(choose_device(device))
-    state = State(model, config, processes)
-    return state, train(model, prepared.seen, config, held_out=prepared.unseen, state=state)
+    with usual_torch():
+        model = build.autoencoder(config, prepared.spec).to(choose_device(device))
+        state = State(model, config, processes)
+        return state, train(model, prepared.seen, config, held_out=prepared.unseen, state=state)
 
 
 def _rows(data: Dataset, rows: np.ndarray) -> Dataset:

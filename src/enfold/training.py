@@ -13,7 +13,7 @@ from enfold import build
 from enfold.batches import Batch, Source
 from enfold.config import Config
 from enfold.data.dataset import Dataset
-from enfold.devices import autocast_dtype, keep_freed_memory, reseed, same_random_state
+from enfold.devices import autocast_dtype, keep_freed_memory, reseed, same_random_state, usual_torch
 from enfold.errors import InputError
 from enfold.model import Autoencoder
 from enfold.objectives import Losses, Terms, joined_terms, terms_of_rows
@@ -300,7 +300,7 @@ def _stream(seed: int, *key: int) -> np.random.SeedSequence:
 def _apart(items: Iterator[T], device: torch.device) -> Iterator[T]:
     """Yield the items; the caller's random state is as it was at every yield."""
     while True:
-        with same_random_state(device):
+        with same_random_state(device), usual_torch():
             item = next(items, None)
         if item is None:
             return
