@@ -13,7 +13,7 @@ from conftest import without_pictures
 from enfold import InputError, plots
 from enfold.cli import main
 from enfold.data.split import held_out_rows
-from enfold.fitting import read_again, split_again
+from enfold.fitting import overfitting, read_again, split_again
 from enfold.inference import encode_means
 from enfold.metrics.registry import METRICS
 from enfold.report import PICTURES
@@ -318,3 +318,28 @@ def test_the_notebooks_manifold_alone_grows_downwards(digits, tmp_path, monkeypa
     monkeypatch.setattr(plots, "manifold", spied)
     enfold.fit(digits[:200], recipe=recipe, out=tmp_path / "run", epochs=1, holdout=20, device="cpu")
     assert drawn == [{"upward": upward}]
+
+
+def test_overfitting_is_named_with_the_remedy():
+    falling = [{"epoch": i, "held_out_loss": 100.0 - i} for i in range(1, 21)]
+    rising = [*falling, *({"epoch": i, "held_out_loss": 60.0 + i} for i in range(21, 31))]
+    config = enfold.Config()
+    assert overfitting(falling, config) == []
+    [text] = overfitting(rising, config)
+    assert "lowest after epoch 20, 80, and ended at 90" in text
+    assert overfitting(rising, config.with_settings({"keep": "best"})) == []
+
+
+def test_the_stages_after_training_are_told(tmp_path, digits):
+    seen = []
+    enfold.fit(
+        digits,
+        epochs=1,
+        width=8,
+        device="cpu",
+        out=tmp_path / "run",
+        watch=lambda s: (seen.append(e) or e for e in s),
+    )
+    stages = [each.stage for each in seen if each.stage != "training"]
+    assert stages[0] == "saving the model"
+    assert stages[-1] == "writing the report"

@@ -34,6 +34,7 @@ from enfold.training import Progress, steps_in_epoch
 Watch = Callable[[Iterator[Progress]], Iterable[Progress]]
 
 SECONDS_BETWEEN_CHECKPOINTS = 180.0
+FEWEST_EPOCHS, RISE = 5, 0.01  # of a history that may show overfitting; of the held-out loss above its lowest
 MOST_TIME_SAVING = 0.05  # of all, where epochs are so short that saving each would cost more
 
 
@@ -84,7 +85,7 @@ def fit(
     processes.lead(lambda: create_run(run, split))
     with ExitStack() as stack:
         processes.lead(lambda: stack.enter_context(only_process(run)))
-        return _finish(run, ready, state, watch(training) if processes.rank == 0 else training)
+        return _finish(run, ready, state, training, watch)
 
 
 def resume(
@@ -133,7 +134,7 @@ def resume(
         state, training = learn(ready, config, run.device, processes)
         history = load_checkpoint(run.folder, state)
         processes.lead(lambda: rewrite_history(run, history))
-        return _finish(run, ready, state, watch(training) if processes.rank == 0 else training)
+        return _finish(run, ready, state, training, watch)
 
 
 def split_again(run: Run) -> tuple[Dataset, Dataset]:
@@ -206,16 +207,28 @@ def _launched(config: Config, device: str) -> tuple[Config, str, Processes]:
     return config, processes.device, processes
 
 
-def _finish(run: Run, ready: Prepared, state: State, items: Iterable[Progress]) -> Run:
+def _finish(run: Run, ready: Prepared, state: State, training: Iterator[Progress], watch: Watch) -> Run:
     """Train to the end, and write what a run folder has of the trained model."""
-    _train(run, state, items)
-    weights = state.processes.whole(state.model.state_dict())
-    state.processes.lead(lambda: _conclude(run, ready, state, weights))
+    steps = _steps(run, ready, state, training)
+    for _ in watch(steps) if state.processes.rank == 0 else steps:
+        pass
     return run
 
 
-def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
-    """Iterate over a training to its end; record every epoch, and save the state after epochs, minutes and signals.
+def _steps(run: Run, ready: Prepared, state: State, training: Iterator[Progress]) -> Iterator[Progress]:
+    """Yield how far the training is, and then each stage that follows it before it is done."""
+    last = None
+    for last in _recorded(run, state, training):
+        yield last
+    weights = state.processes.whole(state.model.state_dict())
+    for stage, do in _conclusion(run, ready, state, weights):
+        if last is not None:  # nothing was left to train
+            yield replace(last, stage=stage, note="", ends_epoch=False, held_out=None)
+        state.processes.lead(do)
+
+
+def _recorded(run: Run, state: State, items: Iterable[Progress]) -> Iterator[Progress]:
+    """Yield the items of a training; record every epoch, and save the state after epochs, minutes and signals.
 
     Raises:
         Interrupted: A signal came; the state is saved.
@@ -233,6 +246,7 @@ def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
                 if signal:
                     where = f"after step {progress.step:,} of {progress.steps:,}"
                     raise Interrupted(f"stopped {where}. Go on with: {run.resumption}", signal)
+                yield progress
     except Diverged as error:
         weights = processes.whole(state.model.state_dict())
         if state.counters.best is not None:
@@ -248,25 +262,52 @@ def _train(run: Run, state: State, items: Iterable[Progress]) -> None:
         raise
 
 
-def _conclude(run: Run, ready: Prepared, state: State, weights: dict[str, Tensor]) -> None:
-    save_weights(run, weights)
+def _conclusion(
+    run: Run, ready: Prepared, state: State, weights: dict[str, Tensor]
+) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Yield what is to be done after training: what to call it, and a function that does it."""
+    yield "saving the model", lambda: save_weights(run, weights)
     # what these need, scikit-learn and Matplotlib, takes as long to import as torch: training need not wait for it
     from enfold import report
-    from enfold.metrics import evaluate
     from enfold.metrics.calibration import calibrate, write_calibration
     from enfold.sections import write_sections
 
-    data, seen, unseen = ready.data, ready.seen, ready.unseen
+    seen, unseen = ready.seen, ready.unseen
     assert unseen is not None
-    figures = evaluate(run.model, run.config, unseen, seen)
-    metrics = {**figures, **_cost(state, run.config, len(seen)), "mistakes": mistakes(run.config)}
-    write_json(run.folder / "metrics.json", metrics)
-    write_calibration(run.folder, calibrate(run.model, run.config, unseen, seen))
+    yield "measuring how good it is", lambda: write_json(run.folder / "metrics.json", _metrics(run, ready, state))
+    yield (
+        "scoring held-out rows",
+        lambda: write_calibration(run.folder, calibrate(run.model, run.config, unseen, seen)),
+    )
     rows = RECIPES[run.config.recipe].shown_rows if run.config.recipe in RECIPES else ()
-    shown = data[np.array(rows)] if rows and max(rows) < len(data) else None
-    report.draw(run, run.model, unseen, seen, shown=shown)
-    write_sections(run, unseen, seen)
-    report.write_report(run)
+    shown = ready.data[np.array(rows)] if rows and max(rows) < len(ready.data) else None
+    yield "drawing pictures", lambda: report.draw(run, run.model, unseen, seen, shown=shown)
+    yield "finding clusters and more", lambda: write_sections(run, unseen, seen)
+    yield "writing the report", lambda: report.write_report(run)
+
+
+def _metrics(run: Run, ready: Prepared, state: State) -> dict[str, Any]:
+    from enfold.metrics import evaluate
+
+    assert ready.unseen is not None
+    found = evaluate(run.model, run.config, ready.unseen, ready.seen)
+    known = [*mistakes(run.config), *overfitting(run.epochs, run.config)]
+    return {**found, **_cost(state, run.config, len(ready.seen)), "mistakes": known}
+
+
+def overfitting(epochs: list[dict[str, Any]], config: Config) -> list[str]:
+    """Return, if the held-out loss has risen by a percent or more since its lowest epoch, what to do about it."""
+    losses = [epoch["held_out_loss"] for epoch in epochs if "held_out_loss" in epoch]
+    if config.chooses_epoch or len(losses) < FEWEST_EPOCHS:
+        return []
+    best = int(np.argmin(losses))
+    if losses[-1] - losses[best] < RISE * abs(losses[best]):
+        return []
+    return [
+        f"The model overfits: its held-out loss was lowest after epoch {epochs[best]['epoch']}, {losses[best]:,.4g}, "
+        f"and ended at {losses[-1]:,.4g}. Stop earlier with --set patience=10, or keep the best epoch's weights with "
+        "--set keep=best."
+    ]
 
 
 def _cost(state: State, config: Config, rows: int) -> dict[str, float]:
@@ -314,7 +355,7 @@ def caught_signals() -> Iterator[list[int]]:
 
 def folder_name(source: str) -> str:
     """Return what to call the folder of what was made of a source."""
-    return re.sub(r"[^\w-]+", "-", Path(source).name.split(".")[0]) or "data"
+    return re.sub(r"[^\w-]+", "-", Path(source).name.split(".")[0]).strip("-") or "data"
 
 
 def _new_folder(source: str, recipe: str) -> Path:

@@ -48,6 +48,7 @@ class Progress:
         held_out: Means over the held-out rows, at the end of an epoch; otherwise None.
         ends_epoch: Whether the pass over the data has just ended.
         note: What people should know of, such as a lowered learning rate.
+        stage: What is under way: "training", or what follows it.
     """
 
     epoch: int
@@ -60,6 +61,7 @@ class Progress:
     held_out: Losses | None = None
     ends_epoch: bool = False
     note: str = ""
+    stage: str = "training"
 
 
 def train(

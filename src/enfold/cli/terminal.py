@@ -19,17 +19,17 @@ def watch(items: Iterator[Progress]) -> Iterator[Progress]:
 
 def _with_bar(items: Iterator[Progress], console: Console) -> Iterator[Progress]:
     columns = TextColumn("{task.description}"), BarColumn(bar_width=24), TimeRemainingColumn(compact=True)
-    with Bars(*columns, TextColumn("{task.fields[figures]}"), console=console) as bars:
-        task = bars.add_task("preparing", total=None, figures="")
+    with Bars(*columns, TextColumn("{task.fields[losses]}"), console=console) as bars:
+        task = bars.add_task("preparing", total=None, losses="")
         held_out = ""
         for item in items:
             if item.note:
                 bars.console.print(item.note)
             if item.held_out is not None:
-                held_out = f" · held out {_figures(item.held_out)}"
-            figures = f"{item.examples_per_second:,.0f}/s · training {_figures(item.train)}{held_out}"
-            epoch = f"epoch {item.epoch}/{item.epochs}"
-            bars.update(task, description=epoch, completed=item.step, total=item.steps, figures=figures)
+                held_out = f" · held out {_losses(item.held_out)}"
+            losses = f"{item.examples_per_second:,.0f}/s · training {_losses(item.train)}{held_out}"
+            what = f"epoch {item.epoch}/{item.epochs}" if item.stage == "training" else item.stage
+            bars.update(task, description=what, completed=item.step, total=item.steps, losses=losses)
             yield item
 
 
@@ -37,15 +37,17 @@ def _with_lines(items: Iterator[Progress], console: Console) -> Iterator[Progres
     for item in items:
         if item.note:
             console.print(item.note)
+        if item.stage != "training":
+            console.print(f"{item.stage} …", highlight=False)
         if item.ends_epoch:
             remaining = item.seconds / item.step * (item.steps - item.step)
-            held_out = f" · held out {_figures(item.held_out)}" if item.held_out else ""
+            held_out = f" · held out {_losses(item.held_out)}" if item.held_out else ""
             line = f"epoch {item.epoch}/{item.epochs} · {item.examples_per_second:,.0f}/s · {remaining:.0f} s left"
-            console.print(f"{line} · training {_figures(item.train)}{held_out}", highlight=False, soft_wrap=True)
+            console.print(f"{line} · training {_losses(item.train)}{held_out}", highlight=False, soft_wrap=True)
         yield item
 
 
-def _figures(losses: Losses) -> str:
+def _losses(losses: Losses) -> str:
     """Return the negative ELBO, the distortion and the rate, in nats per example; without a rate, the distortion."""
     if losses.rate == 0:
         return f"distortion {losses.distortion:.1f}"
