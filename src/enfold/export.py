@@ -105,9 +105,7 @@ def as_onnx(run: Run) -> Onnx:
     """
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:
-        raise InputError(
-            f"ONNX needs {' and '.join(missing)}. Install what is missing: pip install {' '.join(missing)}"
-        )
+        raise InputError(f"ONNX needs {' and '.join(missing)}. Install the extra: pip install 'enfold[onnx]'")
     model = replace(run, device="cpu").model
     z = torch.from_numpy(prior_samples(model, max(BATCHES)))
     condition = torch.arange(len(z)) % (len(run.spec.conditions) + 1) - 1 if run.spec.conditions else None

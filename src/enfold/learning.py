@@ -58,6 +58,7 @@ def prepared(
     Raises:
         InputError: No row would be left, or a conditional model lacks classes.
     """
+    config.network.check(data.spec.shape)
     if test is not None:
         data = load(data, test)
         held_out = last_rows(len(data), len(test))

@@ -107,6 +107,10 @@ class Conv(Network, name="conv"):
     width: int = option(256, "units of the layer beside the latent vector", low=1)
     depth: int = option(3, "residual blocks at each image size", low=0)
 
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise an InputError unless they are images."""
+        _pyramid(shape)
+
     def encoder(self, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
         """Return `conv_encoder`."""
         return conv_encoder(shape, self.width, self.depth), self.width

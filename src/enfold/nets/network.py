@@ -22,6 +22,9 @@ class Network(Choice, part="network"):
         """Return a module from latent vectors, (B, inputs), to arrays, (B, *shape)."""
         raise NotImplementedError
 
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise an InputError if the network cannot take examples of that shape."""
+
     def initialize(self, posterior: nn.Module) -> None:
         """Draw the first weights of the posterior's layers, where they are not to be PyTorch's usual ones."""
 

@@ -207,6 +207,10 @@ def _checked(shape: tuple[int, ...]) -> tuple[int, int, int]:
 class NotebookNetwork(Network, name="notebook"):
     """The convolutions of the notebook that enfold grew from, for images of even height and width."""
 
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise an InputError unless they are images of even height and width."""
+        _checked(shape)
+
     def encoder(self, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
         """Return a `NotebookEncoder`."""
         return NotebookEncoder(shape), FEATURES
