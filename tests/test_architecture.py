@@ -86,6 +86,7 @@ def imported(tree):
     """The second part of every `enfold.…` module that the file imports anywhere."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "enfold":
+            assert "__version__" not in [alias.name for alias in node.names], "import it from enfold.version"
             yield from (alias.name for alias in node.names if alias.name in LEVELS)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("enfold."):
             yield node.module.split(".")[1]

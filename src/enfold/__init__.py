@@ -6,7 +6,10 @@
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+
+from enfold.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from enfold.comparison import Comparison, compare
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from enfold.spec import Column, Spec
     from enfold.training import Progress, train
 
-__version__ = "0.1.0"
 
 _HOMES = {  # so that importing enfold costs nothing until a name is used
     "AE": "estimators",
@@ -72,7 +74,9 @@ __all__ = [  # noqa: RUF022 - the order is classes, then functions
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'enfold' has no attribute '{name}'")
+        if name.startswith("_") or find_spec(f"enfold.{name}") is None:
+            raise AttributeError(f"module 'enfold' has no attribute '{name}'")
+        return import_module(f"enfold.{name}")  # such as enfold.priors, without an import of its own
     return getattr(import_module(f"enfold.{_HOMES[name]}"), "open_run" if name == "open" else name)
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from enfold import __version__
 from enfold.data.dataset import class_name
 from enfold.errors import InputError
 from enfold.files import check_new_folder, json_text, write_folder
@@ -22,6 +21,7 @@ from enfold.latent import prior_samples
 from enfold.model import Autoencoder
 from enfold.report import title
 from enfold.run import Run
+from enfold.version import __version__
 
 OPSET = 20  # of the operators; onnxruntime knows it since 1.17
 TOLERANCE = 1e-4  # how far ONNX may be from torch, in units of the data's scale or of the largest latent value

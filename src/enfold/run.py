@@ -17,7 +17,7 @@ import safetensors.torch
 import torch
 from filelock import FileLock, Timeout
 
-from enfold import __version__, build
+from enfold import build
 from enfold.config import Config
 from enfold.data.split import Split
 from enfold.devices import autocast_dtype, choose_device
@@ -27,6 +27,7 @@ from enfold.metrics.registry import damaged
 from enfold.model import Autoencoder
 from enfold.spec import Spec
 from enfold.training import Progress, epoch_values
+from enfold.version import __version__
 
 if TYPE_CHECKING:
     import polars as pl

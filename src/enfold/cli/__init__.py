@@ -10,8 +10,8 @@ from importlib import import_module
 
 from cyclopts import App, CycloptsError
 
-from enfold import __version__
 from enfold.errors import InputError, Interrupted
+from enfold.version import __version__
 
 MODULES = ("clusters", "commands", "comparing", "denoising", "detection", "explorer", "paths", "points")
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it

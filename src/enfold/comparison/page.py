@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from enfold import __version__, plots
+from enfold import plots
 from enfold.comparison.results import Comparison
 from enfold.files import write, write_json
 from enfold.metrics.intervals import Measurement
@@ -12,6 +12,7 @@ from enfold.metrics.registry import METRICS
 from enfold.plots import Panel
 from enfold.reductions import COMPARED, METHODS, Result, listed
 from enfold.report import data_uri, reading_options, template, title
+from enfold.version import __version__
 
 OURS = ("default", "neighbors")  # what enfold is judged by
 NOTES = {"reconstruction_mse": "MSE", "knn_accuracy": "5-NN", "trustworthiness": "trust"}  # beneath a small picture

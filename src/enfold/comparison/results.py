@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from enfold import __version__
 from enfold.config import Config
 from enfold.data import Dataset, load
 from enfold.data.split import held_out_rows, last_rows, training_rows
@@ -19,6 +18,7 @@ from enfold.metrics.intervals import Measurement
 from enfold.reductions import COMPARED, METHODS, Job, Method, Result, best
 from enfold.rows import drawn, sha256
 from enfold.spec import Spec
+from enfold.version import __version__
 
 if TYPE_CHECKING:
     import polars as pl

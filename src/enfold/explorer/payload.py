@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from enfold import __version__
 from enfold.data import Dataset, load_like
 from enfold.data.dataset import class_labels, class_name
 from enfold.errors import InputError
@@ -24,6 +23,7 @@ from enfold.metrics.reconstruction import reconstruction_measures, squared_error
 from enfold.report import title
 from enfold.rows import IN_MEMORY
 from enfold.run import Run
+from enfold.version import __version__
 
 FORMAT = 2  # of the manifest
 SIDE = 128  # of the grid on which the prior's density is given
