@@ -23,7 +23,7 @@ SHARES = np.array([0.4, 0.3, 0.2, 0.1])
 
 @pytest.fixture(scope="module")
 def islands():
-    """Four normals, eight and more deviations apart, and which of them each row is from."""
+    """Four Gaussians, eight or more standard deviations apart, and which of them each row is from."""
     random = np.random.default_rng(0)
     origin = random.choice(4, 1500, p=SHARES)
     return (PLACES[origin] + 0.5 * random.normal(size=(1500, 2))).astype(np.float32), origin
@@ -31,7 +31,7 @@ def islands():
 
 @pytest.fixture(scope="module")
 def crescents():
-    """Two thin half circles: groups that are no normals."""
+    """Two thin half circles: clusters that are not Gaussian."""
     random = np.random.default_rng(1)
     which, angle = random.integers(0, 2, 2000), random.uniform(0, np.pi, 2000)
     sign = 1 - 2 * which
@@ -43,7 +43,7 @@ def nearest(found, z):
     return found.memberships(z).argmax(1)
 
 
-def test_clusters_that_are_normals_are_found_with_their_number(islands):
+def test_gaussian_clusters_are_found_with_their_number(islands):
     """No row is nearer to another place, so that each is sorted rightly; the largest cluster is the first."""
     z, origin = islands
     found = latent.cluster(z)
@@ -53,7 +53,7 @@ def test_clusters_that_are_normals_are_found_with_their_number(islands):
     np.testing.assert_allclose(found.centers, PLACES, atol=4 * 0.5 / np.sqrt(150))  # four errors of the least mean
 
 
-def test_groups_that_are_no_normals_take_several_of_them(crescents):
+def test_clusters_that_are_not_gaussian_need_several_components(crescents):
     z, which = crescents
     found = latent.cluster(z, 2)
     assert len(found.groups) > 2
@@ -82,7 +82,7 @@ def test_as_many_clusters_as_asked_for_the_same_at_every_call(islands):
         np.testing.assert_array_equal(first.memberships(z), again.memberships(z))
 
 
-def test_a_given_mixture_is_merged_and_normals_without_rows_are_no_clusters(islands):
+def test_a_given_mixture_is_merged_and_components_without_rows_are_not_clusters(islands):
     z, origin = islands
     places = torch.tensor(np.concatenate([PLACES, PLACES + 0.2, [[40.0, 40.0]]]), dtype=torch.float32)
     parts = Independent(Normal(places, torch.full((9, 2), 0.5)), 1)
@@ -110,7 +110,7 @@ def test_what_are_no_numbers_of_clusters_is_refused(islands):
         latent.cluster(z[:5], 6)
     with pytest.raises(enfold.InputError, match="at least 2 different rows, and there are 1"):
         latent.cluster(np.zeros((20, 2)))
-    with pytest.raises(enfold.InputError, match="4 normals, too few for 5"):
+    with pytest.raises(enfold.InputError, match="4 components, too few for 5"):
         latent.cluster(z, 5, mixture=latent.cluster(z).distribution)
 
 
@@ -176,13 +176,13 @@ def test_without_a_source_the_report_is_written_anew(small_runs, tmp_path):
     out = tmp_path / "held-out.csv"
     assert main(["cluster", str(run.folder), "-k", "3", "--by", "prior", "-o", str(out)]) == 0
     section = next(each for each in read_sections(run.folder) if each.name == "clusters")
-    assert (section.values["clusters"], section.values["normals"]) == (3, 6)
-    assert section.paragraphs[0] in (run.folder / "report.html").read_text("utf-8")
+    assert (section.values["clusters"], section.values["components"]) == (3, 6)
+    assert section.finding in (run.folder / "report.html").read_text("utf-8")
     assert [int(row["row"]) for row in csv.DictReader(out.read_text().splitlines())] == run.split.held_out.tolist()
 
 
 def test_a_fits_clusters_of_a_table_are_drawn_as_those_that_are_found_later(tmp_path):
-    """In deviations from the mean, though what is read from a file has none yet."""
+    """In standard deviations from the mean, though what is read from a file has none yet."""
     rows = 1000 + 5 * np.random.default_rng(0).normal(size=(60, 3))
     np.savetxt(tmp_path / "x.csv", rows, delimiter=",", header="a,b,c", comments="")
     run = enfold.fit(str(tmp_path / "x.csv"), out=tmp_path / "run", epochs=1, width=8, device="cpu")
@@ -192,13 +192,13 @@ def test_a_fits_clusters_of_a_table_are_drawn_as_those_that_are_found_later(tmp_
     assert picture.read_bytes() == first
 
 
-def test_where_too_few_rows_allow_one_normal_no_choice_is_claimed():
+def test_where_too_few_rows_allow_one_component_no_choice_is_claimed():
     z = np.random.default_rng(0).normal(size=(100, 20))
     found = latent.cluster(z)
     assert (found.k, [*found.criterion], latent.agreement(z, found)) == (1, [1], None)
     rows = enfold.Dataset(z.astype(np.float32), np.full(100, np.nan), Spec((20,), (Column("c", "real"),) * 20))
-    text = " ".join(clusters_section(Found(found, "rows", None), rows, z).paragraphs)
-    assert "No other number of normals was tried" in text
+    text = clusters_section(Found(found, "rows", z), rows, z).trust
+    assert "No other number of Gaussians was tried" in text
     assert "criterion chose" not in text
 
 
@@ -217,10 +217,10 @@ def test_where_the_training_data_is_gone_the_clusters_are_the_sources(small_runs
         ("mixture", ["-k", "0"], "at least 1"),
         ("mixture", ["-k", "many"], "-k auto"),
         ("mixture", ["-k", "5000"], "different rows"),
-        ("mixture", ["-k", "7", "--by", "prior"], "6 normals"),
+        ("mixture", ["-k", "7", "--by", "prior"], "6 components"),
         ("mixture", ["--by", "priors"], "did you mean 'prior'"),
         ("mixture", ["-o", "clusters.txt"], ".csv or .png"),
-        ("array", ["--by", "prior", "digits"], "no mixture"),
+        ("array", ["--by", "prior", "digits"], "not a mixture"),
         ("array", [], "cannot be read again"),
         ("codes", ["digits"], "are codes"),
     ],
@@ -241,7 +241,7 @@ def test_every_map_can_be_drawn(dimensions):
 
 
 def test_a_map_has_a_mark_for_each_of_fifty_classes():
-    """A class is told by its color and its mark together, as many as labels may be taken for."""
+    """Color and mark together tell a class, up to as many as labels may be taken for."""
     z, labels = np.random.default_rng(0).normal(size=(100, 2)), np.arange(100.0) % 50
     spec = Spec((2,), (Column("a", "real"), Column("b", "real")))
     [legend] = plots.latent_map(z, labels, spec, (0, 1)).legends

@@ -313,7 +313,7 @@ def test_t_sne_and_umap_are_left_out_where_they_cannot_be(digits):
 
 def test_every_report_has_the_model_beside_pca(digits, digits_run):
     section = next(each for each in read_sections(digits_run.folder) if each.name == "reduction")
-    model, pca = section.values["the model"], section.values["PCA"]
+    model, pca = section.values["this model"], section.values["PCA"]
     assert model["reconstruction_mse"] == digits_run.metrics["reconstruction_mse"]
     alone = enfold.compare(digits, methods=["pca"], holdout=200).rows[0]
     for name in ("reconstruction_mse", "knn_accuracy", "trustworthiness"):
@@ -325,7 +325,7 @@ def test_every_report_has_the_model_beside_pca(digits, digits_run):
 def test_the_report_says_how_many_rows_pca_could_be_fitted_to(digits, digits_run, monkeypatch):
     monkeypatch.setattr("enfold.rows.MOST_VALUES", 50 * 64)
     section = reduction(digits_run, digits[:100], digits[100:])
-    assert "fitted to 50 training rows" in " ".join(section.paragraphs)
+    assert "fitted to 50 training rows" in section.trust
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])
@@ -344,10 +344,12 @@ def test_what_is_lost_of_a_tables_columns_is_drawn():
     data = table()
     rows = data.x[:50]
     spec = data.spec.standardized(data.x)
-    figure = plots.rebuilt_by([Panel("mean", rebuilt=np.tile(spec.offset, (50, 1))), Panel("none")], rows, spec)
+    figure = plots.reconstructed_by(
+        [Panel("mean", reconstructed=np.tile(spec.offset, (50, 1))), Panel("none")], rows, spec
+    )
     dots = figure.axes[0].collections[0].get_offsets()
     np.testing.assert_allclose(dots[:, 0], np.square((rows - spec.offset) / spec.scale).mean(0), rtol=1e-5)
-    assert plots.rebuilt_by([Panel("none")], rows, spec) is None
+    assert plots.reconstructed_by([Panel("none")], rows, spec) is None
 
 
 def test_the_rows_of_a_test_set_are_those_compared_on(digits):

@@ -10,7 +10,7 @@ from enfold.fitting import split_again
 from enfold.metrics.copies import POINTS, ROWS, copies, nearest_rows
 from enfold.sections import read_sections
 from enfold.sections.generation import generation
-from enfold.sections.paths import paths
+from enfold.sections.interpolation import interpolation
 
 
 @pytest.mark.parametrize(("points_at_once", "rows_at_once"), [(POINTS, ROWS), (30, 7), (1, 500)])
@@ -75,7 +75,7 @@ def test_a_report_says_how_much_is_copied(digits_run):
     [section] = [each for each in read_sections(digits_run.folder) if each.name == "generation"]
     assert section.picture.startswith(b"\x89PNG")
     assert section.values["copies"] == round(section.values["share"] * section.values["draws"])
-    assert "drawn by chance" not in section.paragraphs[0]  # all rows were compared
+    assert "drawn at random" not in section.trust  # all rows were compared
     assert section.title in (digits_run.folder / "report.html").read_text("utf-8")
 
 
@@ -83,15 +83,15 @@ def test_a_report_compares_with_some_of_many_rows(digits_run, monkeypatch):
     monkeypatch.setattr(sys.modules[generation.__module__], "COMPARED", 300)
     held_out, training = split_again(digits_run)
     section = generation(digits_run, held_out, training)
-    assert section.paragraphs[0].endswith("300 of the 1,597 training rows were compared, drawn by chance.")
+    assert "300 of 1,597 training rows were compared, drawn at random." in section.trust
 
 
-def test_large_examples_are_fewer(digits_run, monkeypatch):
-    """What is decoded after training takes no more memory, however large an example is."""
+def test_large_rows_are_fewer(digits_run, monkeypatch):
+    """What is decoded after training takes no more memory, however large a row is."""
     monkeypatch.setattr("enfold.rows.MOST_VALUES", 40 * 64)
     held_out, training = split_again(digits_run)
     assert generation(digits_run, held_out, training).values["draws"] == 40
-    assert paths(digits_run, held_out, training).values["pairs"] == 2  # of ten steps, straight and spherical
+    assert interpolation(digits_run, held_out, training).values["pairs"] == 2  # of ten steps, straight and spherical
 
 
 def test_a_damaged_section_is_named(digits_run, tmp_path):

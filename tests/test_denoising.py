@@ -92,14 +92,14 @@ def test_nearness_is_in_decibels_of_images_and_in_scales_of_tables(digits, table
 
 def test_much_of_the_noise_is_removed_and_the_report_says_how_much(run):
     section = denoising_of(run)
-    assert list(section.values["noise"]) == ["normal, σ = 0.25", "normal, σ = 0.5", "salt and pepper, 30%"]
+    assert list(section.values["noise"]) == ["Gaussian, σ = 0.25", "Gaussian, σ = 0.5", "salt and pepper, 30%"]
     gain = {
         name: each["model"]["psnr"]["value"] - each["noisy"]["psnr"]["value"]
         for name, each in section.values["noise"].items()
     }
-    assert gain["normal, σ = 0.5"] > 5
+    assert gain["Gaussian, σ = 0.5"] > 5
     assert gain["salt and pepper, 30%"] > 5
-    strong = section.values["noise"]["normal, σ = 0.5"]
+    strong = section.values["noise"]["Gaussian, σ = 0.5"]
     assert strong["model"]["psnr"]["value"] > strong["components"]["psnr"]["value"]
     assert section.picture.startswith(b"\x89PNG")
     assert len(section.table) == 1 + 3 * 3
@@ -119,7 +119,7 @@ def test_a_run_without_noise_has_no_such_section(digits_run):
 def test_tables_are_denoised_in_their_own_units(table_run, tmp_path, capsys):
     section = denoising_of(table_run)
     assert section.picture == b""
-    assert section.table[0] == ("noise", "of", "RMSE")
+    assert section.table[0] == ("noise", "method", "RMSE")
     source, out = table_run.spec.sources[0], tmp_path / "clean.csv"
     assert main(["denoise", str(table_run.folder), source, "-o", str(out)]) == 0
     clean, given = pl.read_csv(out), pl.read_csv(source)

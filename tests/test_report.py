@@ -43,13 +43,14 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.addresses, self.text, self.open = [], [], "", []
+        self.tags, self.addresses, self.places, self.text, self.open = [], [], [], "", []
         self.feed(text)
         assert self.open == []
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
         self.addresses += [value for name, value in attributes if name in ("src", "href", "srcset", "action")]
+        self.places += [value for name, value in attributes if name == "id"]
         self.open += [] if tag in VOID else [tag]
 
     def handle_endtag(self, tag):
@@ -128,12 +129,12 @@ def test_every_member_of_the_family_gets_its_pictures_and_all_its_parameters_are
     assert all(each["shape"] for each in found)
 
 
-def test_the_page_says_what_the_model_is_told_and_what_it_is(make_run):
+def test_the_page_says_what_the_model_is_given_and_what_it_is(make_run):
     spec = replace(GRAY, conditions=(0.0, 1.0))
     text = page_of(make_run(SMALL.with_settings({"condition": "label", "objective": "iwae"}), spec)).text
-    assert "never sees a label" not in text
-    assert "Encoder and decoder are told the label" in text
-    assert "Recipe default, with objective = iwae, condition = label." in " ".join(text.split())
+    assert "Training sees" not in text
+    assert "The model is given them, so the map need not show them" in text
+    assert "Settings with * differ from it" in text
 
 
 def test_a_plain_autoencoder_shows_nothing_that_a_prior_would_have_to_give(make_run):
@@ -171,8 +172,11 @@ def test_pictures_show_rows_as_they_are_evaluated(make_run):
 def test_the_page_asks_for_nothing_outside_itself(digits_run):
     text = report.write_report(digits_run).read_text("utf-8")
     page = Page(text)
-    assert len(page.addresses) == 6 + len(read_sections(digits_run.folder))
-    assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
+    pictures = [address for address in page.addresses if address.startswith("data:image/png;base64,")]
+    links = [address.removeprefix("#") for address in page.addresses if address.startswith("#")]
+    assert len(pictures) == 6 + len(read_sections(digits_run.folder))
+    assert len(pictures) + len(links) == len(page.addresses)
+    assert set(links) <= set(page.places)
     assert not {"script", "link", "iframe", "base"} & set(page.tags)
     without_pictures = re.sub(r"data:image/png;base64,[\w+/=]+", "", text)
     assert not re.search(r"https?:|//|url\(|@import", without_pictures)
@@ -195,26 +199,44 @@ def test_names_from_the_data_are_text_and_never_markup(make_run):
 
 def test_the_figures_that_are_known_are_on_the_page_and_the_others_are_not(make_run):
     page = page_of(make_run(SMALL, GRAY, knn_accuracy=None))
-    for text in (
-        "147.2 nats",
-        "138.1 distortion",
-        "9.1 rate",
-        "2 of 2",
-        "0.0412",
-        "53.2 s",
-        "1,410 examples a second",
-    ):
+    for text in ("147.24 nats", "138.13 nats", "9.11 nats", "2 of 2", "0.0412", "53.2 s", "1,410 images/s"):
         assert text in page.text
-    assert "5-nn accuracy" not in page.text
+    assert "5-NN accuracy" not in page.text
     assert "None" not in page.text
 
 
 def test_an_error_stands_beside_its_figure_where_it_is_known(make_run):
     errors = {"negative_elbo": 0.514, "knn_accuracy": 0.0213}
     page = page_of(make_run(SMALL, GRAY, standard_errors=errors))
-    for text in ("147.2 nats ± 0.51", "75.7% ± 2.1%", "± is one standard error"):
+    for text in ("147.24 ± 0.51 nats", "75.7 ± 2.1 %", "± is one standard error"):
         assert text in page.text
     assert page.text.count("±") == 3
+
+
+def test_the_page_says_first_what_was_found(digits_run):
+    """Before any picture, and before any word of the field's own."""
+    text = report.write_report(digits_run).read_text("utf-8")
+    first = Page(text[text.index("<header>") : text.index("</header>") + len("</header>")]).text
+    values = next(each for each in read_sections(digits_run.folder) if each.name == "reduction").values
+    accuracies = [f"{values[method]['knn_accuracy']:.0%}" for method in ("this model", "PCA")]
+    assert re.search(rf"The map keeps neighbors .* PCA: {accuracies[0]} .* with PCA {accuracies[1]}", first)
+    assert not re.search(r"ELBO|nats|\brate\b|distortion|posterior", first)
+
+
+def test_every_section_begins_with_one_sentence_and_has_three_more_at_most(digits_run):
+    for section in read_sections(digits_run.folder):
+        assert len(sentences(section.finding)) == 1, section.name
+        assert len(sentences(section.notes)) <= 3, section.name
+        assert section.finding in page_of(digits_run).text
+
+
+def sentences(text):
+    return re.findall(r"[^.]+(?:\.(?=\S)[^.]*)*\.(?=\s|$)", text)
+
+
+def test_numbers_have_a_real_minus_sign(make_run):
+    text = report.template("report").environment.filters["prose"]("-log p(x) is -3.5 of a-1, `--set x=-1`")
+    assert str(text) == "-log p(x) is −3.5 of a-1, <code>--set x=-1</code>"
 
 
 def test_a_notebook_run_says_what_is_wrong_with_it_as_long_as_its_objective_is_the_notebooks(make_run, tmp_path):

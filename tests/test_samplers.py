@@ -128,7 +128,7 @@ def test_of_codes_codes_are_drawn_as_often_as_they_occur(codes_and_rows):
     assert torch.equal(prior.nearest(drawn), drawn)
     found = latent.aggregate(model, x)
     np.testing.assert_allclose(drawn.mean(0), found.mean(0), atol=0.1)
-    with pytest.raises(InputError, match="no spread"):
+    with pytest.raises(InputError, match="has none"):
         latent.tempered(prior, 0.5)
 
 

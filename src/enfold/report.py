@@ -1,4 +1,4 @@
-"""A run as one page that explains itself."""
+"""A run as one page: what was found and how good it is, then each use of the model, then the details."""
 
 import base64
 import re
@@ -22,59 +22,24 @@ from enfold.data.bundled import BUNDLED
 from enfold.data.dataset import Dataset, class_name
 from enfold.files import write
 from enfold.inference import conditions, decode_means, evaluating, latent_means, reconstructed_means
-from enfold.metrics import as_evaluated
-from enfold.metrics.intervals import decimals
+from enfold.metrics import as_evaluated, registry
 from enfold.model import Autoencoder
 from enfold.recipes import RECIPES, Recipe
 from enfold.run import Run
 from enfold.sections import ORDER, read_sections
 from enfold.sections.denoising import noisy
+from enfold.sections.section import FEW, noun, rows_of_map
+from enfold.sections.verdict import training_text, verdict
 from enfold.spec import ARRAY, Spec
 
 PICTURES = ("latent", "manifold", "reconstructions", "generated", "curves", "samples")
 TITLES = {ARRAY: "Data from an array", "mnist": "MNIST", "digits": "Digits"}
 SAMPLES = 64
-SAMPLES_OF_A_CLASS, SHOWN_CLASSES = 10, 20  # of a conditional model, at most
-REBUILT = 500  # held-out rows, at most
-OF_THE_MODEL = (
-    *("network", "posterior", "prior", "likelihood", "objective", "beta", "rate_warm_up", "free_bits", "corruption"),
-    *("binarize", "condition", "neighbors"),
-)  # settings beside which a recipe's summary would mislead
-KEY_FIGURES = (  # the name in metrics.json, what to call it, its number and what it means
-    (
-        "negative_elbo",
-        "negative ELBO",
-        "{negative_elbo:,.1f} nats",
-        "per example: {distortion:.1f} distortion, which the decoder leaves unexplained, + {rate:.1f} rate, "
-        "which the latent vector tells. It bounds −log p(x) from above; lower is better.",
-    ),
-    (
-        "knn_accuracy",
-        "5-nn accuracy",
-        "{knn_accuracy:.1%}",
-        "of held-out examples have the class of most of their 5 nearest training examples in the latent "
-        "space. {told}",
-    ),
-    (
-        "active_units",
-        "active units",
-        "{active_units} of {latent_dim}",
-        "latent dimensions vary with the example (variance of the posterior mean above 0.01). The others say "
-        "nothing.",
-    ),
-    (
-        "reconstruction_mse",
-        "reconstruction MSE",
-        "{reconstruction_mse:.4f}",
-        "the mean squared error of the rebuilt values, in units of {square}; 0 is perfect.",
-    ),
-    (
-        "train_seconds",
-        "training",
-        "{train_seconds:,.1f} s",
-        "for {passes} over the training examples: {rows_per_second:,.0f} examples a second, with the "
-        "evaluation after each pass.",
-    ),
+SAMPLES_OF_A_CLASS, SHOWN_CLASSES = 16, 20  # of a conditional model, at most
+RECONSTRUCTED = 500  # held-out rows, at most
+METRICS = (
+    *("negative_elbo", "distortion", "rate", "notebook_loss", "knn_accuracy", "trustworthiness", "active_units"),
+    *("reconstruction_mse", "train_seconds", "rows_per_second"),
 )
 
 
@@ -82,24 +47,27 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
     """Draw all pictures of a run into its folder `figures/`.
 
     Args:
-        run: The run; it has its history.
+        run: The run, with its history.
         model: Its model.
         held_out: Rows that the model has not seen; they are shown as evaluations take them.
         training: Rows that it was fitted to.
-        shown: The rows to show as samples; without them, the first 64 of `training`.
+        shown: The rows to show as samples; by default the first 64 of `training`.
 
     Raises:
         InputError: The folder cannot be written to.
     """
     spec = replace(model.spec, classes=held_out.spec.classes)
-    held_out, shown = (as_evaluated(each, run.config, spec) for each in (held_out, shown or training[:SAMPLES]))
-    means = latent_means(model, held_out)
+    held_out, training, shown = (
+        as_evaluated(each, run.config, spec) for each in (held_out, training, shown or training[:SAMPLES])
+    )
+    rows, faded = rows_of_map(held_out, training)
+    means = latent_means(model, rows)
     axes = latent.shown_axes(means)
     pictures = {
         "samples": plots.samples(np.asarray(shown.x), shown.labels, spec),
         "curves": plots.curves(run.epochs),
-        "latent": plots.latent_map(means, held_out.labels, spec, axes),
-        "reconstructions": _reconstructions(run, model, held_out[:REBUILT], spec),
+        "latent": plots.latent_map(means, rows.labels, spec, axes, faded),
+        "reconstructions": _reconstructions(run, model, held_out[:RECONSTRUCTED], spec),
     }
     if run.config.has_prior:  # to walk through and to draw from
         usual, name = _usual_class(training, spec)
@@ -111,17 +79,15 @@ def draw(run: Run, model: Autoencoder, held_out: Dataset, training: Dataset, *, 
 
 
 def _reconstructions(run: Run, model: Autoencoder, rows: Dataset, spec: Spec) -> Figure:
-    """Return the picture of rows and what becomes of them; if the encoder learned from damaged ones, of such."""
-    classes, corrupt = conditions(rows.labels, spec), run.config.corruption.build(spec)
-    x, seen = np.asarray(rows.x), None
-    if corrupt is not None:
-        seen = noisy(x, corrupt)
-    rebuilt = reconstructed_means(model, x if seen is None else seen, classes)
-    return plots.reconstructions(x, rebuilt, spec, seen=seen)
+    """Return the picture of rows and their reconstructions; a model that learned from noisy rows is given such."""
+    x, corrupt = np.asarray(rows.x), run.config.corruption.build(spec)
+    given = None if corrupt is None else noisy(x, corrupt)
+    reconstructed = reconstructed_means(model, x if given is None else given, conditions(rows.labels, spec))
+    return plots.reconstructions(x, reconstructed, spec, noisy=given)
 
 
 def _generated(model: Autoencoder, spec: Spec) -> Figure:
-    """Return the picture of draws from the prior; of a conditional model, of the same few as each class."""
+    """Return the picture of draws from the prior; for a conditional model the same draws as each class."""
     if not spec.conditions:
         return plots.generated(decode_means(model, latent.prior_samples(model, SAMPLES)), spec)
     classes = spec.conditions[:SHOWN_CLASSES]
@@ -131,7 +97,7 @@ def _generated(model: Autoencoder, spec: Spec) -> Figure:
 
 
 def _usual_class(training: Dataset, spec: Spec) -> tuple[int | None, str]:
-    """Return the most frequent class that a conditional model is told, and its name; of another, None."""
+    """Return the most frequent class that a conditional model knows, and its name; None for other models."""
     found = conditions(training.labels, spec)
     if found is None:
         return None, ""
@@ -148,21 +114,25 @@ def write_report(run: Run) -> Path:
     Raises:
         InputError: A file of the run is missing or damaged, or the folder cannot be written to.
     """
-    metrics, history = run.metrics, run.epochs
+    metrics, sections = run.metrics, read_sections(run.folder, ORDER)
     page = template("report").render(
         title=title(run.spec),
         config=run.config,
+        recipe=_origin(run.config),
         spec=run.spec,
+        what=noun(run.spec),
         metrics=metrics,
-        summary=_summary(run.config),
+        verdict=verdict(run, sections),
         has_codes=run.config.posterior.is_discrete,
-        key_figures=_key_figures(run, metrics, len(history)),
-        mistakes=metrics["mistakes"],
+        has_few=metrics["rows"] < FEW,
+        training=training_text(run),
+        lines=registry.describe(metrics, run.config, run.spec, METRICS),
         pictures={name: _picture_uri(run, name) for name in PICTURES},
-        sections=[{"section": each, "picture": data_uri(each.picture)} for each in read_sections(run.folder, ORDER)],
-        settings=_settings(run.config),
+        sections=[(each, data_uri(each.picture)) for each in sections],
+        settings=describe(run.config),
+        changes=run.config.changes(_origin(run.config).config),
         layers=layers(run.untrained()),
-        facts=_facts(run, metrics, len(history)),
+        facts=_facts(run, metrics),
         command=command_line(run),
         version=run.environment.get("enfold", ""),
     )
@@ -174,20 +144,11 @@ def title(spec: Spec) -> str:
     return " + ".join(TITLES.get(source) or Path(source).absolute().name for source in spec.sources_in_short)
 
 
-def _summary(config: Config) -> str:
-    """Return the recipe's summary, or if the model is not the recipe's, how it differs."""
-    origin = _origin(config)
-    changes = {name: value for name, value in config.changes(origin.config).items() if name in OF_THE_MODEL}
-    if not changes:
-        return origin.summary
-    return f"Recipe {origin.config.recipe}, with {', '.join(f'{n} = {_text(v)}' for n, v in changes.items())}."
-
-
 def command_line(run: Run) -> str:
-    """Return the command that repeats the run; where the data or a part of the model was an object, the Python."""
+    """Return the command that repeats the run, or the Python if the data or a part of the model was an object."""
     base = _origin(run.config).config
     changes, tested = run.config.changes(base), run.split.tested
-    if tested:  # how many rows they have, they tell
+    if tested:  # which have as many rows as they have
         changes.pop("holdout", None)
     if run.spec.is_array or run.config.custom:
         own, test = run.config.custom, "test=test, " if tested else ""
@@ -203,7 +164,7 @@ def command_line(run: Run) -> str:
 
 
 def reading_options(spec: Spec) -> list[str]:
-    """Return the options with which a command reads the sources as the data set was read from them."""
+    """Return the options with which a command reads the sources as they were read for the fit."""
     words = ["--label", spec.label] if spec.label else []
     if spec.is_image and not set(spec.sources) <= set(BUNDLED):
         words += ["--image-shape", "x".join(map(str, spec.shape))]
@@ -213,7 +174,7 @@ def reading_options(spec: Spec) -> list[str]:
 def layers(model: Autoencoder) -> list[dict[str, Any]]:
     """Return each layer with parameters: its `name` as in the weights, `kind`, output `shape`, `parameters`.
 
-    The shape is of one example, as text: "64 × 14 × 14". The parameters of all layers are those of the model.
+    The shape is that of one row, as text: "64 × 14 × 14". The parameters of all layers are those of the model.
     """
     own = {name: module for name, module in model.named_modules() if [*module.parameters(recurse=False)]}
     shapes: dict[str, str] = {}
@@ -241,51 +202,17 @@ def _note_shape(shapes: dict[str, str], name: str, module: nn.Module, args: Any,
     shapes[name] = " × ".join(map(str, shape))
 
 
-def _key_figures(run: Run, metrics: Mapping[str, Any], epochs: int) -> list[dict[str, str]]:
-    """Return the figures to show first, those that are known, with what they mean."""
-    known = {name: value for name, value in metrics.items() if value is not None}
-    square = "the full scale squared" if run.spec.kind == "intensity" else "each column's variance"
-    passes = "one pass" if epochs == 1 else f"{epochs} passes"
-    errors = {name: _plus_minus(name, error) for name, error in metrics.get("standard_errors", {}).items()}
-    told = "Encoder and decoder are told the label." if run.spec.conditions else "The learning never sees a label."
-    values = {**known, "latent_dim": run.config.latent_dim, "passes": passes, "square": square, "told": told}
-    return [
-        {
-            "label": label,
-            "number": number.format(**values),
-            "error": errors.get(name, ""),
-            "meaning": meaning.format(**values),
-        }
-        for name, label, number, meaning in KEY_FIGURES
-        if name in known
-    ]
-
-
-def _plus_minus(name: str, error: float) -> str:
-    """Return a figure's standard error with two digits, in the figure's unit."""
-    scale, unit = (100, "%") if name == "knn_accuracy" else (1, "")
-    return f"± {scale * error:,.{decimals(scale * error)}f}{unit}"
-
-
-def _settings(config: Config) -> list[dict[str, Any]]:
-    changes = config.changes(_origin(config).config)
-    return [
-        {**each._asdict(), "value": _text(each.value), "is_changed": each.name in changes}
-        for each in describe(config)
-    ]
-
-
-def _facts(run: Run, metrics: Mapping[str, Any], epochs: int) -> dict[str, str]:
+def _facts(run: Run, metrics: Mapping[str, Any]) -> dict[str, str]:
     spec, environment = run.spec, run.environment
     column = spec.columns[0]
-    facts = {"sources": ", ".join(spec.sources_in_short), "examples": str(spec), "type": spec.dtype}
+    facts = {"sources": ", ".join(spec.sources_in_short), "rows": str(spec), "type": spec.dtype}
     if spec.kind == "intensity":
         facts["values"] = f"0 to {column.scale:g}"
     if not spec.is_image:
         facts["columns"] = ", ".join(each.name for each in spec.columns)
     if spec.classes:
         facts["classes"] = ", ".join(spec.classes)
-    facts |= {"held-out rows": f"{metrics['rows']:,}", "epochs": str(epochs), "seed": str(run.config.seed)}
+    facts |= {"held-out rows": f"{metrics['rows']:,}", "epochs": str(len(run.epochs)), "seed": str(run.config.seed)}
     return facts | {name: str(value) for name, value in environment.items() if name not in ("format", "directory")}
 
 
@@ -307,13 +234,14 @@ def _picture_uri(run: Run, name: str) -> str | None:
 
 
 def data_uri(png: bytes) -> str | None:
-    """Return a picture as an address that holds it; None without a picture."""
+    """Return a picture as a URI that holds it; None without a picture."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}" if png else None
 
 
-def _code(text: str) -> Markup:
-    """Return text for a page, with what stands between backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+def _prose(text: str) -> Markup:
+    """Return text for a page, with code between backticks, and real minus signs."""
+    code_or_minus = r"`([^`]+)`|(?<![\w.])-(?=[\d.])"
+    return Markup(re.sub(code_or_minus, lambda m: f"<code>{m[1]}</code>" if m[1] else "−", str(escape(text))))
 
 
 def template(name: str) -> Template:
@@ -322,5 +250,5 @@ def template(name: str) -> Template:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["code"] = _code
+    environment.filters |= {"prose": _prose, "setting": _text}
     return environment.get_template(f"{name}.html.jinja")

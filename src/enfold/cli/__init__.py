@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError
 from enfold.errors import InputError, Interrupted
 from enfold.version import __version__
 
-MODULES = ("clusters", "commands", "comparing", "denoising", "detection", "explorer", "paths", "points")
+MODULES = ("clusters", "commands", "comparing", "denoising", "detection", "explorer", "interpolation", "points")
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 app = App(

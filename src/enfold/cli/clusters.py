@@ -1,4 +1,4 @@
-"""The command that sorts examples into clusters."""
+"""The command that sorts rows into clusters."""
 
 from pathlib import Path
 from textwrap import fill
@@ -33,24 +33,23 @@ def cluster(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Sort data into clusters, those of the rows that the model was fitted to; labels only score them.
+    """Sort rows into clusters that are found in the training rows; labels only score them.
 
-    Without a source, the rows held out when it was fitted are sorted, and the run's report shows these clusters.
+    Without a source, the held-out rows of the run are sorted, and its report shows these clusters.
 
     Parameters
     ----------
     source
-        Files, folders or data sets by name, with examples of the run's kind. If the data that the run was fitted to
-        cannot be read again, the clusters are those of the source.
+        Files, folders or data sets by name, with rows like those of the run. If the training data cannot be read
+        again, the clusters are found in the source itself.
     k
-        How many clusters; auto: as many normals as the Bayesian information criterion chooses, those that share rows
-        merged.
+        The number of clusters; auto: the Bayesian information criterion chooses the number of Gaussians, and those
+        that share rows are merged.
     by
-        posterior: a mixture of normals fitted to latent means; prior: the model's own, if it has a mixture or vamp
-        prior.
+        posterior: a Gaussian mixture fitted to latent means; prior: the prior, for a mixture or vamp prior.
     out
-        A .csv file with columns row, cluster, p0, p1, … (how likely the row is of each), label, and file for
-        pictures; or a .png picture of the map and the members nearest to each center.
+        A .csv file with columns row, cluster, p0, p1, … (the probability of each cluster), label, and file for
+        images in files; or a .png picture of the map and the rows nearest to each center.
     """
     import numpy as np
 
@@ -82,7 +81,7 @@ def cluster(
         numbers = np.arange(len(rows)) if source else opened.split.held_out
         _write_memberships(out, numbers, found.clustering.memberships(z), rows)
     where = out if source or out is not None else opened.folder / "report.html"
-    paragraphs = [*section.paragraphs, *([f"Clusters: {where}"] if where else [])]
+    paragraphs = [section.finding, section.trust, *([f"Clusters: {where}"] if where else [])]
     text = "\n\n".join([table(section.table[0], section.table[1:]), *(fill(each, WIDTH) for each in paragraphs)])
     say(json, {"out": None if out is None else str(out), **section.values}, text)
 

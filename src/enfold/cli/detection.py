@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from enfold.metrics.anomaly import Anomalies
 
 MOST_IN_A_PICTURE = 120  # rows
-RARE = 0.01  # p-values up to which are counted
+RARE = 0.01  # the p-value up to which rows are counted
 
 
 @app.command(help_format="markdown")
@@ -33,25 +33,25 @@ def score(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Write how unlike the training rows each row is, and how rare that is among rows held out of training.
+    """Write an anomaly score for each row, and a p-value: how rare such a score is among held-out rows.
 
     Parameters
     ----------
     source
-        Files, folders or data sets by name, with examples of the run's kind, in raw units. Not what the model was
-        fitted to, which it finds too ordinary.
+        Files, folders or data sets by name, with rows like those of the run, in raw units. Training rows would score
+        too low.
     score
-        combined: reconstruction x (1 + distance); reconstruction: the squared error, of images as a share of their
-        contrast; distance: of the latent vector to those of the 5 nearest training rows; likelihood: -log p(x);
-        typicality: how far that is from the training rows' mean.
+        combined: reconstruction x (1 + distance); reconstruction: squared error of the reconstruction, for images
+        divided by their contrast; distance: mean distance to the 5 nearest training rows in the latent space;
+        likelihood: -log p(x); typicality: distance of -log p(x) from its mean over training rows.
     maps
         Also write what each value of the most unusual rows adds to the score reconstruction: a .png picture, or
         a .npz file (arrays row, x, reconstruction, map).
     n
-        How many rows the maps have.
+        The number of rows in the maps.
     out
-        A .csv file with columns row, score, p_value, label, and file for pictures. The higher the score, the more
-        unusual the row; of ordinary rows, at most one in a hundred has a p-value of at most 0.01.
+        A .csv file with columns row, score, p_value, label, and file for images in files. The higher the score, the
+        more unusual the row; at most 1% of ordinary rows have a p-value of 0.01 or less.
     """
     import numpy as np
 
@@ -64,10 +64,10 @@ def score(
     if maps is not None:
         check_suffix(maps, ".png", ".npz")
     if n < 1:
-        raise InputError(f"The number of rows with maps must be at least 1, got {n}.")
+        raise InputError(f"Expected at least 1 row for the maps, got -n {n}.")
     if maps is not None and maps.suffix.lower() == ".png" and n > MOST_IN_A_PICTURE:
         raise InputError(
-            f"A picture has at most {MOST_IN_A_PICTURE} rows, got -n {n}. Write the maps as .npz instead."
+            f"A picture holds at most {MOST_IN_A_PICTURE} rows, got -n {n}. Write the maps as .npz instead."
         )
     opened = open_run(run, device)
     calibration = read_calibration(opened.folder)
@@ -86,10 +86,10 @@ def score(
 
 
 def _count(p: "np.ndarray", least: float) -> str:
-    """Return how many p-values are low, of those that the held-out rows can give."""
+    """Return how many p-values are low, and how many of ordinary rows would be."""
     level = max(RARE, least)
-    why = "" if least <= RARE else f", the least that {round(1 / least) - 1} held-out rows can give"
-    return f"{(p <= level).sum():,} have p ≤ {level:.2g}{why}; of ordinary rows {level:.0%} would."
+    why = "" if least <= RARE else f", the lowest that {round(1 / least) - 1} held-out rows can give"
+    return f"{(p <= level).sum():,} have p ≤ {level:.2g}{why}; {level:.0%} of ordinary rows would."
 
 
 def _write_maps(path: Path, unusual: "Anomalies", rows: "np.ndarray", p: "np.ndarray") -> None:

@@ -114,8 +114,8 @@ def _pictures(comparison: Comparison) -> dict[str, bytes]:
     }
     panels = [_panel(name, result, "reconstruction_mse") for name, result in found.items()]
     most = max(len(result.reconstructed) for result in found.values())
-    rebuilt = plots.rebuilt_by(panels, held_out.x[:most], setup.spec)
-    drawn |= {} if rebuilt is None else {"reconstructions": rebuilt}
+    reconstructed = plots.reconstructed_by(panels, held_out.x[:most], setup.spec)
+    drawn |= {} if reconstructed is None else {"reconstructions": reconstructed}
     return {name: plots.png(figure) for name, figure in drawn.items()}
 
 

@@ -1,8 +1,8 @@
-"""Places in the latent space: grids and paths to decode, clusters, and distributions to draw new ones from."""
+"""The latent space: grids and walks to decode, clusters, and distributions to draw new vectors from."""
 
 from enfold.latent.clusters import Clustering, agreement, cluster
 from enfold.latent.grids import ENDS, GRID_QUANTILES, GRID_SIDE, Manifold, manifold, quantiles, shown_axes
-from enfold.latent.paths import along, by_activity, decoded, interpolation, spherical, straight, traversal
+from enfold.latent.interpolation import along, by_activity, decoded, interpolation, spherical, straight, traversal
 from enfold.latent.samplers import SAMPLERS, aggregate, draws, prior_samples, sampler, tempered
 
 __all__ = [

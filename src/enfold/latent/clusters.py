@@ -1,8 +1,8 @@
-"""Groups of latent vectors: a mixture of normals, of which those that overlap are one cluster.
+"""Clusters of latent vectors: a Gaussian mixture whose overlapping components are merged.
 
-The Bayesian information criterion says how many normals describe the vectors. A group that is no normal takes several
-of them, as the islands of a map do; so normals that share vectors are merged (as do Baudry et al. 2010, "Combining
-mixture components for clustering", and Hennig 2010, "Methods for merging Gaussian mixture components").
+The Bayesian information criterion says how many Gaussians describe the vectors. A cluster that is not Gaussian needs
+several of them, so components that share vectors are merged (Baudry et al. 2010, "Combining mixture components for
+clustering"; Hennig 2010, "Methods for merging Gaussian mixture components").
 """
 
 from dataclasses import dataclass, field
@@ -13,28 +13,28 @@ import torch
 from torch.distributions import MixtureSameFamily
 
 from enfold.errors import InputError
-from enfold.latent.mixtures import as_distribution, normal_mixture, responsibilities
+from enfold.latent.mixtures import as_distribution, gaussian_mixture, responsibilities
 from enfold.latent.samplers import AGGREGATED
 from enfold.metrics.clustering import adjusted_rand_index, counts_of
 from enfold.rows import drawn
 
 MOST_VALUES, FEWEST_ROWS = 160_000, 1_000  # time grows with the square of the dimensions: then fewer rows
-TRIED = (*range(1, 11), 13, 16, 20, 25, 32, 40)  # normals, of which the criterion chooses
+TRIED = (*range(1, 11), 13, 16, 20, 25, 32, 40)  # components, of which the criterion chooses
 PATIENCE = 3  # numbers without a lower criterion, after which no larger ones are tried
-ROWS_FOR_A_NORMAL = 10  # for each latent dimension: fewer would leave its covariance to chance
-ALIKE = 0.05  # a convention, as that of tests: from such a cosine on, two clusters are one
+ROWS_FOR_A_COMPONENT = 10  # for each latent dimension: fewer would leave its covariance to chance
+SIMILAR = 0.05  # a convention, like the 5% of tests: from this cosine on, two clusters are one
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """A mixture of normals over latent vectors, and which of the normals make up each cluster.
+    """A Gaussian mixture over latent vectors, and which of its components make up each cluster.
 
     Attributes:
         distribution: The mixture, over (latent_dim,).
-        groups: The cluster of each normal, (components,) integers from 0; cluster 0 is the largest.
-        criterion: The Bayesian information criterion of each number of normals that was tried; the lowest was chosen.
+        groups: The cluster of each component, (components,) integers from 0; cluster 0 is the largest.
+        criterion: The Bayesian information criterion of each number of components tried; the lowest was chosen.
             Empty where the mixture was given.
-        rows: How many latent vectors this was found in.
+        rows: The number of latent vectors that the clusters were found in.
     """
 
     distribution: MixtureSameFamily
@@ -57,7 +57,7 @@ class Clustering:
         return each.T @ means / each.sum(0)[:, None]
 
     def memberships(self, z: np.ndarray) -> np.ndarray:
-        """Return how likely each latent vector is of each cluster, (n, latent_dim) → (n, k); the rows sum to 1."""
+        """Return the probability that each vector is in each cluster, (n, latent_dim) → (n, k); rows sum to 1."""
         return _merged(responsibilities(self.distribution, z), self.groups)
 
 
@@ -66,19 +66,19 @@ def cluster(
 ) -> Clustering:
     """Return clusters of latent vectors.
 
-    A mixture of normals with full covariances is fitted by expectation maximization, with as many normals as have the
-    lowest Bayesian information criterion (Schwarz 1978). Then the two clusters whose shares of the rows t are most
-    alike, by the cosine Σ tᵢ tⱼ / √(Σ tᵢ² Σ tⱼ²), become one, again and again: until `k` are left, or for "auto",
-    until all are below 0.05.
+    A mixture of Gaussians with full covariances is fitted by expectation maximization. Its number of components is
+    the one with the lowest Bayesian information criterion (Schwarz 1978). Then the two most similar clusters are
+    merged, again and again, until `k` are left; for "auto", until no similarity is above 0.05. The similarity of two
+    clusters is the cosine of their memberships t: Σ tᵢ tⱼ / √(Σ tᵢ² Σ tⱼ²).
 
     Args:
-        z: Latent vectors, (n, latent_dim); of more than 20,000, as many at random, of more than 8 dimensions fewer.
+        z: Latent vectors, (n, latent_dim). At most 20,000 are used, drawn at random; fewer beyond 8 dimensions.
         k: How many clusters, at least 1.
-        mixture: The mixture to take instead of fitting one, such as a mixture prior.
+        mixture: The mixture to use instead of fitting one, such as a mixture prior.
         seed: Of the rows and of the fit.
 
     Raises:
-        InputError: There are fewer different rows, or fewer normals in the given mixture, than clusters to be found.
+        InputError: There are fewer distinct rows, or fewer components in the given mixture, than clusters asked for.
     """
     most = min(AGGREGATED, max(MOST_VALUES // z.shape[1], FEWEST_ROWS))
     rows = drawn(len(z), most, seed)
@@ -87,19 +87,20 @@ def cluster(
     chosen, criterion = _chosen(some, least, seed) if mixture is None else (mixture, {})
     shares = responsibilities(chosen, some)
     if shares.shape[1] < least:
-        raise InputError(f"The mixture has {shares.shape[1]} normals, too few for {k} clusters. Ask for fewer.")
-    return Clustering(chosen, _groups(shares, least, ALIKE if k == "auto" else 0.0), criterion, len(some))
+        raise InputError(f"The mixture has {shares.shape[1]} components, too few for {k} clusters. Ask for fewer.")
+    return Clustering(chosen, _groups(shares, least, SIMILAR if k == "auto" else 0.0), criterion, len(some))
 
 
 def agreement(z: np.ndarray, found: Clustering, seed: int = 0) -> float | None:
-    """Return how far clusters of the one half of the rows are those of the other: the adjusted Rand index, at most 1.
+    """Return how well clusters found in one half of the rows agree with those found in the other.
 
-    Each half is given a mixture of as many normals, merged into as many clusters, which then sort all rows. None
-    where a half has fewer rows than that, and of one cluster, which could not be another.
+    Each half gets a mixture of as many components, merged into as many clusters, and both sort all rows. The result
+    is the adjusted Rand index of the two, at most 1. None if a half has fewer rows than components, or if there is
+    one cluster only.
 
     Args:
         z: Latent vectors, (n, latent_dim).
-        found: How many normals and clusters.
+        found: The clusters; only their number and that of the components is used.
         seed: Of the halves and of the fits.
     """
     rows, components, sorted_by = np.asarray(z, np.float64), len(found.groups), []
@@ -107,17 +108,17 @@ def agreement(z: np.ndarray, found: Clustering, seed: int = 0) -> float | None:
         return None
     order = np.random.default_rng(seed).permutation(len(rows))
     for half in np.array_split(order, 2):
-        mixture = as_distribution(normal_mixture(rows[half], components, seed))
+        mixture = as_distribution(gaussian_mixture(rows[half], components, seed))
         groups = _groups(responsibilities(mixture, rows[half]), found.k, 0.0)
         sorted_by.append(Clustering(mixture, groups).memberships(rows).argmax(1))
     return adjusted_rand_index(counts_of(*sorted_by))
 
 
 def _least(z: np.ndarray, k: int | str) -> int:
-    """Return how many clusters there are to be at least.
+    """Return the least number of clusters that is asked for.
 
     Raises:
-        InputError: It is no number of clusters that the rows may have.
+        InputError: It is not a number, is below 1, or is above the number of distinct rows.
     """
     if k == "auto":
         k = 1
@@ -130,12 +131,12 @@ def _least(z: np.ndarray, k: int | str) -> int:
 
 
 def _chosen(z: np.ndarray, least: int, seed: int) -> tuple[MixtureSameFamily, dict[int, float]]:
-    """Return the mixture with the lowest criterion of at least so many normals, and the criteria."""
-    most = max(len(z) // (ROWS_FOR_A_NORMAL * z.shape[1]), least)
+    """Return the mixture with the lowest criterion among those of at least `least` components, and the criteria."""
+    most = max(len(z) // (ROWS_FOR_A_COMPONENT * z.shape[1]), least)
     criterion: dict[int, float] = {}
     best = None
     for components in sorted({least, *(n for n in TRIED if least < n <= most)}):
-        fitted = normal_mixture(z, components, seed)
+        fitted = gaussian_mixture(z, components, seed)
         criterion[components] = float(fitted.bic(z))
         if criterion[components] == min(criterion.values()):
             best = fitted
@@ -145,13 +146,13 @@ def _chosen(z: np.ndarray, least: int, seed: int) -> tuple[MixtureSameFamily, di
     return as_distribution(best), criterion
 
 
-def _groups(shares: np.ndarray, least: int, alike: float) -> np.ndarray:
-    """Return the cluster of each normal: the two most alike are merged, until `least` are left or none is."""
+def _groups(shares: np.ndarray, least: int, similar: float) -> np.ndarray:
+    """Return the cluster of each component: the two most similar are merged until `least` are left or none is."""
     groups = np.arange(shares.shape[1])
     while groups.max() + 1 > least:
-        likeness = _likeness(_merged(shares, groups))
-        one, other = divmod(int(likeness.argmax()), len(likeness))
-        if likeness[one, other] < alike:
+        similarity = _similarity(_merged(shares, groups))
+        one, other = divmod(int(similarity.argmax()), len(similarity))
+        if similarity[one, other] < similar:
             break
         groups[groups == max(one, other)] = min(one, other)
         groups[groups > max(one, other)] -= 1
@@ -159,10 +160,11 @@ def _groups(shares: np.ndarray, least: int, alike: float) -> np.ndarray:
     return np.argsort(order)[groups]
 
 
-def _likeness(shares: np.ndarray) -> np.ndarray:
-    """Return the cosine between each two clusters' shares of the rows, (k, k), and −1 for a cluster and itself.
+def _similarity(shares: np.ndarray) -> np.ndarray:
+    """Return the cosine between the memberships of each two clusters, (k, k), and −1 on the diagonal.
 
-    A cluster without rows is like any other. A measure that grew with the other's size would let one swallow all.
+    A cluster without rows is similar to every other. A measure that grows with a cluster's size would let the largest
+    one swallow all others.
     """
     products, nothing = shares.T @ shares, np.finfo(float).tiny
     norms = np.sqrt(products.diagonal())

@@ -1,4 +1,4 @@
-"""Grids in the latent space to decode, and the axes to show."""
+"""Grids of latent vectors to decode, and the latent dimensions to show."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from enfold.model import Autoencoder
 
 GRID_SIDE = 20
 GRID_QUANTILES = (0.05, 0.95)
-ENDS = ("5 %", "95 %")  # as text
+ENDS = ("5%", "95%")  # as text
 QUANTILE_DRAWS = 20_000  # of a prior without a formula: a quantile is then right to a third of a percent
 
 
@@ -47,16 +47,16 @@ def shown_axes(means: np.ndarray) -> tuple[int, ...]:
 def manifold(
     model: Autoencoder, axes: Sequence[int] = (0, 1), side: int = GRID_SIDE, *, condition: int | None = None
 ) -> Manifold:
-    """Return the examples decoded on a grid through the prior's quantiles, 5 % to 95 %, in even steps of probability.
+    """Return examples decoded on a grid through the prior's quantiles, 5% to 95%, in even steps of probability.
 
-    Further latent dimensions stay at the prior's medians. The quantiles are exact where the prior's coordinates are
-    independent normals, else those of many draws. A prior of codes gives each value once, and each place on the grid
-    is decoded as the nearest code.
+    The other latent dimensions stay at the prior's medians. The quantiles are exact if the prior's coordinates are
+    independent Gaussians, otherwise they are those of many draws. For a prior of codes each value appears once, and
+    each grid point is decoded as the nearest code.
 
     Args:
         model: The model.
-        axes: The one or two latent dimensions to walk along.
-        side: How many steps along each.
+        axes: The one or two latent dimensions of the grid.
+        side: The number of steps along each.
         condition: The position in `spec.conditions` of the class to decode, for a conditional model.
     """
     with torch.inference_mode():
@@ -77,12 +77,12 @@ def manifold(
 def quantiles(
     p: Distribution | np.ndarray, steps: int, device: torch.device | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return each coordinate's median, (latent_dim,), and its quantiles, 5 % to 95 %, (steps, latent_dim) float32.
+    """Return each coordinate's median, (latent_dim,), and its quantiles, 5% to 95%, (steps, latent_dim) float32.
 
     Args:
         p: A distribution over (latent_dim,), or latent vectors, (n, latent_dim).
-        steps: How many quantiles, in even steps of probability.
-        device: Where the distribution is, if not on the processor.
+        steps: The number of quantiles, in even steps of probability.
+        device: Where the distribution is, if not on the CPU.
     """
     probability = np.array([0.5, *np.linspace(*GRID_QUANTILES, steps)])
     if isinstance(p, Independent) and isinstance(p.base_dist, Normal):
@@ -90,7 +90,7 @@ def quantiles(
         found = standard * p.base_dist.scale.cpu().numpy() + p.base_dist.loc.cpu().numpy()
     else:
         drawn = p if isinstance(p, np.ndarray) else draws(p, QUANTILE_DRAWS, device=device)
-        found = np.quantile(drawn, probability, axis=0, method="inverted_cdf")  # values that there are
+        found = np.quantile(drawn, probability, axis=0, method="inverted_cdf")  # values that occur
     return found[0], found[1:]
 
 

@@ -1,8 +1,8 @@
-"""Distributions to draw new latent vectors from, when training is over.
+"""Distributions to draw new latent vectors from after training.
 
-Where the aggregate posterior q(z), the mean of q(z|x) over the data, is not the prior, draws from the prior fall
-into places that the decoder has never seen. A density fitted to q(z) afterwards avoids them (Ghosh, Sajjadi, Vergari,
-Black & Schölkopf 2020, "From variational to deterministic autoencoders", section 4).
+Where the aggregate posterior q(z), the mean of q(z|x) over the data, differs from the prior, the decoder has never
+seen some of what the prior draws. A density fitted to q(z) after training avoids that (Ghosh, Sajjadi, Vergari, Black
+& Schölkopf 2020, "From variational to deterministic autoencoders", section 4).
 """
 
 import math
@@ -26,22 +26,22 @@ from enfold.devices import seeded
 from enfold.distributions import UniformCodes
 from enfold.errors import InputError, unknown
 from enfold.inference import conditioned_chunks, evaluating, in_one
-from enfold.latent.mixtures import as_distribution, normal_mixture
+from enfold.latent.mixtures import as_distribution, gaussian_mixture
 from enfold.model import Autoencoder
 from enfold.optimizers import EagerAdam
 from enfold.priors import Flow
 from enfold.rows import Examples, drawn, selected
 
 SAMPLERS = ("prior", "mixture", "flow")
-AGGREGATED = 20_000  # rows, at most: more would only sharpen what these say of q(z)
-COMPONENTS = 20  # normals in the mixture, at most
+AGGREGATED = 20_000  # rows, at most: more would change q(z) little
+COMPONENTS = 20  # of the mixture, at most
 ROWS_FOR_A_COVARIANCE = 10  # for each latent dimension: fewer would leave it to chance
 FLOW_STEPS, FLOW_BATCH, FLOW_RATE, FLOW_TRANSFORMS = 300, 256, 5e-3, 3
-BLUR = 0.15  # of the distance between codes, as a deviation: a density needs some, and 0.1 % of it leaves a code
+BLUR = 0.15  # standard deviation, in distances between codes; a density needs some, and 0.1 % of it changes the code
 
 
 class NearestCode(Distribution):
-    """Codes that are the nearest to draws of a density.
+    """The codes nearest to draws from a density.
 
     Args:
         density: Over (latent_dim,).
@@ -72,13 +72,13 @@ def sampler(
 
     Args:
         model: The trained model.
-        kind: "prior": the model's own p(z). "mixture": normals with full covariances, fitted by expectation
-            maximization to draws from q(z|x) of the rows. "flow": a neural spline flow (Durkan 2019), fitted to them
-            by maximum likelihood, in some seconds. Of a model with codes these two are fitted to codes with a little
-            noise, and what they draw is the code nearest to it.
-        x: Raw examples, (n, *shape), n > 1; 20,000 of them are used. Not needed for the prior.
+        kind: "prior": the model's own p(z). "mixture": Gaussians with full covariances, fitted by expectation
+            maximization to draws from q(z|x) of the rows. "flow": a neural spline flow (Durkan 2019), fitted to the
+            same draws by maximum likelihood, in some seconds. For a model with codes both are fitted to codes with a
+            little noise, and their draws are rounded to the nearest code.
+        x: Raw rows, (n, *shape), n > 1; 20,000 of them are used. Not needed for the prior.
         condition: The class of each, (n,) integers, for a conditional model.
-        means: Whether to take the means of q(z|x), as of a plain autoencoder, whose q has no width that was learned.
+        means: Whether to use the means of q(z|x), as for a plain autoencoder, whose q has no learned width.
         seed: Of the rows, the draws and the fit.
 
     Raises:
@@ -101,22 +101,20 @@ def sampler(
 def aggregate(
     model: Autoencoder, x: Examples, condition: Tensor | None = None, *, means: bool = False, seed: int = 0
 ) -> Tensor:
-    """Return draws from the aggregate posterior, (n, latent_dim) on the processor: one from q(z|x) for each row.
+    """Return draws from the aggregate posterior, (n, latent_dim) on the CPU: one from q(z|x) for each row.
 
     Args:
         model: The model.
-        x: Raw examples, (n, *shape), n > 1; of more than 20,000, as many at random.
+        x: Raw rows, (n, *shape), n > 1; at most 20,000 are used, drawn at random.
         condition: The class of each, (n,) integers, for a conditional model.
-        means: Whether to take the means of q(z|x) instead.
+        means: Whether to return the means of q(z|x) instead.
         seed: Of the rows and the draws.
 
     Raises:
         InputError: There are too few rows.
     """
     if len(x) < 2:
-        raise InputError(
-            f"A sampler is fitted to at least 2 rows, and there are {len(x)}. Give more, or use the prior."
-        )
+        raise InputError(f"A sampler is fitted to at least 2 rows, got {len(x)}. Give more, or use the prior.")
     rows = drawn(len(x), AGGREGATED, seed)
     some = selected(x, rows)
     classes = None if condition is None else condition[torch.from_numpy(rows)]
@@ -139,10 +137,10 @@ def draws(p: Distribution, n: int, seed: int = 0, device: torch.device | None = 
         p: A distribution over (latent_dim,).
         n: How many.
         seed: Of the draws.
-        device: Where the distribution is, if not on the processor.
+        device: Where the distribution is, if not on the CPU.
 
     Raises:
-        InputError: There are to be fewer than 1.
+        InputError: `n` is below 1.
     """
     if n < 1:
         raise InputError(f"Expected at least 1 draw, got {n}.")
@@ -151,19 +149,19 @@ def draws(p: Distribution, n: int, seed: int = 0, device: torch.device | None = 
 
 
 def tempered(p: Distribution, temperature: float) -> Distribution:
-    """Return the distribution with its normals' deviations multiplied by a temperature.
+    """Return the distribution with its standard deviations multiplied by a temperature.
 
-    Below 1 draws are more typical and less varied. A normal shrinks about its mean. A mixture's components shrink
-    about theirs and keep their weights, so that no draw falls between them. A flow bends a shrunken normal (Kingma &
+    Below 1, draws are more typical and less varied. The components of a mixture shrink about their means and keep
+    their weights, so that no draw falls between them. A flow transforms a shrunken normal distribution (Kingma &
     Dhariwal 2018, "Glow", section 6).
 
     Args:
-        p: A normal, a mixture of normals, a flow, or the nearest codes to one.
+        p: A normal distribution, a Gaussian mixture, a flow, or the nearest codes to one.
         temperature: Above 0; 1 changes nothing.
 
     Raises:
-        InputError: The temperature is not above 0, or the distribution has no deviations, as one of equally likely
-            codes, or is of a kind of your own.
+        InputError: The temperature is not above 0, or the distribution has no standard deviation: it is uniform over
+            codes, or of a custom type.
     """
     if not 0 < temperature < math.inf:
         raise InputError(f"Expected a temperature above 0, such as 0.7, got {temperature}.")
@@ -173,8 +171,8 @@ def tempered(p: Distribution, temperature: float) -> Distribution:
 @singledispatch
 def _tempered(p: Distribution, temperature: float) -> Distribution:
     raise InputError(
-        f"A {type(p).__name__} has no spread that is known here; equally likely codes have "
-        "none. Leave the temperature at 1, or choose another sampler."
+        f"A temperature needs a distribution with a standard deviation, and a {type(p).__name__} has none. Leave it "
+        "at 1, or choose another sampler."
     )
 
 
@@ -195,8 +193,8 @@ def _(p: Independent, temperature: float) -> Distribution:
 
 @_tempered.register
 def _(p: MixtureSameFamily, temperature: float) -> Distribution:
-    parts = _tempered(p.component_distribution, temperature)
-    return MixtureSameFamily(p.mixture_distribution, parts, validate_args=False)
+    components = _tempered(p.component_distribution, temperature)
+    return MixtureSameFamily(p.mixture_distribution, components, validate_args=False)
 
 
 @_tempered.register
@@ -212,12 +210,12 @@ def _(p: NearestCode, temperature: float) -> Distribution:
 def _mixture(z: Tensor, seed: int, device: torch.device) -> MixtureSameFamily:
     n, dim = z.shape
     components = int(np.clip(n // (ROWS_FOR_A_COVARIANCE * dim), 1, COMPONENTS))
-    return as_distribution(normal_mixture(z.double().numpy(), components, seed), torch.float32, device)
+    return as_distribution(gaussian_mixture(z.double().numpy(), components, seed), torch.float32, device)
 
 
 def _flow(z: Tensor, device: torch.device) -> NormalizingFlow:
-    mean, deviation = z.mean(0), z.std(0).clamp(min=1e-6)  # the splines bend what is near 0
-    rows = ((z - mean) / deviation).to(device)
+    mean, scale = z.mean(0), z.std(0).clamp(min=1e-6)  # the splines only transform what is near 0
+    rows = ((z - mean) / scale).to(device)
     flow = Flow(z.shape[1], "spline", FLOW_TRANSFORMS).to(device)
     optimizer = EagerAdam(flow.parameters(), FLOW_RATE)
     rates = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, FLOW_STEPS)
@@ -228,6 +226,6 @@ def _flow(z: Tensor, device: torch.device) -> NormalizingFlow:
         loss.backward()
         optimizer.step()
         rates.step()
-    standardize = AffineTransform((-mean / deviation).to(device), (1 / deviation).to(device), event_dim=1)
-    bent = flow.requires_grad_(False)()
-    return NormalizingFlow(ComposedTransform(standardize, bent.transform), bent.base)
+    standardize = AffineTransform((-mean / scale).to(device), (1 / scale).to(device), event_dim=1)
+    fitted = flow.requires_grad_(False)()
+    return NormalizingFlow(ComposedTransform(standardize, fitted.transform), fitted.base)

@@ -2,14 +2,14 @@
 
 from enfold.plots.anomalies import Unusual, anomalies
 from enfold.plots.clusters import clusters
-from enfold.plots.comparison import Panel, maps, rebuilt_by
+from enfold.plots.comparison import Panel, maps, reconstructed_by
+from enfold.plots.copies import copies
 from enfold.plots.curves import curves
 from enfold.plots.examples import generated, reconstructions, samples
 from enfold.plots.images import sheet
+from enfold.plots.interpolation import Strips, lines, strips
 from enfold.plots.latent import latent_map
 from enfold.plots.manifold import manifold
-from enfold.plots.nearness import nearness
-from enfold.plots.paths import Strips, lines, strips
 from enfold.plots.style import png
 
 __all__ = [
@@ -18,15 +18,15 @@ __all__ = [
     "Unusual",
     "anomalies",
     "clusters",
+    "copies",
     "curves",
     "generated",
     "latent_map",
     "lines",
     "manifold",
     "maps",
-    "nearness",
     "png",
-    "rebuilt_by",
+    "reconstructed_by",
     "reconstructions",
     "samples",
     "sheet",

@@ -1,4 +1,4 @@
-"""The most unusual examples, and what is unusual about them."""
+"""The most unusual rows, and what is unusual about them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,35 +7,36 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
-from enfold.plots.images import GRAY, pixels
-from enfold.plots.style import ACCENT, DIVERGING, INK, QUIET, bare, figure, styled
+from enfold.plots.images import tiles
+from enfold.plots.style import ACCENT, DIVERGING, INK, bare, figure, styled
 from enfold.plots.tables import color_rows
 from enfold.spec import Spec
 
 BINS = 60
-WIDTH = 12  # inches
-ACROSS = 12  # images side by side
+WIDTH = 9.5  # inches
+ACROSS = 10  # images side by side
 PITCH = 1.08  # from one image to the next, in images' widths
 CAPTION, BELOW = 0.55, 0.1  # above and below a block of images, in images' widths
-MARGIN = 0.9  # inches, of what is written beside the images
-HISTOGRAM = 2.6  # inches
+BESIDE = 1.4  # of what is written beside the images, in their widths
+MARGIN = 0.4  # inches
+HISTOGRAM = 1.9  # inches
 SHOWN = 0.998  # of the scores, and of the magnitudes that have colors of their own
 
 
 @dataclass(frozen=True)
 class Unusual:
-    """Examples to show, the most unusual first.
+    """Rows to show, the most unusual first.
 
     Attributes:
         x: Raw, (n, *shape).
-        rebuilt: Their reconstructions, likewise.
-        contributions: What each of their values adds to the score, signed, likewise.
+        reconstructed: Their reconstructions, of the same shape.
+        contributions: What each value adds to the score, signed, of the same shape.
         names: What to call each.
         spec: What they are.
     """
 
     x: np.ndarray
-    rebuilt: np.ndarray
+    reconstructed: np.ndarray
     contributions: np.ndarray
     names: Sequence[str]
     spec: Spec
@@ -51,12 +52,12 @@ class Unusual:
 def anomalies(
     unusual: Unusual, scores: np.ndarray | None = None, thresholds: Mapping[str, float] | None = None
 ) -> Figure:
-    """Return images over their reconstructions over what each pixel adds to the score; a table's rows as a heat map.
+    """Return images, their reconstructions and what each pixel adds to the score; a table's rows as a heat map.
 
     Args:
-        unusual: The examples.
-        scores: Of ordinary rows, (m,): their histogram comes above.
-        thresholds: Scores to mark in it, by what they are called.
+        unusual: The rows.
+        scores: Of ordinary rows, (m,), for a histogram above.
+        thresholds: Scores to mark in it, by their names.
     """
     draw = _images if unusual.spec.is_image else _rows
     height = _height(unusual)
@@ -75,11 +76,11 @@ def _histogram(drawing: SubFigure, scores: np.ndarray, thresholds: Mapping[str, 
     axes = drawing.subplots()
     finite = scores[np.isfinite(scores)]
     span = float(finite.min()), float(np.quantile(finite, SHOWN))
-    axes.hist(finite, BINS, range=span, color=QUIET, alpha=0.35)
+    axes.hist(finite, BINS, range=span, color=INK, alpha=0.35)
     for name, score in thresholds.items():
         axes.axvline(score, color=ACCENT, lw=1.2, ls=":")
         axes.text(score, 0.97, f" {name}", transform=axes.get_xaxis_transform(), color=ACCENT, va="top", size=9)
-    axes.set_title("scores of held-out rows")
+    axes.set_title("scores of all held-out rows")
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
 
@@ -88,45 +89,45 @@ def _images(drawing: Figure | SubFigure, unusual: Unusual) -> None:
     axes, spec = drawing.subplots(), unusual.spec
     bare(axes)
     height, block = spec.shape[1] / spec.shape[2], _block(spec)
-    originals, rebuilt, field = pixels(unusual.x, spec), pixels(unusual.rebuilt, spec), None
+    originals, reconstructed, field = tiles(unusual.x, spec), tiles(unusual.reconstructed, spec), None
     maps = unusual.contributions.sum(1)  # over the channels
     colors = {"cmap": DIVERGING, "vmin": -unusual.limit, "vmax": unusual.limit}
     for i, name in enumerate(unusual.names):
         left, top = i % ACROSS * PITCH, i // ACROSS * block + CAPTION
-        axes.text(left + 0.5, top - 0.08, name, ha="center", va="bottom", size=9, linespacing=1.3)
-        for j, image in enumerate((originals[i], rebuilt[i], maps[i])):
+        axes.text(left + 0.5, top - 0.08, name, ha="center", va="bottom", size=7, linespacing=1.3)
+        for j, image in enumerate((originals[i], reconstructed[i], maps[i])):
             above = top + j * (height + PITCH - 1)
-            look = colors if j == 2 else GRAY
+            look = colors if j == 2 else {}
             field = axes.imshow(image, extent=(left, left + 1, above + height, above), **look)
     places = [
         (row * block + CAPTION + (j + 0.5) * height + j * (PITCH - 1), name)
         for row in range(-(-len(unusual.names) // ACROSS))
-        for j, name in enumerate(("original", "rebuilt", "parts"))
+        for j, name in enumerate(("original", "reconstructed", "difference"))
     ]
-    axes.set_yticks([place for place, _ in places], [name for _, name in places], size=11, color=INK)
-    axes.tick_params(length=0)
-    axes.set(xlim=(0, ACROSS * PITCH), ylim=(places[-1][0] + height / 2, 0), aspect="equal")
+    for place, name in places:
+        axes.text(-0.1, place, name, ha="right", va="center", size=9)
+    axes.set(xlim=(-BESIDE, ACROSS * PITCH), ylim=(places[-1][0] + height / 2, 0), aspect="equal")
     assert field is not None
     bar = drawing.colorbar(field, ax=axes, shrink=0.7, aspect=18, fraction=0.02, pad=0.01, extend="both")
     bar.outline.set_visible(False)
-    bar.set_label("parts of the score\n− darker, + brighter")
+    bar.set_label("− darker, + brighter")
 
 
 def _rows(drawing: Figure | SubFigure, unusual: Unusual) -> None:
     axes = drawing.subplots()
     names = [name.replace("\n", "  ") for name in unusual.names]
     bar = color_rows(axes, unusual.contributions, unusual.spec, unusual.limit, names)
-    bar.set_label("parts of the score: − lower, + higher than rebuilt")
+    bar.set_label("share of the score\n− lower, + higher than reconstructed")
 
 
 def _height(unusual: Unusual) -> float:
-    """Return how high a picture of the examples is, in inches."""
+    """Return the height of a picture of the rows, in inches."""
     if not unusual.spec.is_image:
         return 1.6 + 0.24 * len(unusual.names)
-    return -(-len(unusual.names) // ACROSS) * _block(unusual.spec) * (WIDTH - 2 * MARGIN) / (ACROSS * PITCH)
+    return -(-len(unusual.names) // ACROSS) * _block(unusual.spec) * (WIDTH - 2 * MARGIN) / (ACROSS * PITCH + BESIDE)
 
 
 def _block(spec: Spec) -> float:
-    """Return how high three rows of images are, with what is written above, in images' widths."""
+    """Return the height of three lines of images with what is written above, in images' widths."""
     height = spec.shape[1] / spec.shape[2]
     return CAPTION + 3 * height + 2 * (PITCH - 1) + BELOW

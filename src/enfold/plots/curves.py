@@ -1,45 +1,71 @@
 """How training went."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from enfold.plots.style import ACCENT, QUIET, figure, styled
+from enfold.plots.style import ACCENT, INK, figure, styled
 
-LINES = (("train", "training", QUIET), ("held_out", "held-out", ACCENT))
+if TYPE_CHECKING:
+    import polars as pl
+
+COLORS = {"training": INK, "held out": ACCENT}
+TERMS = ("distortion", "rate")  # come first
+NO_TERMS = ("epoch", "seconds", "loss")  # what else is recorded of an epoch
+ACROSS = 3  # panels, at most
 MARKED_EPOCHS = 30  # at most: beyond, marks would hide the line
+LEAST_RANGE = 1e-3  # of a scale, of its values
 OFF_SCALE = 100  # times what nine in ten values are below: a scale with such a value on it would show nothing else
 
 
 @styled()
-def curves(history: Sequence[Mapping[str, Any]]) -> Figure:
-    """Return the distortion and the rate after each epoch, in nats per example, training and held-out.
+def curves(history: "Sequence[Mapping[str, Any]] | pl.DataFrame") -> Figure:
+    """Return the distortion, the rate and each penalty after each epoch, in nats per row, training and held out.
 
-    A value that is very far above the others is off the scale; the panel's title tells the greatest.
+    A term that is 0 throughout is left out. A value that is far above the others is off the scale; the panel's title
+    tells the greatest.
 
     Args:
-        history: One dictionary for each epoch, as in `history.jsonl`; the held-out figures may be absent.
+        history: A run's `history` or `epochs`, or an estimator's `history_`.
     """
-    drawing = figure(10, 3.4)
-    left, right = drawing.subplots(1, 2)
-    _panel(left, history, "distortion")
-    _panel(right, history, "rate")
-    left.legend(loc="upper right", labelcolor="linecolor")
+    rows = history if isinstance(history, Sequence) else history.to_dicts()
+    terms = _terms(rows)
+    across = min(max(len(terms), 2), ACROSS)
+    down = math.ceil(len(terms) / across)
+    drawing = figure(9.5, 2.9 * down)
+    panels = drawing.subplots(down, across, squeeze=False).ravel().tolist()
+    for panel, (term, parts) in zip(panels, terms.items(), strict=False):
+        _panel(panel, term, parts)
+    for spare in panels[len(terms) :]:
+        spare.remove()
+    panels[0].legend(loc="upper right", labelcolor="linecolor")
     return drawing
 
 
-def _panel(axes: Axes, history: Sequence[Mapping[str, Any]], term: str) -> None:
-    epochs = [values["epoch"] for values in history]
-    marker = "o" if len(epochs) <= MARKED_EPOCHS else ""
-    for prefix, label, color in LINES:
-        values = np.array([each.get(f"{prefix}_{term}", np.nan) for each in history], float)
-        if np.isfinite(values).any():
-            axes.plot(epochs, values, color=color, label=label, lw=1.5, marker=marker, ms=3.5)
-    axes.set_title(f"{term}, nats per example{_off_scale(axes)}")
+def _terms(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, np.ndarray]]:
+    """Return the values of each term, by the rows that they are of: first distortion and rate, then penalties."""
+    found: dict[str, dict[str, np.ndarray]] = {name: {} for name in TERMS}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        term = name.removeprefix("held_out_").removeprefix("train_")
+        values = np.array([row.get(name, np.nan) for row in rows], float)
+        if term not in NO_TERMS and np.nan_to_num(values).any():
+            found.setdefault(term, {})["held out" if name.startswith("held_out_") else "training"] = values
+    return {term: parts for term, parts in found.items() if parts}
+
+
+def _panel(axes: Axes, term: str, parts: Mapping[str, np.ndarray]) -> None:
+    for part, values in parts.items():
+        marker = "o" if len(values) <= MARKED_EPOCHS else ""
+        axes.plot(1 + np.arange(len(values)), values, color=COLORS[part], label=part, lw=1.5, marker=marker, ms=3.5)
+    axes.set_title(f"{term.replace('_', ' ')}, nats{_off_scale(axes)}")
+    low, high = axes.get_ylim()
+    if high - low < LEAST_RANGE * abs(high):  # a constant, up to rounding
+        axes.set_ylim(sorted((0, 2 * high)))
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     axes.grid(axis="y")

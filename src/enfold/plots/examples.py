@@ -1,4 +1,4 @@
-"""Examples as they are, as they are rebuilt, and as the model makes them up."""
+"""Rows as they are, as they are reconstructed, and as the model generates them."""
 
 import math
 from collections.abc import Sequence
@@ -8,32 +8,33 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from enfold.data.dataset import class_name
-from enfold.plots.images import GRAY, pixels, sheet
-from enfold.plots.style import DIVERGING, INK, bare, figure, short, styled
+from enfold.plots.images import tiled, tiles
+from enfold.plots.style import DIVERGING, bare, figure, short, styled
 from enfold.plots.tables import agreement, heat_map
 from enfold.spec import Spec
 
-COLUMNS = 8
-MOST_PAIRS = 12
-MOST_ROWS = 32
+COLUMNS = 16
+MOST_PAIRS = 8
+MOST_ROWS = 20
+WIDTH = 9.5  # inches
 PITCH = 1.1  # from one tile to the next, in tiles' widths
-CAPTION = 0.32  # inches
+CAPTION = 0.25  # inches
 
 
 @styled()
 def samples(x: np.ndarray, labels: np.ndarray, spec: Spec) -> Figure:
-    """Return examples with their labels, if any has one: four 2 × 2, more in eight columns; a table as a heat map.
+    """Return rows with their labels, if any has one: four images 2 × 2, more in 16 columns; a table as a heat map.
 
     Args:
-        x: Raw examples, (n, *shape).
+        x: Raw rows, (n, *shape).
         labels: (n,), NaN where missing.
         spec: What they are.
     """
-    missing = "" if np.isnan(labels).all() else "unlabeled"
+    missing = "" if np.isnan(labels).all() else "no label"
     names = [missing if np.isnan(label) else short(class_name(label, spec), 14) for label in labels]
     if not spec.is_image:
         return heat_map(x[:MOST_ROWS], spec, names[:MOST_ROWS])
-    side, columns = (5, 2) if len(x) <= 4 else (8, COLUMNS)
+    side, columns = (5, 2) if len(x) <= 4 else (WIDTH, COLUMNS)
     tile = side / (columns * PITCH)
     height = spec.shape[1] / spec.shape[2]  # in tiles' widths, as what is below it
     caption = CAPTION / tile if any(names) else PITCH - 1
@@ -41,73 +42,70 @@ def samples(x: np.ndarray, labels: np.ndarray, spec: Spec) -> Figure:
     drawing = figure(side, down * tile)
     axes = drawing.subplots()
     bare(axes)
-    for i, (image, name) in enumerate(zip(pixels(x, spec), names, strict=True)):
+    for i, (image, name) in enumerate(zip(tiles(x, spec), names, strict=True)):
         left, top = i % columns * PITCH, i // columns * (height + caption)
-        axes.imshow(image, extent=(left, left + 1, top + height, top), **GRAY)
-        axes.text(left + 0.5, top + height + 0.2 * caption, name, ha="center", va="top")
+        axes.imshow(image, extent=(left, left + 1, top + height, top))
+        axes.text(left + 0.5, top + height + 0.1 * caption, name, ha="center", va="top", size=8)
     axes.set(xlim=(0, columns * PITCH - PITCH + 1), ylim=(down, 0), aspect="equal")
     return drawing
 
 
 @styled()
-def reconstructions(x: np.ndarray, x_hat: np.ndarray, spec: Spec, *, seen: np.ndarray | None = None) -> Figure:
-    """Return up to 12 originals over their reconstructions over the differences; a table's, one by the other.
+def reconstructions(x: np.ndarray, x_hat: np.ndarray, spec: Spec, *, noisy: np.ndarray | None = None) -> Figure:
+    """Return up to 8 originals, their reconstructions, and the differences; of a table, one against the other.
 
     Args:
-        x: Raw examples, (n, *shape).
+        x: Raw rows, (n, *shape).
         x_hat: Their reconstructions, (n, *shape).
         spec: What they are.
-        seen: What the encoder was given instead of the images, (n, *shape); they are then the first row.
+        noisy: What the encoder was given instead of the images, (n, *shape); they then come first.
     """
     if not spec.is_image:
         return agreement(x, x_hat, spec)
-    rows = (
-        [("original", x), ("rebuilt", x_hat)]
-        if seen is None
-        else [("seen", seen), ("original", x), ("rebuilt", x_hat)]
-    )
+    rows = {} if noisy is None else {"noisy": noisy}
+    rows |= {"original": x, "reconstructed": x_hat}
     difference = _difference(x[:MOST_PAIRS], x_hat[:MOST_PAIRS], spec)
     limit = float(np.nanmax(np.abs(difference), initial=1e-6))
-    drawing = figure(12, 12 * 1.1 * (len(rows) + 1) * difference.shape[0] / difference.shape[1])
+    drawing = figure(6.6, 6 * (len(rows) + 1) * difference.shape[0] / difference.shape[1] + 0.9)
     axes = drawing.subplots(len(rows) + 1)
-    for each, (name, images) in zip(axes, rows, strict=False):
-        each.imshow(sheet(images[:MOST_PAIRS], spec, len(x[:MOST_PAIRS])), **GRAY)
+    for each, (name, images) in zip(axes, rows.items(), strict=False):
+        each.imshow(tiled(tiles(images[:MOST_PAIRS], spec), len(x[:MOST_PAIRS])))
         _titled(each, name)
     field = axes[-1].imshow(difference, cmap=DIVERGING, vmin=-limit, vmax=limit)
     _titled(axes[-1], "difference")
-    bar = drawing.colorbar(field, ax=axes, shrink=0.7, aspect=18, fraction=0.02, pad=0.01)
-    bar.set_label("rebuilt − original, of full scale")
+    bar = drawing.colorbar(field, ax=axes, location="bottom", shrink=0.4, aspect=30, pad=0.02)
+    bar.set_label("reconstructed − original, of full scale", size=9)
     bar.outline.set_visible(False)
     return drawing
 
 
 @styled()
 def generated(x: np.ndarray, spec: Spec, names: Sequence[str] = ()) -> Figure:
-    """Return decoded samples of the prior, side by side; of a table, as a heat map of rows × columns.
+    """Return generated rows: images side by side, a table as a heat map of rows × columns.
 
     Args:
-        x: Raw examples, (n, *shape).
+        x: Raw rows, (n, *shape).
         spec: What they are.
-        names: Of the classes that the samples are of, in order and equally many of each: a row for each class.
+        names: The classes that they are of, in order and equally many of each: a line for each class.
     """
     if not spec.is_image:
         each = [name for name in names for _ in range(len(x) // len(names))]
         return heat_map(x[:MOST_ROWS], spec, [short(name, 14) for name in each[:MOST_ROWS]] or None)
-    canvas = sheet(x, spec, len(x) // len(names) if names else None)
-    drawing = figure(9, 9 * canvas.shape[0] / canvas.shape[1])
+    canvas = tiled(tiles(x, spec), len(x) // len(names) if names else min(len(x), COLUMNS))
+    drawing = figure(WIDTH, WIDTH * canvas.shape[0] / canvas.shape[1])
     axes = drawing.subplots()
-    axes.imshow(canvas, **GRAY)
+    axes.imshow(canvas)
     bare(axes)
     pitch = (canvas.shape[0] + 1) / max(len(names), 1)
     places = (np.arange(len(names)) + 0.5) * pitch - 1
-    axes.set_yticks(places, [short(name, 14) for name in names], size=11, color=INK)
+    axes.set_yticks(places, [short(name, 14) for name in names], size=11)
     axes.tick_params(length=0)
     return drawing
 
 
 def _titled(axes: Axes, name: str) -> None:
     bare(axes)
-    axes.set_ylabel(name, rotation=0, ha="right", va="center", size=11, color=INK)
+    axes.set_ylabel(name, rotation=0, ha="right", va="center", size=10)
 
 
 def _difference(x: np.ndarray, x_hat: np.ndarray, spec: Spec) -> np.ndarray:

@@ -1,25 +1,18 @@
-"""Examples that are images: as pixels, and tiled into one."""
+"""Images as pixels, and tiled into one."""
 
 import math
-from typing import Any
 
 import numpy as np
 
 from enfold.spec import Spec
 
-GAP = 255  # between tiles: the page's white
-GRAY: dict[str, Any] = {  # color images ignore it
-    "cmap": "gray",
-    "vmin": 0,
-    "vmax": 255,
-    "interpolation_stage": "data",  # the same for a map that is linear, in a third of the memory
-}
+WHITE, CLEAR = 255, np.array([128, 128, 128, 0], np.uint8)  # between tiles
 
 
 def pixels(x: np.ndarray, spec: Spec) -> np.ndarray:
     """Return images as they look, uint8 in 0…255: (n, H, W) if gray, (n, H, W, 3) if in color.
 
-    Of images with more than 3 channels the first three, of those with 2 the first.
+    Of images with more than 3 channels the first three are used, of those with 2 the first.
 
     Args:
         x: Raw images, (n, C, H, W), with intensities in 0…`spec.scale`.
@@ -36,16 +29,27 @@ def sheet(x: np.ndarray, spec: Spec, columns: int | None = None, gap: int = 1) -
     Args:
         x: Raw images, (n, C, H, W).
         spec: What they are.
-        columns: How many side by side; without it, as many as make the sheet about square.
+        columns: How many side by side; by default as many as make the sheet about square.
         gap: Pixels of white between two images.
     """
-    tiles = pixels(x, spec)
-    n, height, width = tiles.shape[:3]
+    return tiled(pixels(x, spec), columns, gap)
+
+
+def tiles(x: np.ndarray, spec: Spec) -> np.ndarray:
+    """Return images as pixels with an opacity, (n, H, W, 4) uint8, so that the gaps between them can be clear."""
+    shown = pixels(x, spec)
+    shown = shown if shown.ndim == 4 else shown[..., None].repeat(3, -1)
+    return np.concatenate([shown, np.full_like(shown[..., :1], 255)], -1)
+
+
+def tiled(shown: np.ndarray, columns: int | None = None, gap: int = 1) -> np.ndarray:
+    """Return pixels, (n, H, W, …) uint8, row by row in one array; the gaps are white, or clear beside an opacity."""
+    n, height, width = shown.shape[:3]
     columns = columns or math.ceil(math.sqrt(n))
-    rows = math.ceil(n / columns)
-    down, across = height + gap, width + gap
-    canvas = np.full((rows * down - gap, columns * across - gap, *tiles.shape[3:]), GAP, np.uint8)
-    for i, tile in enumerate(tiles):
+    rows, down, across = math.ceil(n / columns), height + gap, width + gap
+    canvas = np.empty((rows * down - gap, columns * across - gap, *shown.shape[3:]), np.uint8)
+    canvas[:] = CLEAR if shown.shape[3:] == (4,) else WHITE
+    for i, tile in enumerate(shown):
         top, left = i // columns * down, i % columns * across
         canvas[top : top + height, left : left + width] = tile
     return canvas

@@ -1,4 +1,4 @@
-"""Where the examples lie in the latent space."""
+"""Where the rows lie in the latent space."""
 
 from collections.abc import Sequence
 
@@ -12,94 +12,100 @@ from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from enfold.data.dataset import class_labels, class_name
-from enfold.plots.style import ACCENT, INK, PAPER, QUALITATIVE, SEQUENTIAL, UNLABELED, figure, short, styled
+from enfold.plots.style import ACCENT, QUALITATIVE, SEQUENTIAL, UNLABELED, figure, short, styled
 from enfold.rows import drawn
 from enfold.spec import Spec
 
+SIDE = 6.6  # inches
+MOST_NAMED = 12  # classes whose names are on the map; more would hide it, and have a legend
 MARKERS = ("o", "^", "s", "D", "P")  # ten classes each, in the same colors
 JITTER = 0.36  # half the height of a class's strip, whose distance to the next is 1
+FADED = 0.5  # the opacity and the size of training rows, of those of held-out ones
 BINS = 60
 SAME_PLACE = 1e-5  # of the map's extent: codes are equal up to rounding
 DISC = 0.45  # the radius of the fullest place, of the distance between places
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
-NAMES_APART = 0.04  # of the map's extent
+NAMES_APART = 0.05  # of the map's extent
 OF_A_CLASS = 1_000  # points, at most, among which its name's place is sought
 
 
 @styled()
-def latent_map(means: np.ndarray, labels: np.ndarray, spec: Spec, axes: tuple[int, ...]) -> Figure:
-    """Return the posterior means of held-out examples in the plane of two latent axes, colored by label.
+def latent_map(
+    means: np.ndarray, labels: np.ndarray, spec: Spec, axes: tuple[int, ...], faded: np.ndarray | None = None
+) -> Figure:
+    """Return the posterior means of rows in the plane of two latent dimensions, colored by label.
 
-    Classes have a legend and their names where they are densest, numbers a color bar; examples without a label are
-    gray and beneath. Along a single latent axis, each class has its own strip, and numbers are the height. Where many
-    examples share a place, as those with one code do, they are drawn side by side around it.
+    Up to 12 classes have their names where they are densest, more have a legend, numbers a color bar; rows without a
+    label are gray and beneath. Along a single latent dimension, each class has its own strip, and numbers are the
+    height. Rows that share a place, as those with one code do, are drawn side by side around it.
 
     Args:
         means: Posterior means, (n, latent_dim).
         labels: (n,), NaN where missing.
-        spec: What the examples are; it has the names of the classes.
+        spec: What the rows are; it has the names of the classes.
         axes: The one or two latent dimensions to show.
+        faded: Which rows to draw smaller and lighter, (n,) bool.
     """
     if len(axes) == 1:
-        return _line(means[:, axes[0]], labels, spec, axes[0])
-    drawing = figure(10, 10)
+        return _line(means[:, axes[0]], labels, spec, axes[0], faded)
+    drawing = figure(SIDE, SIDE)
     plane = drawing.subplots()
-    plane.set_title(_title(means, axes))
     plane.set(xlabel=f"z{axes[0]}", ylabel=f"z{axes[1]}")
     points = _side_by_side(means[:, list(axes)], labels)
-    scatter(plane, points, labels)
+    scatter(plane, points, labels, faded=faded)
     plane.set_aspect("equal", adjustable="datalim")
-    name_classes(plane, points, labels, spec)
-    legend(drawing, labels, spec)
+    if are_few(labels):
+        name_classes(plane, points, labels, spec)
+    else:
+        legend(drawing, labels, spec)
     color_bar(drawing, plane, labels, spec)
     return drawing
 
 
-def _line(means: np.ndarray, labels: np.ndarray, spec: Spec, axis: int) -> Figure:
-    """Return the only latent axis, with a strip for each class or numbers above it, or as a histogram."""
+def _line(means: np.ndarray, labels: np.ndarray, spec: Spec, axis: int, faded: np.ndarray | None) -> Figure:
+    """Return the only latent dimension, with a strip for each class or numbers above it, or as a histogram."""
     classes = class_labels(labels)
     strips = 0 if classes is None else len(classes) + int(np.isnan(labels).any())
-    drawing = figure(10, 1.2 + 0.5 * strips if strips else 5)
+    drawing = figure(SIDE, 1.2 + 0.5 * strips if strips else 4)
     plane = drawing.subplots()
-    plane.set_title(_title(means[:, None], (axis,)))
     plane.set_xlabel(f"z{axis}")
     if np.isnan(labels).all():
         plane.hist(means, BINS, color=ACCENT)
-        plane.set_ylabel("examples")
+        plane.set_ylabel("rows")
         return drawing
-    scatter(plane, np.stack([means, heights(labels)], 1), labels)
+    scatter(plane, np.stack([means, heights(labels)], 1), labels, faded=faded)
     if classes is None:
         plane.set_ylabel(spec.label or "label")
     else:
         names = [short(class_name(label, spec), 16) for label in classes]
-        plane.set_yticks(range(strips), [*names, "unlabeled"][:strips], size=10, color=INK)
+        plane.set_yticks(range(strips), [*names, "no label"][:strips], size=10)
         plane.set_ylim(strips - 0.4, -0.6)
         plane.tick_params(axis="y", length=0)
     return drawing
 
 
-def _title(means: np.ndarray, axes: tuple[int, ...]) -> str:
-    n, dim = means.shape
-    title = f"Posterior means of {n:,} held-out examples"
-    if dim <= len(axes):
-        return title
-    return f"{title}\ndimensions z{axes[0]} and z{axes[1]} of z0…z{dim - 1}, those with the most variance"
-
-
-def scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, scale: float = 1.0) -> None:
+def scatter(
+    axes: Axes, points: np.ndarray, labels: np.ndarray, scale: float = 1.0, faded: np.ndarray | None = None
+) -> None:
     """Draw (n, 2) points, all of a marker at once, so that no class lies above all others."""
     known, classes = ~np.isnan(labels), class_labels(labels)
-    size, alpha = np.clip(700 / np.sqrt(len(points)), 2, 60), np.clip(40 / np.sqrt(len(points)), 0.3, 0.85)
-    look = {"s": scale * size, "alpha": alpha, "linewidths": 0}
+    strength = np.ones(len(points)) if faded is None else np.where(faded, FADED, 1.0)
+    root = np.sqrt(strength.sum())
+    size, alpha = scale * np.clip(400 / root, 2, 36) * strength, np.clip(40 / root, 0.3, 0.85) * strength
+
+    def draw(rows: np.ndarray, **look) -> None:
+        axes.scatter(*points[rows].T, s=size[rows], alpha=alpha[rows], linewidths=0, **look)
+
     if not known.all():
-        axes.scatter(*points[~known].T, color=UNLABELED if known.any() else ACCENT, **look)
+        draw(~known, color=UNLABELED if known.any() else ACCENT)
     if classes is None and known.any():
-        axes.scatter(*points[known].T, c=labels[known], cmap=SEQUENTIAL, **look)
+        draw(known, c=labels[known], cmap=SEQUENTIAL)
     elif classes is not None:
         palette, position = colors.to_rgba_array(QUALITATIVE), np.searchsorted(classes, labels)
         for turn, marker in enumerate(MARKERS):
             rows = known & (position // len(palette) == turn)
-            axes.scatter(*points[rows].T, c=palette[position[rows] % len(palette)], marker=marker, **look)
+            if rows.any():
+                draw(rows, c=palette[position[rows] % len(palette)], marker=marker)
 
 
 def _side_by_side(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -119,7 +125,7 @@ def _side_by_side(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def heights(labels: np.ndarray) -> np.ndarray:
-    """Return how high to draw examples on a line, (n,): in their class's strip, jittered, or at their number."""
+    """Return how high to draw rows on a line, (n,): in their class's strip, jittered, or at their number."""
     classes = class_labels(labels)
     if classes is None and not np.isnan(labels).all():
         return np.nan_to_num(labels, nan=np.nanmin(labels))
@@ -128,22 +134,28 @@ def heights(labels: np.ndarray) -> np.ndarray:
     return position + np.random.default_rng(0).uniform(-JITTER, JITTER, len(labels))
 
 
-def name_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, spec: Spec, size: int = 12) -> None:
-    """Write each class's name at the one of its (n, 2) points about which they are densest."""
+def name_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, spec: Spec, size: int = 10) -> None:
+    """Write the name of each class at the one of its (n, 2) points about which they are densest."""
     placed: list[np.ndarray] = []
-    for i, label in enumerate(_listed(class_labels(labels))):
+    for i, label in enumerate(_listed(labels)):
         placed.append(_free_place(points[labels == label], placed, NAMES_APART * np.ptp(points, axis=0).max()))
         x, y = placed[-1]
-        badge = {"boxstyle": "round,pad=0.25", "fc": PAPER, "ec": QUALITATIVE[i % 10], "lw": 1.5}
-        name = short(class_name(label, spec), 16)
-        axes.text(x, y, name, ha="center", va="center", size=size, weight="bold", color=INK, bbox=badge)
+        name, color = short(class_name(label, spec), 16), QUALITATIVE[i % 10]
+        badge = {"boxstyle": "round,pad=0.25", "fc": color, "lw": 0}
+        axes.text(x, y, name, ha="center", va="center", size=size, weight="bold", color=_on(color), bbox=badge)
+
+
+def _on(color: str) -> str:
+    """Return black or white, whichever can be read on a color."""
+    red, green, blue = colors.to_rgb(color)
+    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.53 else "white"
 
 
 def _free_place(points: np.ndarray, taken: Sequence[np.ndarray], apart: float) -> np.ndarray:
     """Return the point about which they are densest, off the places taken; a middle may lie outside of a class.
 
-    The density is a sum of normal kernels, by Scott's rule as wide as they are for a normal one (Scott 1992,
-    "Multivariate density estimation").
+    The density is a sum of Gaussian kernels whose width is that of Scott's rule (Scott 1992, "Multivariate density
+    estimation").
     """
     some = points[drawn(len(points), OF_A_CLASS)]
     width = max(float(some.std(0).mean()), 1e-12) * len(some) ** (-1 / 6)
@@ -154,17 +166,17 @@ def _free_place(points: np.ndarray, taken: Sequence[np.ndarray], apart: float) -
 
 def legend(drawing: Figure, labels: np.ndarray, spec: Spec) -> None:
     """Say which class has which color."""
-    classes, unlabeled = _listed(class_labels(labels)), np.isnan(labels)
-    names = [short(class_name(label, spec)) for label in classes]
+    classes = _listed(labels)
+    names = [short(class_name(label, spec), 16) for label in classes]
     handles = [_dot(QUALITATIVE[i % 10], MARKERS[i // 10]) for i in range(len(classes))]
-    if unlabeled.any() and not unlabeled.all():
-        names, handles = [*names, "unlabeled"], [*handles, _dot(UNLABELED, "o")]
-    if names:
-        drawing.legend(handles, names, loc="outside right upper", handletextpad=0.1, fontsize=10)
+    if np.isnan(labels).any():
+        names, handles = [*names, "no label"], [*handles, _dot(UNLABELED, "o")]
+    columns = {"ncols": 1 + len(names) // 30, "columnspacing": 1, "handletextpad": 0.1}
+    drawing.legend(handles, names, loc="outside right upper", fontsize=9, **columns)
 
 
 def _dot(color: str, marker: str) -> Line2D:
-    return Line2D([], [], color=color, marker=marker, markersize=8, linestyle="", markeredgewidth=0)
+    return Line2D([], [], color=color, marker=marker, markersize=7, linestyle="", markeredgewidth=0)
 
 
 def color_bar(drawing: Figure, axes: Axes | Sequence[Axes], labels: np.ndarray, spec: Spec) -> None:
@@ -176,5 +188,11 @@ def color_bar(drawing: Figure, axes: Axes | Sequence[Axes], labels: np.ndarray, 
         bar.outline.set_visible(False)
 
 
-def _listed(classes: np.ndarray | None) -> Sequence[float]:
+def are_few(labels: np.ndarray) -> bool:
+    """Return whether the names of all classes have room on a map."""
+    return len(_listed(labels)) <= MOST_NAMED
+
+
+def _listed(labels: np.ndarray) -> Sequence[float]:
+    classes = class_labels(labels)
     return [] if classes is None else classes.tolist()

@@ -5,27 +5,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from enfold.latent import Manifold
-from enfold.plots.images import GRAY, sheet
-from enfold.plots.style import ACCENT, QUIET, SEQUENTIAL, figure, number, short, styled
+from enfold.plots.images import tiled, tiles
+from enfold.plots.style import ACCENT, INK, SEQUENTIAL, figure, number, short, styled
 from enfold.plots.tables import panels
 from enfold.spec import Spec
 
-SIDE = 12  # inches
-SEAMLESS = 16  # pixels of height and width; smaller images run into each other without a gap
+SIDE = 8  # inches
+TICKS = 5  # coordinates that are written along each axis
+SEAMLESS = 16  # pixels of height and width; smaller images have a gap between them
 
 
 @styled()
 def manifold(grid: Manifold, spec: Spec, name: str = "", *, upward: bool = True) -> Figure:
-    """Return the examples decoded on a grid in the latent plane.
+    """Return the rows decoded on a grid in the latent plane.
 
-    Images are one mosaic, seamless but for tiny ones, and lie as the points of the map do: the first axis grows to
-    the right, the second one upwards. A table's first 12 columns have a panel each, with the decoded value over the
-    plane.
+    Images are one mosaic, laid out like the points of the map: the first axis grows to the right, the second one
+    upwards. A table's first 8 columns have a panel each, with the decoded value over the plane.
 
     Args:
-        grid: The decoded examples.
+        grid: The decoded rows.
         spec: What they are.
-        name: Of the class that all of them were decoded as, if the model is told one.
+        name: The class that all of them were decoded as, for a conditional model.
         upward: Whether the second axis of a mosaic grows upwards; if not, its first row is at the top.
     """
     if spec.is_image:
@@ -36,9 +36,9 @@ def manifold(grid: Manifold, spec: Spec, name: str = "", *, upward: bool = True)
     for i, panel in enumerate(axes):
         panel.set_title(short(spec.columns[i].name))
         _surface(drawing, panel, grid, grid.x[..., i])
-    drawing.supxlabel(f"z{grid.axes[0]}", color=QUIET, size=11)
+    drawing.supxlabel(f"z{grid.axes[0]}", color=INK, size=11)
     if len(grid.axes) > 1:
-        drawing.supylabel(f"z{grid.axes[1]}", color=QUIET, size=11)
+        drawing.supylabel(f"z{grid.axes[1]}", color=INK, size=11)
     return drawing
 
 
@@ -50,25 +50,26 @@ def _mosaic(grid: Manifold, spec: Spec, name: str, order: slice) -> Figure:
     rows, columns = grid.x.shape[:2]
     _, height, width = spec.shape
     gap = 0 if min(height, width) >= SEAMLESS else 1
-    canvas = sheet(grid.x[order].reshape(-1, *spec.shape), spec, columns, gap)
+    canvas = tiled(tiles(grid.x[order].reshape(-1, *spec.shape), spec), columns, gap)
     drawing = figure(SIDE, SIDE * canvas.shape[0] / canvas.shape[1] + (0 if rows > 1 else 0.5))
     plane = drawing.subplots()
-    plane.imshow(canvas, **GRAY)
+    plane.imshow(canvas)
     plane.set_title(_title(name))
     plane.spines[:].set_visible(False)
     plane.tick_params(length=0)
-    plane.set_xticks(_centers(columns, width, gap), [number(z) for z in grid.horizontal])
-    plane.set_yticks(_centers(rows, height, gap), [number(z) for z in grid.vertical[order]])
+    plane.set_xticks(*_ticks(grid.horizontal, width, gap))
     plane.set_xlabel(f"z{grid.axes[0]}")
+    plane.set_yticks([])
     if len(grid.axes) > 1:
         plane.set_ylabel(f"z{grid.axes[1]}")
-    else:
-        plane.set_yticks([])
+        plane.set_yticks(*_ticks(grid.vertical[order], height, gap))
     return drawing
 
 
-def _centers(tiles: int, size: int, gap: int) -> np.ndarray:
-    return np.arange(tiles) * (size + gap) + (size - 1) / 2
+def _ticks(z: np.ndarray, size: int, gap: int) -> tuple[np.ndarray, list[str]]:
+    """Return the middles of some tiles, and the coordinates they were decoded at."""
+    some = np.unique(np.linspace(0, len(z) - 1, TICKS).round().astype(int))
+    return some * (size + gap) + (size - 1) / 2, [number(each) for each in z[some]]
 
 
 def _surface(drawing: Figure, axes: Axes, grid: Manifold, values: np.ndarray) -> None:

@@ -1,4 +1,8 @@
-"""What all figures share: colors, letters, and the way into a file."""
+"""What all pictures share: colors, fonts, and the way into a file.
+
+A picture has no ground of its own and lies on light pages and on dark ones. So its ink has a contrast of 4 or more to
+both white and near-black, and each other color one of 1.6 or more.
+"""
 
 import io
 import warnings
@@ -6,27 +10,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from matplotlib import font_manager, rc_context
+import numpy as np
+from matplotlib import colormaps, font_manager, rc_context
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 
-INK = "#22252b"
-QUIET = "#6b7079"
-LINE = "#d9dbdf"
-PAPER = "#ffffff"
-UNLABELED = "#cfd2d7"
-ACCENT = "#2b5c9e"
-DIVERGING = "RdBu_r"
-SEQUENTIAL = "viridis"
+INK = "#767c86"
+LINE = "#8d929b66"
+UNLABELED = "#9aa0a9"
+ACCENT = "#3f78c4"
+LOW, HIGH = "#2f6fc4", "#d1452f"
+DIVERGING = LinearSegmentedColormap.from_list(  # clear at zero
+    "diverging", [(0, LOW), (0.5, f"{LOW}00"), (0.5, f"{HIGH}00"), (1, HIGH)]
+)
+SEQUENTIAL = ListedColormap(colormaps["viridis"](np.linspace(0.15, 0.95, 256)), "sequential")
 
-# Paul Tol, "Color schemes" (SRON/EPS/TN/09-002, 2021), scheme "muted", with near-black as the tenth: even
-# with protanopia, deuteranopia or tritanopia (Machado et al. 2009) no two are closer than 15 in CIELAB.
+# Paul Tol, "Color schemes" (SRON/EPS/TN/09-002, 2021), scheme "muted", with lighter indigo and wine, copper as the
+# tenth: even with protanopia, deuteranopia or tritanopia (Machado et al. 2009) no two are closer than 15 in CIELAB.
 QUALITATIVE = (
-    *("#cc6677", "#332288", "#ddcc77", "#117733", "#88ccee"),
-    *("#882255", "#44aa99", "#999933", "#aa4499", "#1a1a1a"),
+    *("#cc6677", "#7060dd", "#ddcc77", "#117733", "#88ccee"),
+    *("#b72b6e", "#44aa99", "#999933", "#aa4499", "#c8956a"),
 )
 
-DPI = 144  # sharp on screens with two device pixels to the CSS pixel, at the width of the report
+DPI = 144  # sharp on screens with two device pixels to a CSS pixel
 OTHER_SCRIPTS = ("Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "Hiragino Sans", "Arial Unicode MS")
 
 STYLE: dict[Any, Any] = {
@@ -34,7 +41,7 @@ STYLE: dict[Any, Any] = {
     "text.color": INK,
     "text.parse_math": False,  # a class may be called "$5"
     "axes.edgecolor": LINE,
-    "axes.labelcolor": QUIET,
+    "axes.labelcolor": INK,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -44,14 +51,15 @@ STYLE: dict[Any, Any] = {
     "axes.titlepad": 8,
     "xtick.color": LINE,
     "ytick.color": LINE,
-    "xtick.labelcolor": QUIET,
-    "ytick.labelcolor": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
     "xtick.labelsize": 9,
     "ytick.labelsize": 9,
-    "grid.color": "#eceef0",
+    "axes.facecolor": "none",
+    "grid.color": "#8d929b33",
     "grid.linewidth": 0.8,
     "legend.frameon": False,
-    "figure.facecolor": PAPER,
+    "figure.facecolor": "none",
 }
 
 
@@ -64,7 +72,7 @@ def styled() -> Iterator[None]:
 
 
 def figure(width: float, height: float) -> Figure:
-    """Return an empty figure of that size in inches."""
+    """Return an empty figure of a size in inches."""
     return Figure((width, height), layout="constrained")
 
 
@@ -78,7 +86,7 @@ def png(figure: Figure) -> bytes:
 
 
 def bare(axes: Axes) -> None:
-    """Take away the ticks and the frame."""
+    """Remove the ticks and the frame."""
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)

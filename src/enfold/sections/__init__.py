@@ -1,7 +1,7 @@
-"""What a model is good for, as sections of its run's report: a picture, figures, and how far to trust them.
+"""What a model is good for, as sections of its run's report: a finding, a picture, and how far to trust them.
 
 A section is one function, `(run, held_out, training) -> Section | None`, in a module of its own, and one entry of
-`SECTIONS`. It takes rows as evaluations do; None says that the model or the data has no such use.
+`SECTIONS`. It takes rows as evaluations do, and returns None if the model or the data has no such use.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from enfold.sections.clusters import clusters
 from enfold.sections.denoising import denoising
 from enfold.sections.detection import detection
 from enfold.sections.generation import generation
-from enfold.sections.paths import paths
+from enfold.sections.interpolation import interpolation
 from enfold.sections.reduction import reduction
 from enfold.sections.section import Section, read_sections, write_section
 
@@ -22,7 +22,7 @@ SECTIONS: tuple[Callable[[Run, Dataset, Dataset], Section | None], ...] = (
     clusters,
     denoising,
     generation,
-    paths,
+    interpolation,
     detection,
 )
 ORDER = tuple(each.__name__ for each in SECTIONS)  # on the page
@@ -31,7 +31,7 @@ __all__ = ["ORDER", "SECTIONS", "Section", "read_sections", "write_section", "wr
 
 
 def write_sections(run: Run, held_out: Dataset, training: Dataset) -> None:
-    """Write all sections that a model has into its run folder.
+    """Write all sections that a run has into its folder.
 
     Args:
         run: The run; it has its weights.

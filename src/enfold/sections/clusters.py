@@ -1,4 +1,4 @@
-"""Which groups of examples there are on the map."""
+"""Which clusters there are on the map."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,12 +13,13 @@ from enfold.inference import conditions, latent_means
 from enfold.latent import Clustering
 from enfold.metrics import clustering as scores
 from enfold.metrics.intervals import bootstrap_error, with_error
+from enfold.rows import drawn
 from enfold.run import Run
-from enfold.sections.section import Section
+from enfold.sections.section import FEW, KNOWN, Section, counted, noun
 
 MIXTURES = ("posterior", "prior")
-CLEAR = 0.9  # of a row's membership, from which on its cluster is called clear
-SHOWN = 10  # members of each cluster
+CLEAR = 0.9  # the probability of a cluster from which on a row is called clearly in it
+SHOWN = 10  # rows of each cluster
 NAMES = {"accuracy": "accuracy", "nmi": "NMI", "ari": "ARI"}
 SCORES = {
     "accuracy": scores.clustering_accuracy,
@@ -29,22 +30,24 @@ SCORES = {
 
 @dataclass(frozen=True)
 class Found:
-    """Clusters, and what is known of them.
+    """Clusters, and how sure they are.
 
     Attributes:
         clustering: The clusters.
         source: What they were found in, in words.
-        agreement: The adjusted Rand index of those of two halves of it; None where there are too few rows or one
-            cluster, or the mixture was there before.
+        z: The latent vectors of the rows that were given, (n, latent_dim).
+        agreement: The adjusted Rand index of the clusters of either half of them; None for too few rows, for one
+            cluster, and for a prior's own mixture.
     """
 
     clustering: Clustering
     source: str
-    agreement: float | None
+    z: np.ndarray
+    agreement: float | None = None
 
 
 def clusters(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
-    """Return the clusters of the training rows, with the held-out rows sorted into them; None of codes."""
+    """Return the clusters of the training rows, with the held-out rows sorted into them; None for codes."""
     try:
         found = find_clusters(run, training)
     except InputError:
@@ -65,24 +68,25 @@ def find_clusters(
         what: What to call the rows.
 
     Raises:
-        InputError: The run has codes or no such prior, or the rows are not enough for so many clusters.
+        InputError: The run has codes or no such prior, or there are too few rows for so many clusters.
     """
     if by not in MIXTURES:
         raise unknown("mixture", by, MIXTURES)
     if run.config.posterior.is_discrete:
         raise InputError(
-            "The latent vectors of this run are codes: rows that share one are a group already, and `enfold encode` "
-            "writes them. Fit with another posterior to find clusters."
+            "The latent vectors of this run are codes: rows that share one are a cluster already, and `enfold "
+            "encode` writes them. Fit with another posterior to find clusters."
         )
     mixture = run.model.prior() if by == "prior" else None
     if by == "prior" and not isinstance(mixture, MixtureSameFamily):
         raise InputError(
-            "The prior of this run is no mixture. Choose --by posterior, or fit with --set prior=mixture."
+            "The prior of this run is not a mixture. Choose --by posterior, or fit with --prior mixture."
         )
-    z = latent.aggregate(run.model, rows.x, conditions(rows.labels, run.spec), means=True)
-    found = latent.cluster(z.numpy(), k, mixture=mixture)
-    source = f"the latent means of {found.rows:,} {what}" if mixture is None else "the prior"
-    return Found(found, source, latent.agreement(z.numpy(), found) if mixture is None else None)
+    z = latent.aggregate(run.model, rows.x, conditions(rows.labels, run.spec), means=True).numpy()
+    found = latent.cluster(z, k, mixture=mixture)
+    if mixture is not None:
+        return Found(found, "the prior", z)
+    return Found(found, f"the latent means of {found.rows:,} {what}", z, latent.agreement(z, found))
 
 
 def clusters_section(found: Found, rows: Dataset, z: np.ndarray) -> Section:
@@ -95,11 +99,9 @@ def clusters_section(found: Found, rows: Dataset, z: np.ndarray) -> Section:
     """
     memberships = found.clustering.memberships(z)
     nearest, clear = memberships.argmax(1), memberships.max(1) >= CLEAR
-    members = [np.asarray(rows.x[each]) for each in _nearest_members(z, nearest, found.clustering.centers)]
-    picture = plots.clusters(z, np.where(clear, nearest, np.nan), members, rows.spec, latent.shown_axes(z))
     values = {
         "clusters": found.clustering.k,
-        "normals": len(found.clustering.groups),
+        "components": len(found.clustering.groups),
         "criterion": {str(n): value for n, value in found.clustering.criterion.items()},
         "rows": len(rows),
         "sizes": np.bincount(nearest, minlength=found.clustering.k).tolist(),
@@ -107,21 +109,43 @@ def clusters_section(found: Found, rows: Dataset, z: np.ndarray) -> Section:
         "agreement": found.agreement,
         **label_scores(nearest, rows.labels),
     }
+    what = noun(rows.spec)
+    gray = f"; {values['unclear']:.1%} are gray, as no cluster has {CLEAR:.0%} of their probability"
     return Section(
         "clusters",
-        "Which groups are there?",
-        (clusters_text(values, found.source), _trust(values)),
-        alt="Map of the rows, colored by cluster, beside the members nearest to each cluster's center",
+        "Clusters",
+        _finding(values, what),
+        f"The map is colored by cluster{gray if values['unclear'] else ''}.",
+        _trust(values, found.source),
+        alt="Map of the rows, colored by cluster, beside the rows nearest to each cluster's center",
         values=values,
         table=_table(memberships, rows),
-        picture=plots.png(picture),
+        picture=_picture(found, rows, z),
     )
+
+
+def _finding(values: dict[str, Any], what: str) -> str:
+    if values["clusters"] == 1:
+        return "No separate clusters were found."
+    of_labels = f"; they agree with the labels for {values['accuracy']:.0%} of {what}" if "accuracy" in values else ""
+    return f"{values['clusters']} clusters{of_labels}."
+
+
+def _picture(found: Found, rows: Dataset, z: np.ndarray) -> bytes:
+    added = found.z[drawn(len(found.z), KNOWN)] if len(rows) < FEW else found.z[:0]
+    points = np.concatenate([z, added])
+    memberships = found.clustering.memberships(points)
+    nearest = memberships.argmax(1)
+    shown = np.where(memberships.max(1) >= CLEAR, nearest, np.nan)
+    members = [np.asarray(rows.x[each]) for each in _members(z, nearest[: len(z)], found.clustering.centers)]
+    faded = np.arange(len(points)) >= len(z)
+    return plots.png(plots.clusters(points, shown, members, rows.spec, latent.shown_axes(points), faded))
 
 
 def label_scores(found: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Return accuracy, NMI and ARI of clusters, (n,), on the rows that have a class, with standard errors.
 
-    There are none where the labels are no classes, or all of one class.
+    There are none if the labels are not classes, or all of one class.
     """
     known, classes = ~np.isnan(labels), class_labels(labels)
     if classes is None or len(classes) < 2:
@@ -131,56 +155,42 @@ def label_scores(found: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     return {name: score(counts) for name, score in SCORES.items()} | {"standard_errors": errors}
 
 
-def clusters_text(values: dict[str, Any], source: str) -> str:
-    """Return in words what was found."""
-    text = f"{_counted(values['clusters'], 'cluster')}, of {_counted(values['normals'], 'normal')} on {source}."
-    if values["unclear"]:
-        text += (
-            f" {values['unclear']:.1%} of {values['rows']:,} rows have less than {CLEAR:.0%} of their membership in "
-            "any; they are gray in the picture."
-        )
-    if "accuracy" not in values:
-        return text
-    errors = values["standard_errors"]
-    figures = (f"{name} {with_error(values[key], errors[key])}" for key, name in NAMES.items())
-    return f"{text} Beside the labels, which only score: {', '.join(figures)}."
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
-
-
-def _trust(values: dict[str, Any]) -> str:
-    tried, agreement = values["criterion"], values["agreement"]
-    words = [f"{_choice([*map(int, tried)])} Those that share rows were merged."]
+def _trust(values: dict[str, Any], source: str) -> str:
+    tried, agreement, k = values["criterion"], values["agreement"], values["clusters"]
+    words = [f"Found in {source}. {_choice([*map(int, tried)], values['components'])}"]
+    if "accuracy" in values:
+        errors = values["standard_errors"]
+        numbers = (f"{name} {with_error(values[key], errors[key])}" for key, name in NAMES.items())
+        words.append(f"Compared with the labels, which only score: {', '.join(numbers)}.")
     if agreement is not None:
         words.append(
-            f"Found anew in each half of the rows, the clusters agree with an adjusted Rand index of {agreement:.2f} "
-            "(1: the same, 0: as by chance)."
+            f"Clusters found in either half of the rows have an adjusted Rand index of {agreement:.2f} (1: the same, "
+            "0: as by chance)."
         )
-    if values["clusters"] == 1:
-        words.append("That there is one cluster does not say that the data has no groups.")
+    if k == 1:
+        words.append("That does not prove that the data has no groups.")
     words.append(
-        "None of this tells of another training, whose map may join or part them. Where the map has no gaps, "
-        "clusters are cuts through one whole, and their number is the method's, not the data's: look at the members, "
-        "and name a number if you know it."
+        "Another training run may join or split clusters. Where the map has no gaps, clusters are cuts through one "
+        "cloud, and their number is the method's choice: look at the rows, and give a number if you know it."
     )
     return " ".join(words)
 
 
-def _choice(tried: list[int]) -> str:
-    """Return why there are so many normals, by the numbers of them of which there is a criterion."""
+def _choice(tried: list[int], components: int) -> str:
+    """Return how many Gaussians there are and why, by the numbers of them of which there is a criterion."""
     if not tried:
-        return "The normals are the prior's own."
+        return (
+            f"The mixture of {counted(components, 'Gaussian')} is the prior's own; those that share rows were merged."
+        )
     if len(tried) == 1:
-        return "No other number of normals was tried: for more, there are too few rows in so many dimensions."
+        return "No other number of Gaussians was tried: for more, there are too few rows in so many dimensions."
     return (
-        f"The Bayesian information criterion chose so many of {tried[0]} to {tried[-1]} normals; a group that is no "
-        "normal takes several."
+        f"The Bayesian information criterion chose {counted(components, 'Gaussian')} of {tried[0]} to {tried[-1]}; "
+        "those that share rows were merged. A cluster that is not Gaussian needs several."
     )
 
 
-def _nearest_members(z: np.ndarray, nearest: np.ndarray, centers: np.ndarray) -> list[np.ndarray]:
+def _members(z: np.ndarray, nearest: np.ndarray, centers: np.ndarray) -> list[np.ndarray]:
     """Return for each cluster the numbers of its rows nearest to the center, at most 10."""
     apart = [np.linalg.norm(z - center, axis=1) for center in centers]
     order = [np.argsort(np.where(nearest == i, each, np.inf), kind="stable") for i, each in enumerate(apart)]
@@ -188,10 +198,10 @@ def _nearest_members(z: np.ndarray, nearest: np.ndarray, centers: np.ndarray) ->
 
 
 def _table(memberships: np.ndarray, rows: Dataset) -> tuple[tuple[str, ...], ...]:
-    """Return a line for each cluster: its rows, how clear they are, and of labeled ones the usual class."""
+    """Return a line for each cluster: its rows, how clear they are, and if they are labeled the usual class."""
     nearest, likeliest, labels = memberships.argmax(1), memberships.max(1), rows.labels
     has_classes = class_labels(labels) is not None
-    lines = [("cluster", "rows", "share", "mean membership", *(["most frequent label"] if has_classes else []))]
+    lines = [("cluster", "rows", "share", "mean probability", *(["most frequent label"] if has_classes else []))]
     for i in range(memberships.shape[1]):
         inside = nearest == i
         n = int(inside.sum())

@@ -4,35 +4,63 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from enfold.data.dataset import Dataset, join
 from enfold.errors import InputError
 from enfold.files import read_json, write, write_json
+from enfold.rows import drawn
+from enfold.spec import Spec
+
+TEXTS = ("title", "finding", "notes", "trust", "alt")
+FEW, KNOWN = 500, 2000  # held-out rows, below which a map also shows so many training rows
 
 
 @dataclass(frozen=True)
 class Section:
-    """A use of a model on a page.
+    """What one use of a model comes to, as a part of a page.
 
     Attributes:
         name: Of its files, `sections/NAME.json` and `figures/NAME.png`.
-        title: What stands above it.
-        paragraphs: What was found, what the picture shows, and how far to trust it.
-        alt: What the picture shows, in a line, for who cannot see it.
-        values: The figures, for programs.
+        title: Of the section.
+        finding: What was found, in one sentence.
+        notes: What the picture shows, in at most three sentences.
+        trust: How far the finding can be trusted.
+        alt: What the picture shows, in a line, for readers who cannot see it.
+        values: The numbers, for programs.
         table: Rows of text under a header, the first row; or nothing.
         picture: A PNG file's bytes; or nothing.
     """
 
     name: str
     title: str
-    paragraphs: tuple[str, ...]
+    finding: str
+    notes: str = ""
+    trust: str = ""
     alt: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     table: tuple[tuple[str, ...], ...] = ()
     picture: bytes = field(default=b"", repr=False)
 
 
+def noun(spec: Spec) -> str:
+    """Return what to call the rows: images or rows."""
+    return "images" if spec.is_image else "rows"
+
+
+def counted(n: int, what: str) -> str:
+    """Return a number of things, as in "1 cluster" or "10 clusters"."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def rows_of_map(held_out: Dataset, training: Dataset) -> tuple[Dataset, np.ndarray]:
+    """Return the rows to show on a map, and which of them are training rows: some, if few rows are held out."""
+    added = training[drawn(len(training), KNOWN)] if len(held_out) < FEW else training[:0]
+    return join([held_out, added]), np.arange(len(held_out) + len(added)) >= len(held_out)
+
+
 def write_section(folder: Path, section: Section) -> None:
-    """Write a section into a run folder, in the place of what it had of that name.
+    """Write a section into a run folder, in place of an earlier one of that name.
 
     Raises:
         InputError: The folder cannot be written to.
@@ -60,11 +88,9 @@ def read_sections(folder: Path, order: tuple[str, ...] = ()) -> list[Section]:
 def _read(folder: Path, path: Path) -> Section:
     values, picture = read_json(path), _picture(folder, path.stem)
     try:
-        texts = {name: str(values[name]) for name in ("title", "alt")}
         return Section(
             name=path.stem,
-            **texts,
-            paragraphs=tuple(map(str, values["paragraphs"])),
+            **{name: str(values[name]) for name in TEXTS},
             values=dict(values["values"]),
             table=tuple(tuple(map(str, row)) for row in values["table"]),
             picture=picture.read_bytes() if picture.is_file() else b"",

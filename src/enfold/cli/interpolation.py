@@ -1,4 +1,4 @@
-"""The commands that walk through the latent space."""
+"""The commands that interpolate in the latent space."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from enfold.spec import Spec
 
 STEPS, STEPS_OF_A_GIF = 10, 30
-MOST_UNNAMED = 10  # rows of a source that are all taken
+MOST_UNNAMED = 10  # rows of a source that are all used without --rows
 MOST_DIGITS = 19  # of a number that an array can be indexed with
-MOST_PATHS, HIGHEST = 100, 40  # paths in a picture, and its height in widths
+MOST_WALKS, HIGHEST = 100, 40  # in a picture, and its height in widths
 HELD_OUT = 1000  # rows, at most, by which dimensions are ordered
 
 
@@ -41,25 +41,24 @@ def interpolate(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Write what the model makes on the way from one example to another, and say how much of it is like data.
+    """Write decoded rows between one row and another, and say how many of them are realistic.
 
     Parameters
     ----------
     source
-        Files, folders or data sets by name, with examples of the run's kind, joined in order.
+        Files, folders or data sets by name, with rows like those of the run, joined in order.
     rows
-        The rows to go through, counted from 0, as in 3,17 or 3,17,42; without it, all rows of the source, if there
-        are two to ten.
+        The rows to go through, counted from 0, as in 3,17 or 3,17,42; by default all rows of the source, if it has
+        two to ten.
     steps
-        How many places on the way from a row to the next, both included; without it, 10, and 30 in a .gif.
+        The number of steps from a row to the next, both included; by default 10, and 30 in a .gif.
     spherical
-        Go along great circles about the origin rather than straight.
+        Go along great circles about the origin instead of straight lines.
     label
-        The class to decode as, where the model was fitted with condition=label; without it, that of the row at
-        which each path begins.
+        The class to decode as, for a model fitted with condition=label; by default that of each first row.
     out
-        A .png picture, a path in each row; for images a .gif that goes there and back; a .npz file (arrays x and
-        z, path by path); a .npy file; or for tables a .csv file with the rows.
+        A .png picture with a line for each pair; for images a .gif that goes there and back; a .npz file (arrays x
+        and z, pair by pair); a .npy file; or for tables a .csv file with the rows.
     """
     import numpy as np
     import torch
@@ -67,7 +66,8 @@ def interpolate(
     from enfold.inference import conditions, encode_means
     from enfold.latent import decoded, interpolation
     from enfold.plots import Strips
-    from enfold.sections.paths import GUESS
+    from enfold.sections.interpolation import TRUST
+    from enfold.sections.section import counted
 
     opened = _opened(run, out, device)
     model, position = opened.model, class_position(opened.spec, label)
@@ -76,16 +76,16 @@ def interpolate(
     z = interpolation(model, encode_means(model, data.x, classes), _steps(steps, out), is_spherical=spherical)
     begin = classes if position is None or classes is None else torch.full((len(data),), position)
     x = decoded(model, z, None if begin is None else begin[:-1])
-    unlike = _unlike(opened, x, _again(opened))
+    strange = _unrealistic(opened, x, _again(opened))
     names = [f"{a} → {b}" for a, b in pairwise(numbers)]
     if out.suffix.lower() == ".gif":  # one image that goes through all rows
         write_animation(out, np.concatenate([x[0], *x[1:, 1:]])[None], opened.spec)
     else:
-        _write(out, Strips(x, names, "from one row to the next", marked=unlike), z, opened.spec)
-    inner = None if unlike is None else unlike[:, 1:-1]
-    values = {"out": str(out), "rows": numbers, "steps": x.shape[1], "unlike": _sum(inner)}
-    trust = f"{_trust(inner, ' between the ends')} {GUESS}"
-    say(json, values, f"{_count(len(x), 'path')} of {x.shape[1]} steps: {out}\n{trust}")
+        _write(out, Strips(x, names, "from one row to the next", marked=strange), z, opened.spec)
+    inner = None if strange is None else strange[:, 1:-1]
+    values = {"out": str(out), "rows": numbers, "steps": x.shape[1], "unrealistic": _sum(inner)}
+    trust = f"{_trust(inner, ' between the ends')} {TRUST}"
+    say(json, values, f"{counted(len(x), 'interpolation')} of {x.shape[1]} steps: {out}\n{trust}")
 
 
 @app.command(help_format="markdown")
@@ -101,32 +101,33 @@ def traverse(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Write what each latent dimension does: decoded examples along it, while the other dimensions stay.
+    """Write what each latent dimension does: decoded rows along it, while the other dimensions stay.
 
-    A dimension goes through the prior's quantiles, 5 % to 95 %; of a plain autoencoder, through those of the data.
+    A dimension goes through the prior's quantiles, 5% to 95%; for a plain autoencoder, through those of the data.
 
     Parameters
     ----------
     source
-        Where the other dimensions stay: at an example of this file, folder or data set by name; without it, at
-        the medians.
+        A file, folder or data set by name with the row at which the other dimensions stay; by default they stay at
+        their medians.
     row
-        The row of the source, counted from 0; without it, the first.
+        The row of the source, counted from 0; by default the first.
     dimensions
-        Which, in which order, as in 0,3; without it, all, and first those in which examples differ most, where the
-        data can be read again.
+        Which, in which order, as in 0,3; by default all, those first in which rows differ most, if the data can be
+        read again.
     steps
-        How many places along each; without it, 10, and 30 in a .gif.
+        The number of steps along each; by default 10, and 30 in a .gif.
     label
-        The class to decode as, where the model was fitted with condition=label; without it, the example's.
+        The class to decode as, for a model fitted with condition=label; by default that of the row.
     out
-        A .png picture, a dimension in each row; for images a .gif with all dimensions side by side; a .npz file
+        A .png picture with a line for each dimension; for images a .gif with all dimensions side by side; a .npz file
         (arrays x and z, dimension by dimension); a .npy file; or for tables a .csv file with the rows.
     """
     from enfold.inference import conditions, encode_means
     from enfold.latent import ENDS, decoded, traversal
     from enfold.plots import Strips
-    from enfold.sections.paths import MEANING, along_title
+    from enfold.sections.interpolation import MEANING, along_title
+    from enfold.sections.section import counted
 
     opened = _opened(run, out, device)
     model, position = opened.model, class_position(opened.spec, label)
@@ -139,15 +140,15 @@ def traverse(
     quantiles_of = None if opened.config.has_prior else _required_means(means)
     z = traversal(model, axes, _steps(steps, out), means=quantiles_of, start=begin)
     x = decoded(model, z, _class_of_all(opened.spec, position, classes, len(axes)))
-    unlike = _unlike(opened, x, again)
-    block = Strips(x, [f"z{axis}" for axis in axes], along_title(opened), ENDS, unlike)
+    strange = _unrealistic(opened, x, again)
+    block = Strips(x, [f"z{axis}" for axis in axes], along_title(opened), ENDS, strange)
     _write(out, block, z, opened.spec)
-    values = {"out": str(out), "dimensions": axes, "steps": x.shape[1], "unlike": _sum(unlike)}
-    say(json, values, f"{_count(len(x), 'dimension')} in {x.shape[1]} steps: {out}\n{_trust(unlike)} {MEANING}")
+    values = {"out": str(out), "dimensions": axes, "steps": x.shape[1], "unrealistic": _sum(strange)}
+    say(json, values, f"{counted(len(x), 'dimension')} in {x.shape[1]} steps: {out}\n{_trust(strange)} {MEANING}")
 
 
 def _opened(run: Path, out: Path, device: str) -> "Run":
-    """Return the run, if what is asked for can be written of its kind of data."""
+    """Return the run, if the file that is asked for can hold its kind of data."""
     from enfold.run import open_run
 
     check_suffix(out, ".png", ".gif", ".npz", ".npy", ".csv")
@@ -183,7 +184,7 @@ def _chosen(data: "Dataset", rows: str | None) -> tuple[list[int], "Dataset"]:
     numbers = list(range(len(data))) if rows is None else _numbers("--rows", rows)
     _check_rows(numbers, data)
     if len(numbers) < 2:
-        raise InputError("A path leads from one row to another, and there is one. Name two or more: --rows 3,17.")
+        raise InputError("An interpolation needs two rows or more, got one. Name them, as in --rows 3,17.")
     return numbers, data[np.array(numbers)]
 
 
@@ -225,8 +226,8 @@ def _means(run: "Run", held_out: "Dataset") -> "np.ndarray":
 def _required_means(means: "np.ndarray | None") -> "np.ndarray":
     if means is None:
         raise InputError(
-            "A plain autoencoder has no prior, so that a dimension goes as far as the data, and the data that the "
-            "run was fitted to cannot be read again. In Python: enfold.latent.traversal(model, axes, steps, means=z)."
+            "A plain autoencoder has no prior, so a dimension goes as far as the data, and the data of this run "
+            "cannot be read again. In Python: enfold.latent.traversal(model, axes, steps, means=z)."
         )
     return means
 
@@ -237,41 +238,38 @@ def _ordered(means: "np.ndarray | None", latent_dim: int) -> list[int]:
     return list(range(latent_dim)) if means is None else by_activity(means)
 
 
-def _class_of_all(spec: "Spec", position: int | None, classes: "Tensor | None", paths: int) -> "Tensor | None":
-    """Return the class to decode all paths as: the one that was named, else that of the row to start from."""
+def _class_of_all(spec: "Spec", position: int | None, classes: "Tensor | None", walks: int) -> "Tensor | None":
+    """Return the class to decode all walks as: the one that was named, else that of the row to start from."""
     import torch
 
     if not spec.conditions:
         return None
     if position is not None:
-        return torch.full((paths,), position)
+        return torch.full((walks,), position)
     if classes is not None:
-        return classes.expand(paths)
+        return classes.expand(walks)
     raise unnamed_class(spec)
 
 
-def _unlike(run: "Run", x: "np.ndarray", again: "tuple[Dataset, Dataset] | None") -> "np.ndarray | None":
-    """Return which steps are unlike data, (paths, steps) bool, if the data could be read again."""
-    from enfold.metrics.likeness import unlike
+def _unrealistic(run: "Run", x: "np.ndarray", again: "tuple[Dataset, Dataset] | None") -> "np.ndarray | None":
+    """Return which steps are unrealistic, (walks, steps) bool, if the data can be read again."""
+    from enfold.metrics.realism import unrealistic
 
-    return None if again is None else unlike(run.model, x, *again)
-
-
-def _sum(unlike: "np.ndarray | None") -> int | None:
-    return None if unlike is None else int(unlike.sum())
+    return None if again is None else unrealistic(run.model, x, *again)
 
 
-def _trust(unlike: "np.ndarray | None", where: str = "") -> str:
-    from enfold.sections.paths import UNLIKE
-
-    if unlike is None:
-        return "How much of it is like data is not known: the run's data cannot be read again."
-    count = _sum(unlike)
-    return f"{count} of {_count(unlike.size, 'step')}{where} {'is' if count == 1 else 'are'} {UNLIKE}."
+def _sum(strange: "np.ndarray | None") -> int | None:
+    return None if strange is None else int(strange.sum())
 
 
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
+def _trust(strange: "np.ndarray | None", where: str = "") -> str:
+    from enfold.sections.interpolation import UNREALISTIC
+    from enfold.sections.section import counted
+
+    if strange is None:
+        return "How realistic it is cannot be said, as the run's data cannot be read again."
+    count = _sum(strange)
+    return f"{count} of {counted(strange.size, 'step')}{where} {'is' if count == 1 else 'are'} {UNREALISTIC}."
 
 
 def _write(out: Path, block: "Strips", z: "np.ndarray", spec: "Spec") -> None:
@@ -292,7 +290,7 @@ def _write(out: Path, block: "Strips", z: "np.ndarray", spec: "Spec") -> None:
 
 
 def _check_size(x: "np.ndarray") -> None:
-    """Refuse images along paths, (paths, steps, channels, height, width), that no picture could hold."""
-    paths, steps, _, height, width = x.shape
-    if paths > MOST_PATHS or paths * height > HIGHEST * steps * width:
-        raise InputError(f"{paths:,} paths are too many for a picture. Name fewer, or write .npz instead.")
+    """Refuse images along walks, (walks, steps, channels, height, width), that no picture could hold."""
+    walks, steps, _, height, width = x.shape
+    if walks > MOST_WALKS or walks * height > HIGHEST * steps * width:
+        raise InputError(f"{walks:,} lines are too many for a picture. Name fewer rows, or write .npz instead.")

@@ -1,4 +1,4 @@
-"""Paths through the latent space: from one place to another, and along one dimension at a time."""
+"""Walks through the latent space: from one point to another, and along one dimension at a time."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,7 +12,7 @@ from enfold.latent.grids import on_codes, quantiles
 from enfold.model import Autoencoder
 
 MOST_STEPS = 1000
-PARALLEL = 1e-6  # the sine of an angle, below which float32 vectors do not say which great circle
+PARALLEL = 1e-6  # the sine of an angle below which float32 vectors do not determine a great circle
 
 
 def straight(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
@@ -22,17 +22,17 @@ def straight(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
 
 
 def spherical(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
-    """Return places on the great circle from a to b, in even steps of the angle and of the norm.
+    """Return points on the great circle from a to b, in even steps of the angle and of the norm.
 
-    For vectors of one norm it is White's slerp (2016, "Sampling generative networks", section 2.1). In many
-    dimensions nearly all of a standard normal lies at about one distance from the origin, and a straight line leaves
-    it. Where a and b point the same way or opposite ways, or one is zero, no great circle is determined, and the line
-    is straight.
+    For vectors of one norm this is slerp (White 2016, "Sampling generative networks", section 2.1). In many
+    dimensions nearly all of a standard normal distribution lies at one distance from the origin, which a straight
+    line leaves. If a and b point in the same or in opposite directions, or one is zero, no great circle is
+    determined, and the line is straight.
 
     Args:
-        a: Where to begin, (latent_dim,).
-        b: Where to end, (latent_dim,).
-        steps: How many places, the ends included: (steps, latent_dim) float32.
+        a: The start, (latent_dim,).
+        b: The end, (latent_dim,).
+        steps: The number of points, both ends included: (steps, latent_dim) float32.
     """
     begin, end = (each.astype(np.float64) for each in (a, b))
     norms = np.linalg.norm(begin), np.linalg.norm(end)
@@ -51,29 +51,29 @@ def spherical(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
 
 
 def along(start: np.ndarray, axis: int, values: np.ndarray) -> np.ndarray:
-    """Return a place with one coordinate changed to each of the values, (values, latent_dim) float32."""
+    """Return a point with one coordinate set to each of the values, (values, latent_dim) float32."""
     found = np.tile(np.asarray(start, np.float32), (len(values), 1))
     found[:, axis] = values
     return found
 
 
 def interpolation(model: Autoencoder, points: np.ndarray, steps: int, *, is_spherical: bool = False) -> np.ndarray:
-    """Return places on the paths from each point to the next one, (points − 1, steps, latent_dim) float32.
+    """Return latent vectors between each point and the next one, (points − 1, steps, latent_dim) float32.
 
-    Of a model with codes each place is the nearest code.
+    For a model with codes each of them is the nearest code.
 
     Args:
         model: The model.
         points: Latent vectors, (points, latent_dim), two or more.
-        steps: How many places on each path, the ends included.
-        is_spherical: Whether to go along great circles rather than straight.
+        steps: The number of steps from a point to the next, both ends included.
+        is_spherical: Whether to go along great circles instead of straight lines.
 
     Raises:
         InputError: There are fewer than two points or steps, or more than 1,000 steps.
     """
     _check_steps(steps)
     if len(points) < 2:
-        raise InputError(f"A path leads from one example to another, and there are {len(points)}. Name two or more.")
+        raise InputError(f"An interpolation needs two rows or more, got {len(points)}. Name more.")
     between = spherical if is_spherical else straight
     return _on_codes(model, np.stack([between(*ends, steps) for ends in pairwise(points)]))
 
@@ -86,17 +86,17 @@ def traversal(
     means: np.ndarray | None = None,
     start: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return places along latent dimensions, one at a time while the others stay, (axes, steps, latent_dim) float32.
+    """Return latent vectors along one dimension at a time while the others stay, (axes, steps, latent_dim) float32.
 
-    A dimension goes through the prior's quantiles, 5 % to 95 %, in even steps of probability. Of a model with codes
-    each place is the nearest code.
+    A dimension goes through the prior's quantiles, 5% to 95%, in even steps of probability. For a model with codes
+    each vector is the nearest code.
 
     Args:
         model: The model.
         axes: The dimensions.
-        steps: How many places along each.
-        means: Latent vectors, (n, latent_dim), whose quantiles to take instead, as those of a plain autoencoder.
-        start: Where the other dimensions stay, (latent_dim,); without it, at the medians.
+        steps: The number of steps along each.
+        means: Latent vectors, (n, latent_dim), whose quantiles are used instead, as for a plain autoencoder.
+        start: Where the other dimensions stay, (latent_dim,); by default at the medians.
 
     Raises:
         InputError: There is no such dimension, or there are fewer than two steps or more than 1,000.
@@ -113,20 +113,20 @@ def traversal(
 
 
 def decoded(model: Autoencoder, z: np.ndarray, condition: torch.Tensor | None = None) -> np.ndarray:
-    """Return the means of p(x|z) along paths, (paths, steps, *shape) float32 in raw units.
+    """Return the means of p(x|z) along walks, (walks, steps, *shape) float32 in raw units.
 
     Args:
         model: The model.
-        z: Places on paths, (paths, steps, latent_dim).
-        condition: The class to decode each path as, (paths,) integers, for a conditional model.
+        z: Latent vectors, (walks, steps, latent_dim).
+        condition: The class to decode each walk as, (walks,) integers, for a conditional model.
     """
-    paths, steps, dim = z.shape
+    walks, steps, dim = z.shape
     classes = None if condition is None else condition.repeat_interleave(steps)
-    return decode_means(model, z.reshape(-1, dim), classes).reshape(paths, steps, *model.spec.shape)
+    return decode_means(model, z.reshape(-1, dim), classes).reshape(walks, steps, *model.spec.shape)
 
 
 def by_activity(means: np.ndarray) -> list[int]:
-    """Return the latent dimensions, those first whose posterior means, (n, latent_dim), have the most variance."""
+    """Return the latent dimensions, by descending variance of the posterior means, (n, latent_dim)."""
     return np.argsort(-means.var(0), kind="stable").tolist()
 
 

@@ -1,4 +1,4 @@
-"""Paths through the latent space end where they should, keep what they should, and change one thing at a time."""
+"""Interpolations end where they should, keep what they should, and change one thing at a time."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from conftest import without_pictures
 from enfold import VAE, InputError, build, latent
 from enfold.cli import main
 from enfold.inference import decode_means, encode_means
-from enfold.metrics.likeness import unlike
+from enfold.metrics.realism import unrealistic
 from enfold.model import Autoencoder
 from enfold.plots import sheet
 from enfold.priors import StandardNormal
@@ -64,7 +64,7 @@ def found(capsys, *words):
     return json.loads(capsys.readouterr().out)
 
 
-def test_a_straight_path_is_the_weighted_mean_of_its_ends():
+def test_a_straight_interpolation_is_the_weighted_mean_of_its_ends():
     t = np.array([0, 0.25, 0.5, 0.75, 1])[:, None]
     np.testing.assert_allclose(latent.straight(A, B, 5), (1 - t) * A + t * B, atol=1e-6)  # float32
 
@@ -76,7 +76,7 @@ def test_the_ends_are_exact(between):
     np.testing.assert_array_equal(z[[0, -1]], [A, B])
 
 
-def test_a_spherical_path_has_even_steps_of_the_angle_and_of_the_norm():
+def test_a_spherical_interpolation_has_even_steps_of_the_angle_and_of_the_norm():
     a, b = A / np.linalg.norm(A), 3 * B / np.linalg.norm(B)
     z = latent.spherical(a, b, 9).astype(float)
     norms = np.linalg.norm(z, axis=1)
@@ -116,12 +116,12 @@ def test_without_a_prior_it_goes_through_the_datas_quantiles(same):
     np.testing.assert_array_equal(z[0, :, 0], [5, 50, 95])
 
 
-def test_a_path_through_three_points_is_two_paths(same):
+def test_three_points_have_two_interpolations(same):
     z = latent.interpolation(same, np.stack([A, B, C]), 4)
     np.testing.assert_array_equal(z, [latent.straight(A, B, 4), latent.straight(B, C, 4)])
 
 
-def test_paths_of_a_model_with_codes_are_of_codes(digits):
+def test_interpolations_of_a_model_with_codes_are_of_codes(digits):
     spec = digits.spec
     config = enfold.Config.of(posterior="fsq", levels=8, latent_dim=3, width=8, depth=1)
     model = build.autoencoder(config, spec).eval()
@@ -140,29 +140,31 @@ def test_what_cannot_be_walked_is_said(same):
         latent.traversal(same, [], 5)
     with pytest.raises(InputError, match="2 to 1,000 steps, got 1"):
         latent.interpolation(same, np.stack([A, B]), 1)
-    with pytest.raises(InputError, match="there are 1"):
+    with pytest.raises(InputError, match="got 1"):
         latent.interpolation(same, A[None], 5)
 
 
-def test_noise_is_unlike_data_and_reconstructions_are_like_it(digits_run, digits):
+def test_noise_is_unrealistic_and_reconstructions_are_not(digits_run, digits):
     model, held_out, training = digits_run.model, digits[1200:], digits[:1200]
     noise = random.uniform(0, 16, (2, 50, 1, 8, 8))
-    assert unlike(model, noise, held_out, training).all()
-    rebuilt = decode_means(model, encode_means(model, held_out.x))
-    assert unlike(model, rebuilt, held_out, training).mean() == pytest.approx(0.05, abs=0.01)  # of 500 of the 597
+    assert unrealistic(model, noise, held_out, training).all()
+    reconstructed = decode_means(model, encode_means(model, held_out.x))
+    assert unrealistic(model, reconstructed, held_out, training).mean() == pytest.approx(
+        0.05, abs=0.01
+    )  # of 500 of the 597
     training_rows = training.x[None, :50].astype(np.float32)
-    assert not unlike(model, training_rows, held_out, training).any()
+    assert not unrealistic(model, training_rows, held_out, training).any()
 
 
-def test_the_estimators_paths_are_those_of_their_model(digits):
+def test_the_estimators_interpolations_are_those_of_their_model(digits):
     images = (digits.x[:200] * 15).astype(np.uint8)
     vae = VAE(epochs=1, random_state=0, device="cpu").fit(images.reshape(200, 64))
     rows = images[:3].reshape(3, 64)
     between = vae.interpolate(rows, 5)
     assert between.shape == (2, 5, 64)
-    rebuilt = vae.inverse_transform(vae.transform(rows))
-    np.testing.assert_allclose(between[:, 0], rebuilt[:2], rtol=1e-4, atol=1e-3)  # as many at once as fit
-    np.testing.assert_allclose(between[:, -1], rebuilt[1:], rtol=1e-4, atol=1e-3)
+    reconstructed = vae.inverse_transform(vae.transform(rows))
+    np.testing.assert_allclose(between[:, 0], reconstructed[:2], rtol=1e-4, atol=1e-3)  # as many at once as fit
+    np.testing.assert_allclose(between[:, -1], reconstructed[1:], rtol=1e-4, atol=1e-3)
     along = vae.traverse(images.reshape(200, 64), 5)
     assert along.shape == (2, 5, 64)
     np.testing.assert_allclose(along[0, 2], along[1, 2], rtol=1e-4, atol=1e-3)  # both are at the medians
@@ -177,7 +179,7 @@ def test_the_command_writes_what_python_computes(digits_run, digits, tmp_path, c
     values = found(capsys, "interpolate", digits_run.folder, "digits", "--rows", "3,17,42", "--steps", 6, "-o", out)
     assert values["rows"] == [3, 17, 42]
     assert values["steps"] == 6
-    assert 0 <= values["unlike"] <= 2 * 4
+    assert 0 <= values["unrealistic"] <= 2 * 4
     with np.load(out) as written:
         z = latent.interpolation(digits_run.model, encode_means(digits_run.model, digits.x[[3, 17, 42]]), 6)
         np.testing.assert_allclose(written["z"], z, atol=1e-6)
@@ -251,16 +253,16 @@ def test_a_tables_paths_are_rows_that_can_be_encoded_again(table_run, tmp_path, 
 
 
 @without_pictures()
-def test_a_conditional_model_is_told_a_class(digits, tmp_path, capsys):
+def test_a_conditional_model_is_given_a_class(digits, tmp_path, capsys):
     settings = {"condition": "label", "epochs": 1, "width": 16, "device": "cpu"}
     run, out = enfold.fit("digits", **settings, out=tmp_path / "run"), tmp_path / "a.npy"
     assert main(["traverse", str(run.folder), "-o", str(out)]) == 2
     assert "Name it with --label: one of 0, 1, 2" in capsys.readouterr().err
-    for words, told in ((["--label", 7], 7), (["digits", "--row", 3], 3)):  # row 3 is a 3
-        begin = None if told == 7 else encode_means(run.model, digits.x[3:4], torch.tensor([3]))[0]
+    for words, given in ((["--label", 7], 7), (["digits", "--row", 3], 3)):  # row 3 is a 3
+        begin = None if given == 7 else encode_means(run.model, digits.x[3:4], torch.tensor([3]))[0]
         z = latent.traversal(run.model, [1], 4, start=begin)
         found(capsys, "traverse", run.folder, *words, "--dimensions", 1, "--steps", 4, "-o", out)
-        np.testing.assert_allclose(np.load(out), latent.decoded(run.model, z, torch.tensor([told])), atol=0.501)
+        np.testing.assert_allclose(np.load(out), latent.decoded(run.model, z, torch.tensor([given])), atol=0.501)
     found(capsys, "interpolate", run.folder, "digits", "--rows", "3,4,5", "--steps", 4, "-o", out)
     classes = torch.tensor([3, 4, 5])
     z = latent.interpolation(run.model, encode_means(run.model, digits.x[3:6], classes), 4)
@@ -268,8 +270,8 @@ def test_a_conditional_model_is_told_a_class(digits, tmp_path, capsys):
 
 
 def test_a_plain_autoencoder_goes_as_far_as_its_data(plain_run, tmp_path, capsys):
-    [section] = [each for each in read_sections(plain_run.folder) if each.name == "paths"]
-    assert list(section.values["unlike"]) == ["straight"]
+    [section] = [each for each in read_sections(plain_run.folder) if each.name == "interpolation"]
+    assert list(section.values["unrealistic"]) == ["straight"]
     assert main(["traverse", str(plain_run.folder), "-o", str(tmp_path / "a.png")]) == 2
     assert "means=z" in capsys.readouterr().err
 
@@ -278,14 +280,14 @@ def test_what_is_not_known_is_said(plain_run, digits, tmp_path, capsys):
     np.save(tmp_path / "x.npy", digits.x[:2])
     words = ["interpolate", str(plain_run.folder), str(tmp_path / "x.npy"), "-o", str(tmp_path / "a.npy")]
     assert main(words) == 0
-    assert "not known" in capsys.readouterr().out
-    assert found(capsys, *words)["unlike"] is None
+    assert "cannot be said" in capsys.readouterr().out
+    assert found(capsys, *words)["unrealistic"] is None
 
 
 def test_a_report_says_what_lies_between(digits_run):
-    [section] = [each for each in read_sections(digits_run.folder) if each.name == "paths"]
+    [section] = [each for each in read_sections(digits_run.folder) if each.name == "interpolation"]
     assert section.picture.startswith(b"\x89PNG")
-    assert set(section.values["unlike"]) == {"straight", "spherical"}
+    assert set(section.values["unrealistic"]) == {"straight", "spherical"}
     assert section.title in (digits_run.folder / "report.html").read_text("utf-8")
 
 
@@ -295,12 +297,12 @@ def test_a_check_counts_near_copies(digits_run, tmp_path, capsys):
     assert values["draws"] == 100
     assert values["copies"] == round(100 * values["share"])
     assert main([*map(str, words)]) == 0
-    assert f"{values['copies']} of 100 draws from the prior" in capsys.readouterr().out
+    assert f"{values['copies']} of 100 draws from the prior (" in capsys.readouterr().out
 
 
 BAD = {
     "a row out of range": (["interpolate", "digits", "--rows", "3,1797"], "rows 0 to 1,796"),
-    "one row": (["interpolate", "digits", "--rows", "3"], "Name two or more"),
+    "one row": (["interpolate", "digits", "--rows", "3"], "two rows or more, got one"),
     "no rows": (["interpolate", "digits"], "has 1,797 rows"),
     "rows that are no numbers": (["interpolate", "digits", "--rows", "3,-1"], "Expected --rows as in"),
     "no source": (["interpolate"], "Name a source"),
@@ -313,7 +315,7 @@ BAD = {
     "a traversal's row out of range": (["traverse", "digits", "--row", "1797"], "no row 1797"),
     "a row below 0": (["traverse", "digits", "--row=-1"], "counted from 0"),
     "a number of 5,000 digits": (["traverse", "--dimensions", "9" * 5000], "Expected --dimensions as in"),
-    "too many for a picture": (["interpolate", "digits", "--rows", ",".join("5" * 102)], "101 paths are too many"),
+    "too many for a picture": (["interpolate", "digits", "--rows", ",".join("5" * 102)], "101 lines are too many"),
     "images as csv": (["traverse"], "Only tables"),
     "an unknown suffix": (["traverse"], "Let its name end in"),
 }
