@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from enfold.config import Config
 from enfold.metrics.intervals import NOTHING, Measurement, decimals, mean_of, printed
+from enfold.options import LARGEST_NUMBER
 from enfold.spec import Spec
 
 if TYPE_CHECKING:
@@ -113,17 +114,19 @@ def describe(metrics: Mapping[str, Any], config: Config, spec: Spec, names: Iter
     return lines
 
 
+def is_number(value: Any) -> bool:
+    """Return whether a value of JSON is a number that can be computed with."""
+    return isinstance(value, int | float) and abs(value) < LARGEST_NUMBER
+
+
 def damaged(found: Mapping[str, Any]) -> str | None:
     """Return the name of an entry of `metrics.json` that is missing or not what it must be; None if all are right."""
-    numbers, errors = int | float | None, found.get("standard_errors")
-    wrong = [
-        name
-        for name, metric in METRICS.items()
-        if not isinstance(found.get(name, "" if metric.compute else None), numbers)
-    ]
+    errors = found.get("standard_errors")
+    values = {name: found.get(name, "" if metric.compute else None) for name, metric in METRICS.items()}
+    wrong = [name for name, value in values.items() if value is not None and not is_number(value)]
     wrong += [] if isinstance(found.get("rows"), int) else ["rows"]
     wrong += [] if isinstance(found.get("mistakes"), list) else ["mistakes"]
-    are_numbers = isinstance(errors, dict) and all(isinstance(each, int | float) for each in errors.values())
+    are_numbers = isinstance(errors, dict) and all(map(is_number, errors.values()))
     wrong += [] if are_numbers else ["standard_errors"]
     return wrong[0] if wrong else None
 

@@ -65,7 +65,7 @@ def _panel(axes: Axes, term: str, parts: Mapping[str, np.ndarray]) -> None:
     axes.set_title(f"{term.replace('_', ' ')}, nats{_off_scale(axes)}")
     low, high = axes.get_ylim()
     if high - low < LEAST_RANGE * abs(high):  # a constant, up to rounding
-        axes.set_ylim(sorted((0, 2 * high)))
+        axes.set_ylim(min(0, 2 * high), max(0, 2 * high))
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     axes.grid(axis="y")
