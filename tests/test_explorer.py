@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -213,7 +214,7 @@ ELSEWHERE = (
 @pytest.mark.parametrize("path", ELSEWHERE)
 def test_no_path_leads_anywhere_else(address, path):
     status, _, content = ask(address, path)
-    assert (status, content) == (404, b"There is no such file.")
+    assert (status, content) == (404, b"No such file.")
 
 
 def test_other_hosts_and_other_sites_are_refused(address):
@@ -238,9 +239,9 @@ def test_other_hosts_and_other_sites_are_refused(address):
 
 def test_it_listens_on_this_machine_alone_and_a_taken_port_is_refused(address, files):
     port = int(address.rsplit(":", 1)[1].rstrip("/"))
-    with pytest.raises(InputError, match=f"port {port} cannot be had.*--port"), serving(files, port):
+    with pytest.raises(InputError, match=f"free port, got {port} .*--port"), serving(files, port):
         pass
-    with pytest.raises(InputError, match="port 70000"), serving(files, 70000):
+    with pytest.raises(InputError, match="got 70000"), serving(files, 70000):
         pass
     with socket.socket() as other, pytest.raises(OSError, match=r"refused|unreachable"):
         other.connect(("127.0.0.2", port))
@@ -269,7 +270,20 @@ def test_the_shared_file_has_everything_and_loads_nothing(files, digits_run, tmp
     assert not re.findall(r"url\((?!['\"]?data:)", style)
 
 
-def test_the_command_ends_cleanly_when_it_is_interrupted(digits_run):
+REQUEST = "GET {} HTTP/1.1\r\nHost: HOST\r\n\r\n"
+LEFT_OPEN = {  # what a client has sent when the server ends
+    "no connection": [],
+    "open connections": [
+        "",
+        REQUEST.format("/"),  # answered, kept alive
+        "GET / HTTP/1.1\r\nHost: ",
+        2 * REQUEST.format("/data/runtime.wasm"),  # 13 MB each, never read
+    ],
+}
+
+
+@pytest.mark.parametrize("sent", LEFT_OPEN.values(), ids=LEFT_OPEN)
+def test_the_command_ends_quietly_when_it_is_interrupted(sent, digits_run):
     heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # also where a shell ignores it
     command = [
         sys.executable,
@@ -280,13 +294,20 @@ def test_the_command_ends_cleanly_when_it_is_interrupted(digits_run):
     buffered = {**os.environ, "PYTHONUNBUFFERED": ""}  # as a pipe is, where nobody asks otherwise
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=buffered)
     found = json.loads(process.stdout.readline())["address"]
-    assert ask(found, "/data/manifest.json")[0] == 200
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    with ExitStack() as connections:
+        for text in sent:
+            host = found.removeprefix("http://").rstrip("/")
+            client = connections.enter_context(socket.create_connection(host.split(":")))
+            client.sendall(text.replace("HOST", host).encode())
+            if text.endswith("\r\n\r\n"):
+                assert client.recv(12) == b"HTTP/1.1 200"
+        assert ask(found, "/data/manifest.json")[0] == 200  # by then the server has read what was sent before
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "", "enfold: interrupted\n")
 
 
-def test_the_commands_write_files_and_refuse_what_the_user_can_mend(digits_run, tmp_path, capsys):
+def test_the_commands_write_files_and_refuse_what_the_user_can_fix(digits_run, tmp_path, capsys):
     def run(*arguments):
         status = main([str(each) for each in arguments])
         return status, *capsys.readouterr()

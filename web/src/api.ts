@@ -1,8 +1,8 @@
 /** What programs, such as tests, may read of the page: `window.enfold`. */
 
 import type { Cursor } from "./cursor";
+import { bytesOf } from "./data";
 import type { Page } from "./page";
-import { bytesOf } from "./picture";
 
 /**
  * `ready` resolves when the models are loaded and the cursor's place is decoded; it fails if that cannot be. `state` is

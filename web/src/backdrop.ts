@@ -1,12 +1,11 @@
 /** What lies below the points: the decoded manifold, and the shade where no rows are. */
 
-import { type Size, toPixel } from "./camera";
+import { type Camera, type Size, toPixel } from "./camera";
 import { css, type Rgb } from "./color";
 import { type Density, shade } from "./density";
 import { createManifold, type Manifold } from "./manifold";
 import type { Page } from "./page";
 import type { Scene } from "./scene";
-import type { Camera } from "./state";
 import type { Theme } from "./theme";
 
 export interface Backdrop {

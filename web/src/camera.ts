@@ -1,7 +1,13 @@
 /** From the plane to the pixels of the map and back. */
 
 import type { Point } from "./projection";
-import type { Camera } from "./state";
+
+/** What part of the plane is seen: its center, and how much of it the shorter side of the map spans. */
+export interface Camera {
+  readonly x: number;
+  readonly y: number;
+  readonly span: number;
+}
 
 export interface Size {
   readonly width: number;

@@ -1,8 +1,8 @@
 /** How rows are colored: by classes, each with a color, or by numbers, along a scale. */
 
 import type { Manifest, Rows } from "./data";
-import type { ColorName } from "./state";
 
+export type ColorName = "label" | "cluster" | "anomaly" | "error" | "part" | "none";
 export type Rgb = readonly [number, number, number];
 
 export interface Entry {

@@ -17,5 +17,11 @@ export function csvOf(rows: Rows, manifest: Manifest, positions: ArrayLike<numbe
 }
 
 function quoted(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const safe = isFormula(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** Whether a spreadsheet may run the text as a formula (OWASP, "CSV Injection"); a number with a sign is none. */
+function isFormula(text: string): boolean {
+  return /^[=@\t\r]/.test(text) || (/^[+-]/.test(text) && Number.isNaN(Number(text)));
 }

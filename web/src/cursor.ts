@@ -5,9 +5,10 @@ import { isFar } from "./density";
 import { copy } from "./files";
 import type { LatentMap } from "./map";
 import { neighbors, usualDistance } from "./nearby";
-import { announce, coalesced, element, make, onceAFrame, type Page } from "./page";
-import { paint, short, showBars } from "./picture";
+import { announce, coalesced, element, onceAFrame, type Page } from "./page";
+import { paint, showBars } from "./picture";
 import { project } from "./projection";
+import { inWords, showVector } from "./vector";
 
 export interface Cursor {
   /** What was decoded last, in raw units; null before the models are loaded. */
@@ -46,8 +47,8 @@ export function createCursor(page: Page, map: LatentMap): Cursor {
     const isEmpty = isFarFromRows(z, nearest?.distance ?? 0);
     element("cursor-near").textContent = `Nearest: ${row}`;
     element("cursor-far").hidden = !isEmpty;
-    canvas.setAttribute("aria-label", `Decoded at ${written(z)}`);
-    later(`Cursor at ${written(z)}. Nearest is ${row}.${isEmpty ? " Far from the data." : ""}`);
+    canvas.setAttribute("aria-label", `Decoded at ${inWords(z)}`);
+    later(`Cursor at ${inWords(z)}. Nearest is ${row}.${isEmpty ? " Far from the data." : ""}`);
   });
   const later = afterQuiet(announce);
 
@@ -79,21 +80,6 @@ export function createCursor(page: Page, map: LatentMap): Cursor {
     },
     first,
   };
-}
-
-/** Writes a latent vector as a list of its coordinates. */
-export function showVector(list: HTMLElement, z: Vector): void {
-  const items = Array.from(z, (value, i) => make("li", {}, make("span", { textContent: `z${i}` }), fixed(value)));
-  list.replaceChildren(...items);
-}
-
-/** Writes a latent vector in words. */
-export function written(z: Vector): string {
-  return Array.from(z, short).join(", ");
-}
-
-function fixed(value: number): string {
-  return value.toFixed(3).replace("-", "−");
 }
 
 /** Returns a function that calls another when it has not been called for a while. */

@@ -1,8 +1,9 @@
 /** The run that the page shows: its manifest and its arrays, from the server or from the page itself. */
 
-import type { Axes } from "./state";
-
 export type Vector = Float32Array;
+
+/** The two latent dimensions that the map shows, or the plane of the principal components. */
+export type Axes = readonly [number, number] | "pca";
 
 export interface Column {
   readonly name: string;
@@ -108,6 +109,17 @@ export async function loadPrior({ file }: Prior): Promise<Float32Array> {
 /** How many values an example has. */
 export function exampleSize(manifest: Manifest): number {
   return manifest.shape.reduce((product, side) => product * side, 1);
+}
+
+/** Returns an image's raw values as bytes, 0…255, in the order of the decoder: channel, row, column. */
+export function bytesOf(values: ArrayLike<number>, manifest: Manifest): Uint8Array {
+  const scale = 255 / Math.max(...manifest.columns.map((column) => column.scale));
+  return Uint8Array.from(values, (value) => Math.min(Math.max(Math.round(value * scale), 0), 255));
+}
+
+/** Returns the latent dimensions, the one that varies most first. */
+export function byActivity({ activity, latentDim }: Manifest): number[] {
+  return Array.from({ length: latentDim }, (_, i) => i).sort((a, b) => (activity[b] ?? 0) - (activity[a] ?? 0));
 }
 
 /** Returns the latent mean of a row. */

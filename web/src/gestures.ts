@@ -1,12 +1,12 @@
 /** What mouse, pen and fingers do on the map. */
 
-import { panned, type Size, toPlane, zoomed } from "./camera";
+import type { Actions } from "./actions";
+import { panned, toPlane, zoomed } from "./camera";
 import { meanOf } from "./data";
 import { inside, rectangle } from "./geometry";
 import type { LatentMap } from "./map";
 import { element, type Page } from "./page";
 import type { Point } from "./projection";
-import type { Actions } from "./search";
 import type { Tool } from "./state";
 
 const REACH = { mouse: 7, pen: 10, touch: 16 } as Record<string, number>; // pixels around a point that hit it
@@ -94,7 +94,7 @@ export function listenToGestures(page: Page, map: LatentMap, actions: Actions): 
   function click({ tool, start }: Drag, reach: number): void {
     const row = map.nearest(start, reach);
     const z = row < 0 ? map.vectorAt(start) : meanOf(page.rows, page.manifest, row);
-    if (tool === "path") return store.set({ waypoints: [...store.state.waypoints, z], tab: "path" });
+    if (tool === "path") return actions.addWaypoint(z);
     if (row >= 0) return actions.show(row);
     if (tool === "lasso" || tool === "box") actions.select(null);
   }
@@ -123,9 +123,4 @@ export function listenToGestures(page: Page, map: LatentMap, actions: Actions): 
     const { left, top } = stage.getBoundingClientRect();
     return [event.clientX - left, event.clientY - top];
   }
-}
-
-/** Zooms around the middle of the map. */
-export function zoomBy(page: Page, size: Size, factor: number): void {
-  page.store.set({ camera: zoomed(page.store.state.camera, size, [size.width / 2, size.height / 2], factor) });
 }

@@ -1,14 +1,11 @@
 /** All that can be done without a mouse. */
 
+import type { Actions } from "./actions";
 import { copy } from "./files";
-import { zoomBy } from "./gestures";
 import type { LatentMap } from "./map";
 import { neighbors } from "./nearby";
 import { element, make, type Page } from "./page";
-import type { Paths } from "./paths";
-import type { Actions } from "./search";
 import type { State, Tool } from "./state";
-import { ZOOM_STEP } from "./tools";
 
 interface Shortcut {
   readonly keys: readonly string[];
@@ -26,7 +23,7 @@ const ARROWS: Readonly<Record<string, readonly [number, number]>> = {
   ArrowDown: [0, 1],
 };
 
-export function listenToKeyboard(page: Page, map: LatentMap, actions: Actions, paths: Paths): void {
+export function listenToKeyboard(page: Page, map: LatentMap, actions: Actions): void {
   const { store } = page;
   const nearest = (count: number) => neighbors(page.rows.means, store.state.z, count).map(({ row }) => row);
   const onMap: Shortcut[] = [
@@ -45,14 +42,14 @@ export function listenToKeyboard(page: Page, map: LatentMap, actions: Actions, p
       meaning: `select the ${NEAREST} rows nearest to the cursor`,
       act: () => actions.select(Uint32Array.from(nearest(NEAREST))),
     },
-    { keys: ["a"], meaning: "add the cursor to the path", act: () => paths.addCursor() },
+    { keys: ["a"], meaning: "add the cursor to the path", act: () => actions.addWaypoint(store.state.z) },
     {
       keys: ["c"],
       meaning: "copy the cursor’s latent vector",
       act: () => void copy(JSON.stringify([...store.state.z]), "Latent vector"),
     },
-    { keys: ["+", "="], meaning: "zoom in", act: () => zoomBy(page, map.size, ZOOM_STEP) },
-    { keys: ["-"], meaning: "zoom out", act: () => zoomBy(page, map.size, 1 / ZOOM_STEP) },
+    { keys: ["+", "="], meaning: "zoom in", act: () => map.zoom("in") },
+    { keys: ["-"], meaning: "zoom out", act: () => map.zoom("out") },
     { keys: ["0"], meaning: "see all", act: () => map.seeAll() },
     { keys: ["/"], meaning: "search for a row or a label", act: () => element("search").focus() },
     { keys: ["Escape"], meaning: "drop the selection, or the point", act: drop },

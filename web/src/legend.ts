@@ -1,10 +1,9 @@
 /** What the points are colored by, and which classes are toggled off. */
 
-import { colorings, COLORS_TO_TELL_APART, css, viridis } from "./color";
+import { type ColorName, colorings, COLORS_TO_TELL_APART, css, viridis } from "./color";
 import type { LatentMap } from "./map";
 import { element, grouped, make, type Page } from "./page";
 import { short } from "./picture";
-import type { ColorName } from "./state";
 import { onTheme } from "./theme";
 
 const STOPS = 9; // of the color bar

@@ -1,28 +1,29 @@
 /** The explorer's page: it reads a run, shows its latent space, and runs its models. */
 
 import "./page.css";
+import { actionsOf } from "./actions";
 import { keepAddress, viewInAddress } from "./address";
 import { publish } from "./api";
 import { colorings } from "./color";
 import { createCursor, type Cursor } from "./cursor";
-import { conditionOf, loadExamples, loadManifest, loadRows, type Manifest, meanOf, type Rows } from "./data";
+import { byActivity, loadExamples, loadManifest, loadRows, type Manifest, type Rows } from "./data";
 import { listenToGestures } from "./gestures";
 import { showHovered } from "./hover";
 import { listenToKeyboard } from "./keyboard";
 import { showLegend } from "./legend";
-import { createMap, type LatentMap } from "./map";
+import { createMap } from "./map";
 import { findDarkGround, loadModels } from "./models";
 import { element, grouped, type Page } from "./page";
 import { showPad } from "./pad";
-import { showPaths } from "./paths";
 import { showPoint } from "./point";
 import { createPoints } from "./points";
-import { type Actions, listenToSearch } from "./search";
+import { listenToSearch } from "./search";
 import { showSelection } from "./selection";
 import { showSliders } from "./sliders";
 import { createStore, type State } from "./state";
 import { showTabs } from "./tabs";
-import { byActivity, showTools } from "./tools";
+import { showTools } from "./tools";
+import { showWaypoints } from "./waypoints";
 
 async function start(): Promise<{ page: Page; cursor: Cursor }> {
   const missing = missingFeature();
@@ -38,7 +39,6 @@ async function start(): Promise<{ page: Page; cursor: Cursor }> {
   const map = createMap(page, points);
   const cursor = createCursor(page, map);
   const actions = actionsOf(page, map);
-  const paths = showPaths(page);
   showTools(page, map);
   showLegend(page, map);
   showSliders(page);
@@ -46,27 +46,13 @@ async function start(): Promise<{ page: Page; cursor: Cursor }> {
   showHovered(page, map);
   showPoint(page, actions.show);
   showSelection(page, actions.show);
+  showWaypoints(page, actions);
   listenToGestures(page, map, actions);
   listenToSearch(page, actions);
-  listenToKeyboard(page, map, actions, paths);
+  listenToKeyboard(page, map, actions);
   keepAddress(page);
   if (manifest.isImage) showPad(page, actions.show).catch(complain);
   return { page, cursor };
-}
-
-function actionsOf({ store, rows, manifest }: Page, map: LatentMap): Actions {
-  return {
-    show(row) {
-      const condition = conditionOf(rows, manifest, row);
-      const z = meanOf(rows, manifest, row);
-      store.set({ row, posterior: null, z, tab: "point", ...(condition >= 0 && { condition }) });
-      map.reveal(z);
-    },
-    select(rows) {
-      const selected = rows?.length ? rows : null;
-      store.set({ selected, ...(selected && { tab: "selection" as const }) });
-    },
-  };
 }
 
 /** Loads what the first picture can do without, one after the other. */
@@ -80,7 +66,7 @@ function later(manifest: Manifest, rows: Rows): Pick<Page, "models" | "isDarkGro
 }
 
 function firstState(manifest: Manifest, rows: Rows): State {
-  const [x = 0, y = 0] = byActivity({ manifest })
+  const [x = 0, y = 0] = byActivity(manifest)
     .slice(0, 2)
     .sort((a, b) => a - b);
   const middle = manifest.quantiles.values.map(median);

@@ -1,12 +1,11 @@
 /** The plane decoded: a picture for each cell of a grid that grows finer as one zooms in. */
 
-import { pixelsPerUnit, type Size, toPixel, toPlane } from "./camera";
+import { type Camera, pixelsPerUnit, type Size, toPixel, toPlane } from "./camera";
 import type { Rgb } from "./color";
 import { exampleSize, type Manifest, type Vector } from "./data";
 import type { Models } from "./models";
 import { paint } from "./picture";
 import { lift, type Point, type Projection } from "./projection";
-import type { Camera } from "./state";
 
 export interface Manifold {
   draw(context: CanvasRenderingContext2D, view: View): void;

@@ -1,7 +1,7 @@
 /** The map of the latent space: its layers, and what is where on it. */
 
 import { createBackdrop } from "./backdrop";
-import { overview, pixelsPerUnit, type Size, toPixel, toPlane } from "./camera";
+import { overview, pixelsPerUnit, type Size, toPixel, toPlane, zoomed } from "./camera";
 import type { Coloring } from "./color";
 import type { Pieces } from "./contours";
 import type { Vector } from "./data";
@@ -27,11 +27,14 @@ export interface LatentMap {
   /** Draws an outline, given in the plane. */
   outline(outline: readonly Point[]): void;
   seeAll(): void;
+  /** Zooms one step, in or out, around the middle. */
+  zoom(direction: "in" | "out"): void;
   /** Moves the map so that a latent vector is in sight, if it is not. */
   reveal(z: Vector): void;
 }
 
 const EDGE = 24; // pixels along the map's edge that count as out of sight
+const ZOOM_STEP = 1.4;
 const USUAL_SIDE = 800; // pixels of a map on which points are as large as they should be
 
 export function createMap(page: Page, points: Points): LatentMap {
@@ -129,6 +132,11 @@ export function createMap(page: Page, points: Points): LatentMap {
       drawAbove();
     },
     seeAll,
+    zoom(direction) {
+      const middle = [size.width / 2, size.height / 2] as const;
+      const factor = direction === "in" ? ZOOM_STEP : 1 / ZOOM_STEP;
+      store.set({ camera: zoomed(store.state.camera, size, middle, factor) });
+    },
     reveal(z) {
       const { camera } = store.state;
       const [x, y] = project(scene.projection, z);

@@ -1,12 +1,17 @@
 /** The encoder and the decoder, run by onnxruntime in the page. */
 
 import * as ort from "onnxruntime-web/wasm";
-import { exampleSize, load, type Manifest, type Rows, type Vector } from "./data";
-import { bytesOf } from "./picture";
-import type { Posterior } from "./state";
+import { bytesOf, exampleSize, load, type Manifest, type Rows, type Vector } from "./data";
 
 const SOME = 32; // rows
 const DARK = 115; // of 255, the mean up to which the ground of images is dark
+
+/** What the encoder says of an example: q(z|x). */
+export interface Posterior {
+  readonly mean: Vector;
+  /** The triangular root of the covariance, row after row. */
+  readonly scaleTril: Float32Array;
+}
 
 export interface Models {
   /** Decodes latent vectors, one after the other in `z`, to examples in raw units, one after the other. */

@@ -1,13 +1,12 @@
 /** What lies above the points: ticks, contours, ellipses, the cursor, paths and outlines. */
 
-import { pixelsPerUnit, type Size, ticks, toPixel, toPlane } from "./camera";
+import { type Camera, pixelsPerUnit, type Size, ticks, toPixel, toPlane } from "./camera";
 import { css, type Rgb } from "./color";
 import type { Pieces } from "./contours";
 import { type Ellipse } from "./geometry";
 import type { Landmark } from "./landmarks";
 import type { Point } from "./projection";
 import { short } from "./picture";
-import type { Camera } from "./state";
 import type { Theme } from "./theme";
 
 /** A normal distribution in the plane. */

@@ -1,17 +1,11 @@
 /** An example as one sees it: an image, or a table's columns as bars. */
 
-import type { Column, Manifest } from "./data";
 import { rgb, type Rgb } from "./color";
+import { bytesOf, type Column, type Manifest } from "./data";
 
 const RED = rgb("#b2182b");
 const BLUE = rgb("#2166ac");
 const DEVIATIONS = 3; // how far the bar of a real column reaches on each side of its mean
-
-/** Returns the image's values as bytes, 0…255, in the order of the decoder: channel, row, column. */
-export function bytesOf(values: ArrayLike<number>, manifest: Manifest): Uint8Array {
-  const scale = 255 / Math.max(...manifest.columns.map((column) => column.scale));
-  return Uint8Array.from(values, (value) => Math.min(Math.max(Math.round(value * scale), 0), 255));
-}
 
 /** Paints an image, each of its pixels one of the canvas's. */
 export function paint(canvas: HTMLCanvasElement, values: ArrayLike<number>, manifest: Manifest): void {

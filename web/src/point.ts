@@ -1,12 +1,12 @@
 /** The row that was clicked: its original, what the model makes of it, and what is known of it. */
 
-import { showVector } from "./cursor";
 import { conditionOf, exampleSize, labelOf, meanOf } from "./data";
 import { copy } from "./files";
 import { neighbors } from "./nearby";
 import { element, exampleOf, make, type Page } from "./page";
 import { paint, paintDifference, short, showBars } from "./picture";
 import { thumbnails } from "./thumbnails";
+import { showVector } from "./vector";
 
 const NEIGHBORS = 8;
 

@@ -1,8 +1,7 @@
 /** The rows as points, drawn by WebGL. */
 
-import { pixelsPerUnit, type Size } from "./camera";
+import { type Camera, pixelsPerUnit, type Size } from "./camera";
 import { COLORS_TO_TELL_APART, type Coloring, type Rgb } from "./color";
-import type { Camera } from "./state";
 
 export interface Points {
   /** Moves the points, x, y, x, y, … */

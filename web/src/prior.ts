@@ -1,8 +1,7 @@
 /** The prior's contours, for the plane that is shown. */
 
 import { contour, levelsHolding, type Pieces } from "./contours";
-import { loadPrior, type Manifest, type Prior } from "./data";
-import type { Axes } from "./state";
+import { type Axes, loadPrior, type Manifest, type Prior } from "./data";
 
 const SHARES = [0.5, 0.8, 0.95]; // of the prior's mass inside the contours
 

@@ -1,7 +1,6 @@
 /** The plane that the map shows: two orthonormal directions through the latent space. */
 
-import type { Manifest, Vector } from "./data";
-import type { Axes } from "./state";
+import type { Axes, Manifest, Vector } from "./data";
 
 export type Point = readonly [number, number];
 

@@ -1,5 +1,6 @@
 /** The search for a row by its number, or for all rows of a label. */
 
+import type { Actions } from "./actions";
 import type { Manifest, Rows } from "./data";
 import { element, grouped, make, type Page } from "./page";
 
@@ -20,11 +21,6 @@ export function find(text: string, rows: Rows, manifest: Manifest): Found[] {
     if (name.toLowerCase().startsWith(wanted)) found.push({ kind: "label", label, name: `All labeled ${name}` });
   });
   return found.slice(0, MOST);
-}
-
-export interface Actions {
-  show(row: number): void;
-  select(rows: Uint32Array | null): void;
 }
 
 /** A combobox with a list beneath (WAI-ARIA Authoring Practices, "Combobox"). */

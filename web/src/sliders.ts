@@ -1,7 +1,7 @@
 /** A slider for each latent dimension, the most active first. */
 
+import { byActivity } from "./data";
 import { element, make, type Page } from "./page";
-import { byActivity } from "./tools";
 
 const STEPS = 400;
 const BEYOND = 0.1; // of the range of the rows, on each side
@@ -14,7 +14,7 @@ export function showSliders(page: Page): void {
   element("cursor-z").hidden = manifest.latentDim >= 3;
   if (manifest.latentDim < 3) return;
   const most = Math.max(...manifest.activity);
-  const sliders = byActivity(page).map((axis) => {
+  const sliders = byActivity(manifest).map((axis) => {
     const { low, high } = rangeOf(page, axis);
     const input = make("input", {
       type: "range",

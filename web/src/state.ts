@@ -1,25 +1,12 @@
 /** What the user sees and does, in one place; every part of the page listens to what it shows. */
 
-import type { Vector } from "./data";
+import type { Camera } from "./camera";
+import type { ColorName } from "./color";
+import type { Axes, Vector } from "./data";
+import type { Posterior } from "./models";
 
 export type Tool = "decode" | "pan" | "lasso" | "box" | "path";
-export type ColorName = "label" | "cluster" | "anomaly" | "error" | "part" | "none";
-export type Axes = readonly [number, number] | "pca";
 export type Tab = "point" | "selection" | "draw" | "path";
-
-/** What part of the plane is seen: its center, and how much of it the shorter side of the map spans. */
-export interface Camera {
-  readonly x: number;
-  readonly y: number;
-  readonly span: number;
-}
-
-/** What the encoder says of an example: q(z|x). */
-export interface Posterior {
-  readonly mean: Vector;
-  /** The triangular root of the covariance, row after row. */
-  readonly scaleTril: Float32Array;
-}
 
 export interface State {
   readonly color: ColorName;

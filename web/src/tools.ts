@@ -1,12 +1,11 @@
 /** The switches around the map: tools, zoom, axes and layers. */
 
-import { zoomBy } from "./gestures";
+import { type Axes, byActivity } from "./data";
 import type { LatentMap } from "./map";
 import { element, make, type Page } from "./page";
 import { hasPrior } from "./prior";
-import type { Axes, State, Tool } from "./state";
+import type { State, Tool } from "./state";
 
-export const ZOOM_STEP = 1.4;
 const LAYERS = ["points", "manifold", "contours", "shade"] as const;
 
 export function showTools(page: Page, map: LatentMap): void {
@@ -18,8 +17,8 @@ export function showTools(page: Page, map: LatentMap): void {
     show();
   }
   page.store.on(["tool"], () => (element("stage").dataset.tool = page.store.state.tool));
-  element("zoom-in").addEventListener("click", () => zoomBy(page, map.size, ZOOM_STEP));
-  element("zoom-out").addEventListener("click", () => zoomBy(page, map.size, 1 / ZOOM_STEP));
+  element("zoom-in").addEventListener("click", () => map.zoom("in"));
+  element("zoom-out").addEventListener("click", () => map.zoom("out"));
   element("see-all").addEventListener("click", () => map.seeAll());
   showLayers(page);
   showAxes(page, map);
@@ -53,7 +52,7 @@ function showAxes(page: Page, map: LatentMap): void {
   const pca = element<HTMLInputElement>("axes-pca");
   element("pca-layer").hidden = !manifest.pca;
   for (const select of selects) {
-    for (const axis of byActivity(page))
+    for (const axis of byActivity(manifest))
       select.append(make("option", { value: String(axis), textContent: `z${axis}` }));
     select.addEventListener("change", () => choose(axesOf(select)));
   }
@@ -63,7 +62,7 @@ function showAxes(page: Page, map: LatentMap): void {
   function axesOf(changed: HTMLSelectElement): Axes {
     const [x, y] = selects.map((select) => Number(select.value)) as [number, number];
     if (x !== y) return [x, y];
-    const free = byActivity(page).find((axis) => axis !== x)!;
+    const free = byActivity(manifest).find((axis) => axis !== x)!;
     return changed === selects[0] ? [x, free] : [free, y];
   }
 
@@ -82,12 +81,6 @@ function showAxes(page: Page, map: LatentMap): void {
   }
   store.on(["axes"], show);
   show();
-}
-
-/** Returns the dimensions of the latent space, those that vary the most first. */
-export function byActivity({ manifest }: Pick<Page, "manifest">): number[] {
-  const activity = (axis: number) => manifest.activity[axis] ?? 0;
-  return Array.from({ length: manifest.latentDim }, (_, i) => i).sort((a, b) => activity(b) - activity(a));
 }
 
 function showConditions({ store, manifest }: Page): void {

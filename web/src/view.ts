@@ -1,7 +1,9 @@
 /** What one sees, as the part of the address after "#": a link shows it again. */
 
-import type { Manifest, Vector } from "./data";
-import type { Axes, Camera, ColorName, State, Tab } from "./state";
+import type { Camera } from "./camera";
+import type { ColorName } from "./color";
+import type { Axes, Manifest, Vector } from "./data";
+import type { State, Tab } from "./state";
 
 type Layer = "points" | "manifold" | "contours" | "shade";
 

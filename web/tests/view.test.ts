@@ -58,6 +58,31 @@ test("CSV has its quotes doubled, and numbers that come back as the same float32
   expect(third).toBe("30,,5,6");
 });
 
+test("CSV has no cell that a spreadsheet runs as a formula, and leaves numbers as they are", () => {
+  const classes = ["=1+1", "+cmd()", "-a", "@b", "\tc", "\rd", '=HYPERLINK("x")', "-1", "+2.5e3", "a=b", "", "'=x", "\t"];
+  const labels = Int16Array.from(classes.keys());
+  const rows = { means: new Float32Array(26).fill(-0.5), labels, values: null, numbers: Int32Array.from(labels) };
+  const lines = csvOf(rows as unknown as Rows, { ...MANIFEST, classes }, [...labels.keys()]).split("\r\n");
+  expect(lines.slice(1, -1)).toEqual([
+    "0,'=1+1,-0.5,-0.5",
+    "1,'+cmd(),-0.5,-0.5",
+    "2,'-a,-0.5,-0.5",
+    "3,'@b,-0.5,-0.5",
+    "4,'\tc,-0.5,-0.5",
+    `5,"'\rd",-0.5,-0.5`,
+    `6,"'=HYPERLINK(""x"")",-0.5,-0.5`,
+    "7,-1,-0.5,-0.5",
+    "8,+2.5e3,-0.5,-0.5",
+    "9,a=b,-0.5,-0.5",
+    "10,,-0.5,-0.5",
+    "11,'=x,-0.5,-0.5",
+    "12,'\t,-0.5,-0.5",
+  ]);
+  const numbers = { ...rows, labels: null, values: Float32Array.of(-7.25, Number.NaN) };
+  const [, first, second] = csvOf(numbers as unknown as Rows, MANIFEST, [0, 1]).split("\r\n");
+  expect([first, second]).toEqual(["0,-7.25,-0.5,-0.5", "1,,-0.5,-0.5"]);
+});
+
 test("a number finds its row, and the beginning of a name its label", () => {
   expect(find("20", ROWS, MANIFEST)).toEqual([{ kind: "row", row: 1, name: "Row 20" }]);
   expect(find("THE", ROWS, MANIFEST).map((each) => each.kind)).toEqual(["label"]);

@@ -1,5 +1,6 @@
-"""The page served to this machine's own browser, and to nobody else."""
+"""Serves the page to the browser of this machine, and to no other."""
 
+import logging
 import os
 import socket
 import threading
@@ -33,14 +34,14 @@ HEADERS = {
 
 
 def application(files: Files, port: int) -> Any:
-    """Return the ASGI application that serves the page and the files that it reads, and nothing else.
+    """Return the ASGI application that serves the page and its files, and nothing else.
 
-    Every answer is looked up by its whole path in a dictionary, so no path leads anywhere else. A request for another
-    host, as a name that was made to point here sends it, or from another site's page, is refused.
+    A dictionary maps each whole path to its answer, so no path reaches any other file. Two kinds of requests are
+    refused: those for another host (DNS rebinding) and those sent by another site's page.
 
     Args:
         files: What `prepare` returns.
-        port: Where it is served.
+        port: The port that it is served on.
     """
     from starlette.applications import Starlette
     from starlette.requests import Request
@@ -54,11 +55,11 @@ def application(files: Files, port: int) -> Any:
         path, origin = request.path_params["path"], request.headers.get("origin")
         is_foreign = request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and path != ""
         if request.headers.getlist("host") not in [[host] for host in hosts]:
-            return PlainTextResponse("This is not the host that was asked for.", 400, HEADERS)
+            return PlainTextResponse("Unknown host.", 400, HEADERS)
         if is_foreign or origin not in (None, *(f"http://{host}" for host in hosts)):
-            return PlainTextResponse("Other sites may not read this one.", 403, HEADERS)
+            return PlainTextResponse("Other sites may not read this page.", 403, HEADERS)
         if path not in known:
-            return PlainTextResponse("There is no such file.", 404, HEADERS)
+            return PlainTextResponse("No such file.", 404, HEADERS)
         kind = TYPES.get(PurePosixPath(path).suffix, "application/octet-stream")
         return Response(known[path], 200, {**HEADERS, "Content-Type": kind})
 
@@ -67,14 +68,14 @@ def application(files: Files, port: int) -> Any:
 
 @contextmanager
 def serving(files: Files, port: int = 0) -> Iterator[str]:
-    """Serve the page from a thread of its own, on this machine alone, and yield its address.
+    """Serve the page on this machine only, in a background thread, and yield its address.
 
     Args:
         files: What `prepare` returns.
-        port: Where; 0: any that is free.
+        port: The port; 0 takes a free one.
 
     Raises:
-        InputError: The extra `explore` is not installed, or the port is taken.
+        InputError: The extra `explore` is not installed, or the port is in use.
     """
     missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
     if missing:
@@ -83,29 +84,29 @@ def serving(files: Files, port: int = 0) -> Iterator[str]:
 
     with _listening(port) as listener:
         found = listener.getsockname()[1]
-        settings = uvicorn.Config(
-            application(files, found), log_level="error", lifespan="off", timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(settings)
+        options = {"log_level": "error", "lifespan": "off", "timeout_graceful_shutdown": 1}
+        server = uvicorn.Server(uvicorn.Config(application(files, found), **options))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:
             yield f"http://{HERE}:{found}/"
         finally:
+            logging.getLogger("uvicorn.error").disabled = True  # ending open connections is no error
             server.should_exit = True
             thread.join()
+            logging.getLogger("uvicorn.error").disabled = False
 
 
 def _listening(port: int) -> socket.socket:
     listener = socket.socket()
     try:
-        if os.name == "posix":  # elsewhere it would let two servers share the port
+        if os.name == "posix":  # on Windows it would let two servers share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HERE, port))
         listener.listen()
     except (OSError, OverflowError) as error:
         listener.close()
         raise InputError(
-            f"The port {port} cannot be had ({error}). Choose another with --port, or leave it out for a free one."
+            f"Expected a free port, got {port} ({error}). Type another one, or leave out --port to get a free one."
         ) from error
     return listener

@@ -1,6 +1,7 @@
 /** Paths: what lies between two or more points, as a strip, an animation, and files. */
 
 import { applyPalette, GIFEncoder, quantize } from "gifenc";
+import type { Actions } from "./actions";
 import { exampleSize, meanOf, type Vector } from "./data";
 import { copy, save } from "./files";
 import { interpolate, stacked } from "./interpolation";
@@ -13,12 +14,7 @@ const FRAME = 60; // milliseconds of one
 const LONG = 224; // pixels of the longer side of what is saved, at least
 const GAP = 1; // image pixels between two pictures of a strip
 
-export interface Paths {
-  /** Appends the cursor's place. */
-  addCursor(): void;
-}
-
-export function showPaths(page: Page): Paths {
+export function showWaypoints(page: Page, actions: Actions): void {
   const { store, manifest } = page;
   const strip = element("strip");
   const play = element("play");
@@ -52,10 +48,6 @@ export function showPaths(page: Page): Paths {
     play.textContent = "Play";
   }
 
-  function add(z: Vector): void {
-    store.set({ waypoints: [...store.state.waypoints, z], tab: "path" });
-  }
-
   async function savePng(): Promise<void> {
     const all = await pictures(page, store.state.waypoints, store.state.condition, STRIP);
     const sheet = sideBySide(all, enlargement(all[0]!));
@@ -70,10 +62,10 @@ export function showPaths(page: Page): Paths {
   play.addEventListener("click", toggle);
   element("save-png").addEventListener("click", () => void savePng());
   element("save-gif").addEventListener("click", () => void saveGif());
-  element("add-cursor").addEventListener("click", () => add(store.state.z));
+  element("add-cursor").addEventListener("click", () => actions.addWaypoint(store.state.z));
   element("add-point").addEventListener(
     "click",
-    () => store.state.row >= 0 && add(meanOf(page.rows, manifest, store.state.row)),
+    () => store.state.row >= 0 && actions.addWaypoint(meanOf(page.rows, manifest, store.state.row)),
   );
   element("undo-path").addEventListener("click", () => store.set({ waypoints: store.state.waypoints.slice(0, -1) }));
   element("clear-path").addEventListener("click", () => store.set({ waypoints: [] }));
@@ -84,7 +76,6 @@ export function showPaths(page: Page): Paths {
   store.on(["row"], () => (element<HTMLButtonElement>("add-point").disabled = store.state.row < 0));
   store.on(["waypoints", "condition"], () => void update());
   void update();
-  return { addCursor: () => add(store.state.z) };
 }
 
 /** Returns the decoded pictures along a path. */
