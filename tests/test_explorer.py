@@ -269,6 +269,7 @@ def test_the_shared_file_has_everything_and_loads_nothing(files, digits_run, tmp
     assert not re.findall(r"url\((?!['\"]?data:)", style)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that asks a process to stop")
 def test_the_command_ends_cleanly_when_it_is_interrupted(digits_run):
     heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # also where a shell ignores it
     command = [
