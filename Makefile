@@ -1,54 +1,62 @@
-# make demo   sets everything up, fits the default model on the bundled digits and says where the report is
-# make test   sets everything up and runs the tests
-# make check  format, lint, types, architecture, the documentation without running its tutorial; with Node also the
-#             explorer's page: its tests, and that web/ builds it
-# make docs   builds the documentation, running its tutorial → build/docs/docs/index.html
-# make web    builds the explorer's page from web/, with Node, into the Python package
-# make quality  measures the models on held-out digits, about five hours → benchmarks/QUALITY.md
-# make bench  times enfold beside its rivals, in environments of their own, about an hour → benchmarks/RESULTS.md
+# `make help` lists what there is to do. On Windows run it from Git Bash, with GNU make.
 MAKEFLAGS += -j2
 unexport PYTHONDONTWRITEBYTECODE # pip leaves modules uncompiled, and what is imported is compiled once
-PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+PYTHON ?= python
+else
 BIN := .venv/bin
+PYTHON ?= python3
+endif
 PAGE := src/enfold/explorer/static
 RUN := force
-PIP := .venv/bin/python -m pip install --quiet --no-compile --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
+TESTS := $(BIN)/python -m pytest -n 2 -rs tests
 BUILD := cd web && npm ci && npm run build
+NOTHING := $$(git hash-object -t tree /dev/null)# compared with it, every line is new
 
-.PHONY: demo test check lint types architecture docs quality bench web page browser format clean
+.PHONY: help demo test check lint types architecture docs coverage quality bench web page browser format hooks clean
+.DELETE_ON_ERROR:
 
-demo: .venv/.installed
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.installed ## install enfold, fit the default model to the bundled digits, and say where the report is
 	$(BIN)/enfold fit
 
-test: .venv/.installed-dev browser
-	$(BIN)/python -m pytest -n 2 -rs tests
+test: .venv/.installed-dev browser ## install what is missing, and run the tests and the examples in docstrings
+	$(TESTS)
 
 check: RUN = off
-check: lint types architecture docs page
+check: lint types architecture docs page ## check format, types, architecture, docs and the explorer's page
 
-lint: .venv/.installed-dev
+lint: .venv/.installed-dev ## check the format and the style of the code, and the line ends of every file
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	git --no-pager diff --check $(NOTHING)
 
-types: .venv/.installed-dev
+types: .venv/.installed-dev ## check the types
 	$(BIN)/pyright
 
-architecture: .venv/.installed-dev
+architecture: .venv/.installed-dev ## check which module imports which, the sizes and the public names
 	$(BIN)/python -m pytest tests/test_architecture.py
 
-docs: .venv/.installed-dev
+docs: .venv/.installed-dev ## build the documentation and run its tutorial: build/docs/docs/index.html
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -D nb_execution_mode=$(RUN) -c docs . build/docs
 
-quality: .venv/.installed-bench
+coverage: .venv/.installed-dev browser ## run the tests, and show which lines they reach: build/coverage/index.html
+	$(TESTS) --cov --cov-report=term --cov-report=html
+
+quality: .venv/.installed-bench ## measure the models on held-out digits, about five hours: benchmarks/QUALITY.md
 	$(BIN)/python benchmarks/quality.py
 
-bench: .venv/.installed-dev
+bench: .venv/.installed-dev ## time enfold and its rivals side by side, about an hour: benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/bench.py
 
-web:
+web: ## build the explorer's page from web/ into the Python package; needs Node
 	$(BUILD)
 
-page:
+page: ## test the explorer's page, and check that web/ builds it; needs Node
 	@if ! command -v npm > /dev/null; then \
 	  echo "npm is not installed: the explorer's page is not tested, nor compared with what web/ builds."; \
 	else \
@@ -68,18 +76,21 @@ browser:
 	  fi; \
 	fi
 
-format: .venv/.installed-dev
+format: .venv/.installed-dev ## fix format and style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean:
+hooks: .venv/.installed-dev ## have git check format, style and types before each commit
+	$(BIN)/pre-commit install
+
+clean: ## remove everything that was installed or built
 	rm -rf .venv .venv-* .pytest_cache .ruff_cache .hypothesis build web/node_modules
 
-.venv/bin/python:
+.venv/pyvenv.cfg:
 	$(PYTHON) -m venv .venv
 	-$(PIP) --upgrade pip
 
-.venv/.installed: .venv/bin/python pyproject.toml constraints.txt
+.venv/.installed: .venv/pyvenv.cfg pyproject.toml constraints.txt
 	$(PIP) --editable '.[explore]'
 	touch $@
 
@@ -87,6 +98,6 @@ clean:
 	$(PIP) --editable '.[bench]'
 	touch $@
 
-.venv/.installed-dev: .venv/bin/python pyproject.toml constraints.txt
+.venv/.installed-dev: .venv/pyvenv.cfg pyproject.toml constraints.txt
 	$(PIP) --editable '.[dev]'
 	touch .venv/.installed $@

@@ -282,6 +282,7 @@ LEFT_OPEN = {  # what a client has sent when the server ends
 }
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that asks a process to stop")
 @pytest.mark.parametrize("sent", LEFT_OPEN.values(), ids=LEFT_OPEN)
 def test_the_command_ends_quietly_when_it_is_interrupted(sent, digits_run):
     heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # also where a shell ignores it

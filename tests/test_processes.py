@@ -141,6 +141,8 @@ def test_processes_with_a_part_of_the_weights_each_learn_the_same(tmp_path, by_t
 
 def fit_and_stop(enfold_without_pictures, folder, *more):
     """Fit with two processes, and stop them by a signal to the first; return what they say."""
+    if os.name == "nt":
+        pytest.skip("Windows has no signal that asks a process to stop")
     arguments = [*enfold_without_pictures, *fit_arguments(folder, "--devices", "2", *more)]
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
         after_an_epoch(folder, process)
@@ -171,6 +173,7 @@ class SecondOfTwo(Processes):
     count, rank = 2, 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells which threads a process has")
 def test_what_processes_cannot_share_is_refused_by_the_first_alone(tmp_path):
     """And their connection leaves no threads, for which the end of Python might wait for ever."""
     script = tmp_path / "enfold"

@@ -84,6 +84,7 @@ def test_an_interrupted_fit_with_test_rows_is_gone_on_with(tmp_path, files, as_a
     assert weights(run) == before
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that asks a process to stop")
 @without_pictures()
 def test_a_process_that_is_stopped_says_how_to_go_on_and_ends_alike(tmp_path, files):
     words = [

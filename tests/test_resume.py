@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -89,6 +88,7 @@ def test_a_fit_that_is_killed_again_and_again_ends_with_the_same_weights(tmp_pat
     assert len(checkpoints(folder)) == 2
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that asks a process to stop")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @without_pictures()
 def test_a_signal_saves_and_says_how_to_go_on(tmp_path, uninterrupted, number):
@@ -121,6 +121,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, uninterrupted, number):
 @without_pictures()
 def test_a_full_disk_leaves_the_last_checkpoint_to_go_on_from(tmp_path, uninterrupted):
     """A limit on the size of files stands for a full disk: both make a write fail part of the way."""
+    resource = pytest.importorskip("resource", reason="this system has no limit on the size of files")
     folder = tmp_path / "run"
     process = child(folder, SETTINGS)
     steps_until(process, 100)

@@ -114,6 +114,7 @@ def test_the_moments_of_unread_columns_are_numpys(unread, tmp_path):
     np.testing.assert_allclose(spec.scale, x.std(0, dtype=np.float64), rtol=1e-6)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells how much memory a process has had")
 def test_a_large_file_is_trained_on_in_little_memory(tmp_path):
     """290 MB on disk; beside what training on a small file takes, less than 100 MB in memory."""
     code = (

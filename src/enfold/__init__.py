@@ -2,7 +2,7 @@
 
 >>> import enfold
 >>> data = enfold.load("digits")
->>> run = enfold.fit(data, out="runs/digits")  # doctest: +SKIP
+>>> run = enfold.fit(data, out="runs/mine")
 """
 
 from importlib import import_module

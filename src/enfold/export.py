@@ -81,8 +81,10 @@ def export(run: Run, folder: str | Path) -> Path:
             folder holds something, or cannot be written to.
 
     Example:
-        >>> export(enfold.open("runs/digits"), "model")  # doctest: +SKIP
-        PosixPath('model')
+        >>> import enfold
+        >>> from enfold.export import export
+        >>> print(export(enfold.open("runs/digits"), "model"))
+        model
     """
     check_new_folder(folder)
     model = as_onnx(run)

@@ -63,7 +63,8 @@ def compare(
             comparison.
 
     Example:
-        >>> compare("digits", methods=["default", "pca"], epochs=1).table["method"].to_list()
+        >>> import enfold
+        >>> enfold.compare("digits", methods=["default", "pca"], epochs=1).table["method"].to_list()
         ['pca', 'default']
     """
     if test is not None and settings.get("holdout") is not None:

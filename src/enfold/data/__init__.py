@@ -54,7 +54,8 @@ def load(
         InputError: A source cannot be read or does not fit the others.
 
     Example:
-        >>> data = load("digits")
+        >>> import enfold
+        >>> data = enfold.load("digits")
         >>> data.x.shape, data.x.dtype
         ((1797, 1, 8, 8), dtype('uint8'))
     """

@@ -39,6 +39,8 @@ def serve(
         KeyboardInterrupt: It was interrupted, as is the way to end it.
 
     Example:
+        >>> import enfold
+        >>> from enfold.explorer import serve
         >>> serve(enfold.open("runs/digits"))  # doctest: +SKIP
         http://127.0.0.1:36963/
     """
@@ -67,8 +69,10 @@ def share(run: Run, *sources: Any, out: str | Path, rows: int | None = None) -> 
             written.
 
     Example:
-        >>> share(enfold.open("runs/digits"), out="digits.html")  # doctest: +SKIP
-        PosixPath('digits.html')
+        >>> import enfold
+        >>> from enfold.explorer import share
+        >>> print(share(enfold.open("runs/digits"), out="digits.html"))
+        digits.html
     """
     return write(out, one_file(prepare(run, *sources, rows=rows)))
 
