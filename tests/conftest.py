@@ -5,6 +5,8 @@ os.environ["OMP_NUM_THREADS"] = "1"  # the tests run side by side, and threads o
 
 import gzip
 import struct
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 
@@ -69,6 +71,20 @@ def random_run(tmp_path_factory):
         return open_run(run.folder, "cpu")
 
     return make
+
+
+@pytest.fixture
+def peak_of():
+    """Runs Python code in a process of its own, and gives the most memory that it took, in MB."""
+    peak = "import re; print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])"  # not its parent's
+
+    def run(code):
+        code = f"import torch, enfold; torch.set_num_threads(1)\n{code}\n{peak}"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout.split()[-1]) / 1024
+
+    return run
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ LEVELS = [
     "training",
     "learning",
     "checkpoints",
+    "weights",
     "metrics",
     "run",
     "latent",

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from enfold.errors import InputError
-from enfold.files import write
+from enfold.files import check_file, parse_json, write
 from enfold.state import State
 
 KEPT = 2
@@ -46,7 +46,7 @@ def load_checkpoint(run_folder: Path, state: State) -> list[dict[str, Any]]:
     """
     found = state.processes.told(checkpoints(run_folder))
     for path in reversed(found):
-        known = _read(path)
+        known = _read(path, state)
         if state.processes.agreed(known is None)[0] or known is None:
             continue
         try:
@@ -64,17 +64,26 @@ def load_checkpoint(run_folder: Path, state: State) -> list[dict[str, Any]]:
 
 def checkpoints(run_folder: Path) -> list[Path]:
     """Return the checkpoints in a run folder, the newest last."""
-    return sorted((run_folder / FOLDER).glob("[0-9]*.safetensors"))
+    return sorted(each for each in (run_folder / FOLDER).glob("*.safetensors") if each.stem.isdecimal())
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+def _read(path: Path, state: State) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """Return a checkpoint's tensors and metadata, or None if it is damaged."""
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = json.loads(file.metadata()["enfold"])
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError):
+        with safe_open(check_file(path), framework="pt") as file:
+            metadata = parse_json(file.metadata()["enfold"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            is_whole = isinstance(metadata["history"], list) and _is_whole(metadata["counters"], tensors, state)
+            return (tensors, metadata) if is_whole else None
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError, IndexError, AttributeError):
         return None
+
+
+def _is_whole(counters: dict[str, Any], tensors: dict[str, Tensor], state: State) -> bool:
+    """Return whether counters are numbers, and what the optimizer keeps has its parameter's shape or is a number."""
+    kept = [(name.split("/")[1], each) for name, each in tensors.items() if name.startswith("optimizer/")]
+    have_shapes = all(not each.ndim or each.shape == state.parameters[int(i)].shape for i, each in kept)
+    return have_shapes and all(isinstance(each, int | float | None) for each in counters.values())
 
 
 def _write(run_folder: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:

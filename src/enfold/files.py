@@ -1,21 +1,54 @@
-"""Files that are written whole or not at all."""
+"""Reading and writing files: what is read is a regular file, and what is written is there whole or not at all."""
 
 import errno
 import json
 import os
+import re
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from enfold.errors import InputError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+DEEPEST = 50  # levels of lists and objects in JSON; what enfold writes has fewer than ten
+LARGEST_NUMBER = 1e300  # above which a float's square, or a few times it, is infinite or an error
+TEMPORARY = re.compile(r"\.enfold-[0-9a-f]{32}\.part")
+DAY = 86_400  # seconds
+
+
+def check_file(path: str | Path) -> Path:
+    """Return the path, unless what is there is no regular file: reading a pipe or a device might never end.
+
+    Raises:
+        InputError: It is a folder, a pipe, a socket or a device.
+    """
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # whoever opens it will say so
+        return path
+    if not stat.S_ISREG(mode):
+        kind = KINDS.get(stat.S_IFMT(mode), "something else")
+        raise InputError(f"{path} is {kind}, not a regular file. Put a file in its place, or name another one.")
+    return path
 
 
 def write(path: str | Path, content: bytes | str) -> Path:
-    """Write `content` to `path` atomically: a temporary file beside it, synced, then renamed.
+    """Write `content` to `path` atomically: to a temporary file beside it, which is synced and then renamed.
 
     Whoever reads `path` sees the old content or the new, never a part. Text is written as UTF-8.
 
@@ -27,29 +60,76 @@ def write(path: str | Path, content: bytes | str) -> Path:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
+        temporary = _temporary(path.parent)
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-        temporary = None
+        temporary.replace(path)
         _sync(path.parent)
     except OSError as error:
-        remedy = "Free some space" if error.errno in FULL else "Choose another place"
-        raise InputError(f"Cannot write {path}: {error.strerror}. {remedy}.") from error
+        raise _unwritable(path, error) from error
     finally:
         if temporary:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     return path
+
+
+def write_folder(path: str | Path, files: Iterable[tuple[str, bytes]]) -> Path:
+    """Write files, by name, into a new folder atomically: into a temporary folder beside it, which is then renamed.
+
+    If there is an empty folder already, it stays: the temporary folder is in it, and its files move up one by one.
+
+    Raises:
+        InputError: The folder exists and is not empty, or cannot be written; no file of it is left.
+    """
+    path, temporary = check_new_folder(path), None
+    place = path if path.is_dir() else path.parent
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary(place)
+        temporary.mkdir()
+        for name, content in files:
+            (temporary / name).write_bytes(content)
+        if place == path:
+            for file in temporary.iterdir():
+                file.replace(path / file.name)
+        else:
+            temporary.replace(path)
+        _sync(place)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return path
+
+
+def remove_leftovers(folder: Path, at_least: float | None = None) -> None:
+    """Remove the temporary files and folders that a process left in a folder when it was killed.
+
+    They are known by their names, which nobody else gives. What is still being written must not be removed: the
+    caller is the only one who writes there, or only what is old is removed.
+
+    Args:
+        folder: Where to look.
+        at_least: How old they must be, in seconds; None: any age.
+    """
+    with suppress(OSError):
+        for path in [each for each in folder.iterdir() if TEMPORARY.fullmatch(each.name)]:
+            if at_least is not None and time.time() - path.lstat().st_mtime < at_least:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def path_name(path: str | Path) -> str:
     """Return a path as text that can be written.
 
     Raises:
-        InputError: It is not UTF-8, as file systems allow.
+        InputError: It is not UTF-8, which file systems allow.
     """
     try:
         str(path).encode()
@@ -58,39 +138,8 @@ def path_name(path: str | Path) -> str:
     return str(path)
 
 
-def write_folder(path: str | Path, files: Iterable[tuple[str, bytes]]) -> Path:
-    """Write files, by name, into a new folder atomically: a temporary folder beside it, then renamed.
-
-    An empty folder that is there keeps its place; the temporary one is in it, and its files move up one by one.
-
-    Raises:
-        InputError: The folder is there already and not empty, or cannot be written; no file of it is left.
-    """
-    path, temporary = check_new_folder(path), None
-    place = path if path.is_dir() else path.parent
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=place, prefix=f".{path.name}."))
-        for name, content in files:
-            (temporary / name).write_bytes(content)
-        temporary.chmod(0o777 & ~_umask())
-        if place == path:
-            for file in temporary.iterdir():
-                file.replace(path / file.name)
-        else:
-            temporary.replace(path)
-        _sync(place)
-    except OSError as error:
-        remedy = "Free some space" if error.errno in FULL else "Choose another place"
-        raise InputError(f"Cannot write {path}: {error.strerror}. {remedy}.") from error
-    finally:
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
-    return path
-
-
 def make_folder(path: str | Path) -> Path:
-    """Make a folder, if it is not there, and try whether files can be written into it.
+    """Make a folder, if it does not exist, and try whether files can be written into it.
 
     Raises:
         InputError: They cannot.
@@ -105,14 +154,15 @@ def make_folder(path: str | Path) -> Path:
 
 
 def check_new_folder(path: str | Path) -> Path:
-    """Return the path of a folder to make, if nothing is there but perhaps an empty folder.
+    """Return the path of a folder to make, if nothing is there or only an empty folder.
 
     Raises:
         InputError: Something is there.
     """
     path = Path(path)
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise InputError(f"Cannot write {path}: it is there already. Choose another place.")
+    is_empty = path.is_dir() and all(TEMPORARY.fullmatch(each.name) for each in path.iterdir())
+    if path.exists() and not is_empty:
+        raise InputError(f"Cannot write {path}: it exists already. Choose another place.")
     return path
 
 
@@ -132,9 +182,9 @@ def read_json(path: str | Path) -> dict[str, Any]:
     Raises:
         InputError: The file is missing or holds no JSON object.
     """
-    path = Path(path)
+    path = check_file(path)
     try:
-        value = json.loads(path.read_text("utf-8"))
+        value = parse_json(path.read_text("utf-8"))
         if not isinstance(value, dict):
             raise ValueError("no JSON object")
         return value
@@ -144,17 +194,49 @@ def read_json(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path} is damaged ({error}). Restore it or fit again.") from error
 
 
+def parse_json(text: str) -> Any:
+    """Return the value that JSON text stands for.
+
+    Raises:
+        ValueError: It is no JSON, has half a character, which could not be written, or is nested so deeply that
+            working with it would exceed Python's stack.
+    """
+    try:
+        value = json.loads(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    level = [[value]]
+    for _ in range(DEEPEST):
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [each for some in inner for each in some if isinstance(each, dict | list)]
+    if level:
+        raise ValueError("nested too deeply")
+    return value
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value from JSON is a number that arithmetic can take."""
+    return isinstance(value, int | float) and abs(value) < LARGEST_NUMBER
+
+
+def _temporary(folder: Path) -> Path:
+    """Return a new name for a temporary file or folder; old ones, of processes that were killed, are removed."""
+    remove_leftovers(folder, at_least=DAY)
+    return folder / f".enfold-{uuid4().hex}.part"
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    remedy = "Free some space" if error.errno in FULL else "Choose another place"
+    return InputError(f"Cannot write {path}: {error.strerror}. {remedy}.")
+
+
 def _sync(folder: Path) -> None:
-    """See to it that a new name in a folder outlives a loss of power, where folders can be synced."""
+    """Make sure that a new name in a folder outlives a loss of power, where folders can be synced."""
     if hasattr(os, "O_DIRECTORY"):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -22,18 +22,29 @@ from enfold.config import Config
 from enfold.data.split import Split
 from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError
-from enfold.files import path_name, read_json, write, write_json
+from enfold.files import (
+    check_file,
+    is_number,
+    parse_json,
+    path_name,
+    read_json,
+    remove_leftovers,
+    write,
+    write_json,
+)
 from enfold.metrics.registry import damaged
 from enfold.model import Autoencoder
 from enfold.spec import Spec
 from enfold.training import Progress, epoch_values
 from enfold.version import __version__
+from enfold.weights import WEIGHTS, load_weights, no_larger_than
 
 if TYPE_CHECKING:
     import polars as pl
 
 ENVIRONMENT = ["device", "precision", "directory"]  # what `run.json` must tell
 FORMAT = 1  # of the folder; a higher one was written by a newer enfold
+LONGEST_SETTINGS = 2**14  # bytes of config.toml; enfold writes some 2,000, and reading takes time as their square
 
 
 @dataclass(frozen=True)
@@ -61,13 +72,13 @@ class Run:
             InputError: The fit is not finished, the weights are missing, damaged, or another model's, or an object
                 of the user's own is missing.
         """
-        model = self.untrained()
-        _load_weights(model, self._of_finished("model.safetensors"))
-        return model.eval()
+        path = self._of_finished(WEIGHTS)
+        return load_weights(self.untrained(), path).eval()
 
     def untrained(self) -> Autoencoder:
         """Return the model as it is before training."""
-        return build.autoencoder(self.config, self.spec).to(choose_device(self.device))
+        with no_larger_than(self.folder / WEIGHTS):
+            return build.autoencoder(self.config, self.spec).to(choose_device(self.device))
 
     @property
     def resumption(self) -> str:
@@ -128,10 +139,10 @@ class Run:
         Raises:
             InputError: It is missing or damaged.
         """
-        path = self.folder / "history.jsonl"
+        path = check_file(self.folder / "history.jsonl")
         try:
             lines = path.read_text("utf-8").splitlines(keepends=True)
-            found = [json.loads(line) for line in lines if line.endswith("\n")]  # a torn last line is no epoch
+            found = [parse_json(line) for line in lines if line.endswith("\n")]  # a torn last line is no epoch
             if not all(_is_epoch(each) for each in found):
                 raise ValueError("a line is no epoch")
             return found
@@ -161,11 +172,7 @@ class Run:
 
 
 def _is_epoch(values: Any) -> bool:
-    return (
-        isinstance(values, dict)
-        and "epoch" in values
-        and all(isinstance(each, int | float) for each in values.values())
-    )
+    return isinstance(values, dict) and "epoch" in values and all(map(is_number, values.values()))
 
 
 def create_run(run: Run, split: Split) -> None:
@@ -229,15 +236,22 @@ def open_run(folder: str | Path, device: str = "auto", **custom: Any) -> Run:
             f"{folder} was written by enfold {written_by.get('enfold')}, in format {written_by['format']}; this is "
             f"enfold {__version__}, which reads up to format {FORMAT}. Upgrade enfold."
         )
-    try:
-        config = Config.from_toml((folder / "config.toml").read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{folder / 'config.toml'} is damaged ({error}). Restore it or fit again.") from error
+    config = _read_settings(folder / "config.toml")
     for name in custom:
         if name not in config.custom:
             made = f"{name}={getattr(config, name).name}" if name in config.choices else f"no {name}"
             raise InputError(f"{name}=… was passed, but the model was made with {made}. Leave it out.")
     return Run(folder, config.with_settings(custom), Spec.from_dict(read_json(folder / "spec.json")), device)
+
+
+def _read_settings(path: Path) -> Config:
+    try:
+        if path.stat().st_size > LONGEST_SETTINGS:
+            raise ValueError(f"it has more than {LONGEST_SETTINGS:,} bytes")
+        return Config.from_toml(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        what = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise InputError(f"{path} is damaged ({what}). Restore it or fit again.") from error
 
 
 def record(run: Run, progress: Progress) -> None:
@@ -257,7 +271,7 @@ def rewrite_history(run: Run, history: list[dict[str, Any]]) -> None:
 
 @contextmanager
 def only_process(run: Run) -> Iterator[None]:
-    """Be the only process that works on a run folder.
+    """Be the only process that works on a run folder; remove what a killed one left there half-written.
 
     Raises:
         InputError: Another one does.
@@ -272,6 +286,8 @@ def only_process(run: Run) -> Iterator[None]:
     except OSError as error:
         raise InputError(f"Cannot write {run.folder / '.lock'} ({error.strerror}). Check the folder.") from error
     try:
+        for each in (run.folder, *(path for path in run.folder.iterdir() if path.is_dir())):
+            remove_leftovers(each)
         yield
     finally:
         lock.release()
@@ -280,27 +296,7 @@ def only_process(run: Run) -> Iterator[None]:
 def save_weights(run: Run, weights: dict[str, torch.Tensor]) -> None:
     """Write a model's weights, on the processor, into the run folder."""
     metadata = {"enfold": __version__}  # one entry: safetensors writes several in any order
-    write(run.folder / "model.safetensors", safetensors.torch.save(weights, metadata))
-
-
-def _load_weights(model: Autoencoder, path: Path) -> None:
-    try:
-        weights = safetensors.torch.load(path.read_bytes())
-    except FileNotFoundError as error:
-        raise InputError(f"{path} is missing. Restore it or fit again.") from error
-    except Exception as error:  # safetensors raises its own type for damage, and KeyError for unknown types
-        raise InputError(f"{path} is damaged or no safetensors file ({error}). Restore it or fit again.") from error
-    if not all(bool(torch.isfinite(value).all()) for value in weights.values() if value.is_floating_point()):
-        raise InputError(f"{path} is damaged: it holds NaN or infinity. Restore it or fit again.")
-    expected = {name: (value.dtype, *value.shape) for name, value in model.state_dict().items()}
-    found = {name: (value.dtype, *value.shape) for name, value in weights.items()}
-    if found != expected:
-        differing = sorted(name for name in expected | found if expected.get(name) != found.get(name))
-        raise InputError(
-            f"{path} holds another model's weights: '{differing[0]}' is {found.get(differing[0], 'not there')}, "
-            f"expected {expected.get(differing[0], 'none of that name')}. Restore the file that belongs to this run."
-        )
-    model.load_state_dict(weights)
+    write(run.folder / WEIGHTS, safetensors.torch.save(weights, metadata))
 
 
 def _environment(run: Run) -> dict[str, Any]:

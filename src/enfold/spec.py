@@ -16,6 +16,7 @@ from enfold.rows import Examples, mapped, pieces
 Kind = Literal["intensity", "real"]
 ARRAY = "<array>"  # the source of what came from memory
 MOST_SOURCES = 5  # that are named where people read
+LARGEST = float(np.finfo(np.float32).max)
 SMALLEST_VARIATION = 1e-6  # relative to the mean; below it much of how a float32 column varies is rounding
 
 
@@ -163,7 +164,7 @@ class Spec:
             return whole
         low, high = float(x.min()), float(x.max())
         if self.kind == "real":
-            return max(-low, high) <= float(np.finfo(np.float32).max)
+            return max(-low, high) <= LARGEST
         return bool(low >= 0 and high <= self.scale.min())
 
     def to_dict(self) -> dict[str, Any]:
@@ -172,13 +173,14 @@ class Spec:
 
     def _check(self) -> None:
         """Raise ValueError for a value that no reader makes."""
+        most = 255 if self.dtype == "uint8" else LARGEST
         names = (*self.sources, *self.classes, self.label, *(each.name for each in self.columns))
         checks = {
-            "shape": len(self.shape) in (1, 3) and all(isinstance(n, int) and n > 0 for n in self.shape),
+            "shape": len(self.shape) in (1, 3) and all(type(n) is int and 0 < n < 2**31 for n in self.shape),
             "type": self.dtype in ("uint8", "float32"),
             "columns": len(self.columns) in (1, self.size),
             "kinds": all(each.kind in get_args(Kind) for each in self.columns),
-            "scales": all(0 < each.scale < np.inf and np.isfinite(each.offset) for each in self.columns),
+            "scales": all(0 < each.scale <= most and abs(each.offset) <= most for each in self.columns),
             "conditions": all(np.isfinite(self.conditions)) and list(self.conditions) == sorted({*self.conditions}),
             "classes": not self.classes or all(label in range(len(self.classes)) for label in self.conditions),
             "names": bool(self.sources) and all(isinstance(name, str) for name in names),
@@ -200,7 +202,7 @@ class Spec:
             conditions = tuple(map(float, values.get("conditions", ())))
             spec = Spec(**{**values, **lists, "columns": columns, "conditions": conditions})
             spec._check()
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"The spec is damaged ({error!r}). Restore spec.json or fit again.") from error
         return spec
 

@@ -13,7 +13,7 @@ from enfold.config import Config
 from enfold.data import Dataset, load
 from enfold.data.split import held_out_rows, last_rows, training_rows
 from enfold.errors import InputError, unknown
-from enfold.files import read_json, write, write_json
+from enfold.files import check_file, read_json, write, write_json
 from enfold.metrics.intervals import Measurement
 from enfold.reductions import COMPARED, METHODS, Job, Method, Result, best
 from enfold.rows import drawn, sha256
@@ -176,7 +176,7 @@ def read_result(folder: Path, name: str, setup: Setup) -> Result | None:
             f"{folder} holds another comparison: {what}. Choose another folder with --out, or delete that one."
         )
     try:
-        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+        with np.load(check_file(path.with_suffix(".npz")), allow_pickle=False) as arrays:
             z, reconstructed = arrays["z"], arrays["reconstructed"]
         metrics = {each: Measurement(*values["metrics"][each]) for each in COMPARED}
         if (

@@ -9,7 +9,7 @@ import safetensors.numpy
 from enfold.config import Config
 from enfold.data.dataset import Dataset
 from enfold.errors import InputError
-from enfold.files import write
+from enfold.files import check_file, write
 from enfold.inference import conditions
 from enfold.metrics.anomaly import Anomalies, Reference, reference
 from enfold.metrics.evaluation import as_evaluated
@@ -75,7 +75,7 @@ def read_calibration(folder: Path) -> Calibration:
     Raises:
         InputError: It is missing or damaged.
     """
-    path = folder / FILE
+    path = check_file(folder / FILE)
     try:
         arrays = safetensors.numpy.load(path.read_bytes())
         known = Reference(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from enfold.config import Config
+from enfold.files import is_number
 from enfold.metrics.intervals import NOTHING, Measurement, decimals, mean_of, printed
 from enfold.spec import Spec
 
@@ -115,16 +116,12 @@ def describe(metrics: Mapping[str, Any], config: Config, spec: Spec, names: Iter
 
 def damaged(found: Mapping[str, Any]) -> str | None:
     """Return the name of an entry of `metrics.json` that is missing or not what it must be; None if all are right."""
-    numbers, errors = int | float | None, found.get("standard_errors")
-    wrong = [
-        name
-        for name, metric in METRICS.items()
-        if not isinstance(found.get(name, "" if metric.compute else None), numbers)
-    ]
+    errors, numbers = found.get("standard_errors"), (metric for metric in METRICS.values() if metric.compute)
+    wrong = [metric.name for metric in numbers if metric.name not in found]
+    wrong += [name for name in METRICS if found.get(name) is not None and not is_number(found[name])]
     wrong += [] if isinstance(found.get("rows"), int) else ["rows"]
     wrong += [] if isinstance(found.get("mistakes"), list) else ["mistakes"]
-    are_numbers = isinstance(errors, dict) and all(isinstance(each, int | float) for each in errors.values())
-    wrong += [] if are_numbers else ["standard_errors"]
+    wrong += [] if isinstance(errors, dict) and all(map(is_number, errors.values())) else ["standard_errors"]
     return wrong[0] if wrong else None
 
 
