@@ -117,19 +117,19 @@ def test_metrics_that_are_no_numbers_are_refused(copy, number):
         assert is_refused_by_name(copy, "metrics.json")
 
 
-@pytest.mark.parametrize("wild", [1e38, -3e38, 1e20])
+@pytest.mark.parametrize("wild", [3e38, 1e25])
 def test_weights_that_are_finite_but_make_nan_are_refused(copy, digits, wild):
     """One tensor after the other: either the model gives numbers, or its file is said to be damaged."""
-    path, refused = copy / "model.safetensors", 0
+    path, refused = copy / "model.safetensors", []
     weights = load_file(path)
     for name, value in weights.items():
         save_file({**weights, name: torch.full_like(value, wild)}, path)
         try:
-            assert np.isfinite(reconstructed_means(enfold.open(copy, device="cpu").model, digits.x)).all()
+            assert np.isfinite(reconstructed_means(enfold.open(copy, device="cpu").model, digits.x[:200])).all()
         except InputError as error:
-            assert f"{path} is damaged: the model gives NaN or infinity" in str(error)
-            refused += 1
-    assert refused > 5
+            refused.append(str(error))
+    assert len(refused) > 5
+    assert set(refused) == {f"{path} is damaged: the model gives NaN or infinity. Restore it or fit again."}
 
 
 def test_a_header_of_many_tensors_is_not_parsed(copy, peak_of):

@@ -1,4 +1,4 @@
-"""The weights of a trained model in a file. The file may be damaged, or made to do harm: it is checked as it is read."""
+"""Reading the weights of a trained model from a file, which may be damaged, or made to do harm."""
 
 import math
 import threading
@@ -95,7 +95,7 @@ def _read(path: Path, count: int) -> dict[str, Tensor]:
 
 
 def _outputs(model: Autoencoder) -> list[Tensor]:
-    """Return what a model makes of random rows of usual size: their latent vectors, how likely these are, and back."""
+    """Return latent means of random rows of usual size, their log-density under the prior, and reconstructions."""
     spec, random = model.spec, np.random.default_rng(0)
     draw = random.random if spec.kind == "intensity" else random.standard_normal
     x = spec.examples(draw((TRIED, spec.size))).astype(spec.dtype)

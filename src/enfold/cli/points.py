@@ -11,6 +11,7 @@ from enfold.cli.output import Device, Json, Label, Out, OutExamples, RunFolder, 
 from enfold.cli.writing import (
     check_examples,
     check_suffix,
+    finite,
     in_raw_type,
     required,
     write_arrays,
@@ -189,7 +190,7 @@ def reconstruct(
     data = data[:n] if out.suffix.lower() == ".png" else data
     x, classes = data.x, conditions(data.labels, opened.spec)
     z = encode_means(opened.model, x, classes)
-    rebuilt = in_raw_type(decode_means(opened.model, z, classes), opened.spec)
+    rebuilt = in_raw_type(finite(decode_means(opened.model, z, classes)), opened.spec)
     if out.suffix.lower() == ".png":
         write_sheet(out, np.concatenate([x, rebuilt]), opened.spec, columns=len(x))
     else:

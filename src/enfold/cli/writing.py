@@ -56,6 +56,7 @@ def _ending(known: tuple[str, ...]) -> str:
 
 def write_vectors(path: Path, z: "np.ndarray", data: "Dataset") -> None:
     """Write the latent vectors of data, (n, d): as .npy alone, as .csv with what is known of each row."""
+    finite(z)
     if path.suffix.lower() == ".npy":
         write_arrays(path, x=z)
     else:
@@ -64,29 +65,45 @@ def write_vectors(path: Path, z: "np.ndarray", data: "Dataset") -> None:
 
 def write_columns(path: Path, columns: dict[str, Any], data: "Dataset") -> None:
     """Write columns of numbers as .csv, and after them the labels and the files of the rows, if they have some."""
-    import polars as pl
-
     from enfold.data.dataset import class_name
-    from enfold.files import write
 
     known = {}
     if data.labeled.any():
         known["label"] = [class_name(label, data.spec) if label == label else "" for label in data.labels]
     if data.files is not None:
         known["file"] = data.files.tolist()
-    write(path, pl.DataFrame({**columns, **known}).write_csv())
+    _write_csv(path, {**columns, **known})
 
 
 def in_raw_type(x: "np.ndarray", spec: "Spec") -> "np.ndarray":
     """Return values as the data has them: pixels as whole numbers from 0 to their scale, such as 255."""
     import numpy as np
 
-    return np.rint(x).clip(0, spec.scale[0]).astype(np.uint8) if spec.dtype == "uint8" else x
+    return np.rint(finite(x)).clip(0, spec.scale[0]).astype(np.uint8) if spec.dtype == "uint8" else x
+
+
+def finite(x: "np.ndarray") -> "np.ndarray":
+    """Return what a model made of rows, (n, …).
+
+    Raises:
+        InputError: Some of it is NaN or infinite.
+    """
+    import numpy as np
+
+    wrong = np.flatnonzero(~np.isfinite(x).reshape(len(x), -1).all(1))
+    if len(wrong):
+        raise InputError(
+            f"The model gives NaN or infinity for {len(wrong):,} of {len(x):,} rows, first for row {wrong[0]}. Check "
+            "the rows for values far out of range. If there are none, the weights are damaged: restore the run's "
+            "model.safetensors, or fit again."
+        )
+    return x
 
 
 def write_examples(path: Path, x: "np.ndarray", spec: "Spec", columns: int | None = None) -> None:
     """Write raw examples, (n, *shape), as the name of the file asks, one of `EXAMPLES`."""
     suffix = path.suffix.lower()
+    finite(x)
     if not suffix:
         _write_images(path, x, spec)
     elif suffix == ".csv":
@@ -107,11 +124,18 @@ def _write_images(path: Path, x: "np.ndarray", spec: "Spec") -> None:
 
 def _write_table(path: Path, x: "np.ndarray", spec: "Spec") -> None:
     """Write a table's rows, (n, columns), as .csv under the names of their columns."""
+    _write_csv(path, {column.name: each for column, each in zip(spec.columns, x.T, strict=True)})
+
+
+def _write_csv(path: Path, columns: dict[str, Any]) -> None:
+    """Write columns by name as .csv, where no text is a formula to a spreadsheet."""
     import polars as pl
 
+    from enfold.data.formulas import escaped
     from enfold.files import write
 
-    write(path, pl.DataFrame(x, [column.name for column in spec.columns]).write_csv())
+    text = pl.col(pl.String).map_elements(escaped, pl.String)
+    write(path, pl.DataFrame(columns).rename(escaped).with_columns(text).write_csv())
 
 
 def write_sheet(path: Path, x: "np.ndarray", spec: "Spec", columns: int | None = None) -> None:

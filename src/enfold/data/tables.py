@@ -17,6 +17,7 @@ import numpy as np
 
 from enfold.data.arrays import encode_labels, image_shape_of, number, pixel
 from enfold.data.dataset import Dataset
+from enfold.data.formulas import unescaped
 from enfold.data.pixels import read_pixels
 from enfold.errors import InputError
 from enfold.rows import Examples, mapped, pieces
@@ -135,7 +136,7 @@ def layout_of(names: list[str], how: Reading, path: Path) -> Layout:
 
 
 def _header(path: Path) -> list[str]:
-    names = [name.strip() for name in next(_rows(path), [])]
+    names = [unescaped(name.strip()) for name in next(_rows(path), [])]
     if not any(names):
         raise InputError(f"{path} is empty. Give a CSV file with a header and at least one row.")
     if all(_is_number(name) for name in names) and not _are_positions(names):
@@ -195,7 +196,7 @@ def _values(frame: "pl.DataFrame", features: list[str], dtype: type) -> np.ndarr
 
 
 def _labels(frame: "pl.DataFrame", label: str | None, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
-    values = None if label is None else np.array(frame[label].to_list(), dtype=object)
+    values = None if label is None else np.array([name and unescaped(name) for name in frame[label]], dtype=object)
     return encode_labels(values, len(frame), str(path))
 
 
