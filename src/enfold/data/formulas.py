@@ -17,7 +17,8 @@ def escaped(text: str) -> str:
         >>> escaped("=1+1"), escaped("'=1+1"), escaped("-1.5"), escaped("'tis")
         ("'=1+1", "''=1+1", '-1.5', "'tis")
     """
-    return f"'{text}" if FORMULA.match(text) and not _is_number(text) else text
+    begins_formula = FORMULA.match(text) and not (text[0] in "+-" and _is_number(text))
+    return f"'{text}" if begins_formula else text
 
 
 def unescaped(text: str) -> str:
