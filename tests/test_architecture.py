@@ -11,8 +11,8 @@ SOURCE = Path(enfold.__file__).parent
 LEVELS = [
     "version",
     "errors",
-    "options",
     "files",
+    "options",
     "rows",
     "spec",
     "data",

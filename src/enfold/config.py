@@ -198,7 +198,7 @@ class Config:
         """
         try:
             values = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"The settings are no valid TOML ({error}).") from error
         return Config().with_settings(values)
 
@@ -259,5 +259,5 @@ def _check_need(config: Config, what: str, of: str, allowed: tuple[Any, ...], wh
 def _parse(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return text

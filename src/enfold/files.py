@@ -25,6 +25,7 @@ KINDS = {
     stat.S_IFBLK: "a device",
 }
 DEEPEST = 50  # levels of lists and objects in JSON; what enfold writes has fewer than ten
+LARGEST_NUMBER = 1e300  # above which a float's square, or a few times it, is infinite or an error
 TEMPORARY = re.compile(r"\.enfold-[0-9a-f]{32}\.part")
 DAY = 86_400  # seconds
 
@@ -213,6 +214,11 @@ def parse_json(text: str) -> Any:
     if level:
         raise ValueError("nested too deeply")
     return value
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value from JSON is a number that arithmetic can take."""
+    return isinstance(value, int | float) and abs(value) < LARGEST_NUMBER
 
 
 def _temporary(folder: Path) -> Path:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,17 @@ from enfold.processes import Processes, launch
 from enfold.recipes import RECIPES, mistakes
 from enfold.recipes import recipe as named_recipe
 from enfold.rows import sha256
-from enfold.run import Run, check_new, create_run, only_process, open_run, record, rewrite_history, save_weights
+from enfold.run import (
+    Run,
+    check_new,
+    claim,
+    create_run,
+    only_process,
+    open_run,
+    record,
+    rewrite_history,
+    save_weights,
+)
 from enfold.state import Diverged, State
 from enfold.training import Progress, steps_in_epoch
 
@@ -81,7 +92,7 @@ def fit(
     config, device, processes = _launched(config, device)
     state, training = learn(ready, config, device, processes)
     split = Split(len(ready.data), ready.held_out, sha256(ready.data.x), ready.tested)
-    folder = Path(out) if out else processes.told(_new_folder(ready.spec.sources[0], recipe))
+    folder = processes.lead(lambda: _claimed(out, ready.spec.sources[0], recipe))
     run = Run(folder, config, ready.spec, device)
     processes.lead(lambda: create_run(run, split))
     with ExitStack() as stack:
@@ -359,7 +370,11 @@ def folder_name(source: str) -> str:
     return re.sub(r"[^\w-]+", "-", Path(source).name.split(".")[0]).strip("-") or "data"
 
 
-def _new_folder(source: str, recipe: str) -> Path:
+def _claimed(out: str | Path | None, source: str, recipe: str) -> Path:
+    """Make the folder that was asked for, else one in `runs/` under a name that no other fit has; return it."""
+    if out:
+        if not claim(Path(out)):
+            check_new(Path(out))
+        return Path(out)
     base = Path("runs") / f"{folder_name(source)}-{recipe}-{time.strftime('%Y%m%d-%H%M%S')}"
-    numbered = (base.with_name(f"{base.name}-{i}") for i in range(2, 1000))
-    return next(folder for folder in (base, *numbered) if not folder.exists())
+    return next(folder for i in count(1) if claim(folder := base.with_name(f"{base.name}-{i}") if i > 1 else base))

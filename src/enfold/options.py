@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from enfold.errors import InputError, unknown
+from enfold.files import LARGEST_NUMBER
 
-LARGEST_NUMBER = 1e300
 LARGEST_WHOLE = 2**32 - 1  # of a seed of NumPy's legacy generator, which draws the split, and of any count
 
 

@@ -81,20 +81,20 @@ class Processes:
         """Return what the first process has as the value."""
         return self.fabric.broadcast(value) if self.fabric else value
 
-    def lead(self, act: Callable[[], Any]) -> None:
-        """Act in the first process alone; the others wait for it.
+    def lead(self, act: Callable[[], T]) -> T:
+        """Act in the first process alone, while the others wait for it, and return what that returned.
 
         Raises:
             InputError: The first process raised it; so do all.
             RuntimeError: The first process raised another error, so that the others cannot go on.
         """
         if self.rank > 0:
-            error = self.told(None)
-            if error is not None:
-                raise error
-            return
+            found: Any = self.told(None)
+            if isinstance(found, Exception):
+                raise found
+            return found
         try:
-            act()
+            found = act()
         except BaseException as error:
             if isinstance(error, InputError):
                 error.shared = True
@@ -102,7 +102,7 @@ class Processes:
             else:
                 self.told(RuntimeError(f"the first process failed: {error!r}"))
             raise
-        self.told(None)
+        return self.told(found)
 
     def whole(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return, in the first process, the tensors on the processor, each put together if it is in parts.

@@ -22,8 +22,17 @@ from enfold.config import Config
 from enfold.data.split import Split
 from enfold.devices import autocast_dtype, choose_device
 from enfold.errors import InputError
-from enfold.files import check_file, parse_json, path_name, read_json, remove_leftovers, write, write_json
-from enfold.metrics.registry import damaged, is_number
+from enfold.files import (
+    check_file,
+    is_number,
+    parse_json,
+    path_name,
+    read_json,
+    remove_leftovers,
+    write,
+    write_json,
+)
+from enfold.metrics.registry import damaged
 from enfold.model import Autoencoder
 from enfold.spec import Spec
 from enfold.training import Progress, epoch_values
@@ -167,27 +176,39 @@ def _is_epoch(values: Any) -> bool:
 
 
 def create_run(run: Run, split: Split) -> None:
-    """Make a new run's folder, with all that is known before the training.
+    """Write all that is known before the training into a new run's folder.
 
     Args:
-        run: The run, whose folder does not exist yet.
+        run: The run.
         split: Which rows are held out.
 
     Raises:
-        InputError: The folder exists already, or cannot be written.
+        InputError: The folder cannot be written.
     """
     folder = run.folder
-    check_new(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir()
-    except (OSError, ValueError) as error:
-        raise InputError(f"The folder {folder} cannot be made ({error}). Choose another with --out.") from error
     write(folder / "config.toml", run.config.to_toml())
     write_json(folder / "spec.json", run.spec.to_dict())
     write_json(folder / "split.json", split.to_dict())
     write_json(folder / "run.json", _environment(run))
     rewrite_history(run, [])
+
+
+def claim(folder: Path) -> bool:
+    """Make a folder for a run, unless something is there, and return whether it was made.
+
+    Of processes that claim the same folder at the same time, one gets it.
+
+    Raises:
+        InputError: The folder cannot be made.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+    except (OSError, ValueError) as error:
+        if isinstance(error, FileExistsError) and os.path.lexists(folder):
+            return False
+        raise InputError(f"The folder {folder} cannot be made ({error}). Choose another with --out.") from error
+    return True
 
 
 def check_new(folder: Path) -> None:

@@ -57,7 +57,7 @@ def cluster(
     from enfold.inference import latent_means
     from enfold.metrics import as_evaluated
     from enfold.report import write_report
-    from enfold.run import open_run
+    from enfold.run import only_process, open_run
     from enfold.sections import write_section
     from enfold.sections.clusters import clusters_section, find_clusters
 
@@ -73,8 +73,9 @@ def cluster(
     z = latent_means(opened.model, rows)
     section = clusters_section(found, rows, z)
     if not source:
-        write_section(opened.folder, section)
-        write_report(opened)
+        with only_process(opened):
+            write_section(opened.folder, section)
+            write_report(opened)
     if out is not None and out.suffix.lower() == ".png":
         write(out, section.picture)
     elif out is not None:

@@ -46,9 +46,11 @@ def resume(run: RunFolder, /, *, device: Device = "auto", json: Json = False) ->
 def report(run: RunFolder, /, *, json: Json = False) -> None:
     """Write a run's report anew from what is in its folder, and say where it is."""
     from enfold.report import write_report
-    from enfold.run import open_run
+    from enfold.run import only_process, open_run
 
-    path = write_report(open_run(run))
+    opened = open_run(run)
+    with only_process(opened):
+        path = write_report(opened)
     say(json, {"report": str(path)}, f"Report: {path}")
 
 

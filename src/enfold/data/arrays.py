@@ -1,5 +1,6 @@
 """Arrays, in Python or in `.npy` and `.npz` files; a `.npy` file's rows stay there until they are asked for."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -154,6 +155,14 @@ def number(text: str) -> float:
     if "_" in text:
         raise ValueError(text)
     return float(text)
+
+
+def is_number(text: str) -> bool:
+    """Return whether text is a finite number."""
+    try:
+        return math.isfinite(number(text))
+    except ValueError:
+        return False
 
 
 def _stored(path: Path) -> Examples:

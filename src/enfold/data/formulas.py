@@ -5,7 +5,7 @@ Then a spreadsheet shows it as it is (OWASP, "CSV Injection"). A name of a file,
 
 import re
 
-from enfold.data.arrays import number
+from enfold.data.arrays import is_number
 
 FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")  # some spreadsheets take wide signs too
 
@@ -17,17 +17,10 @@ def escaped(text: str) -> str:
         >>> escaped("=1+1"), escaped("'=1+1"), escaped("-1.5"), escaped("'tis")
         ("'=1+1", "''=1+1", '-1.5', "'tis")
     """
-    return f"'{text}" if FORMULA.match(text) and not _is_number(text) else text
+    begins_formula = FORMULA.match(text) and not (text[0] in "+-" and is_number(text))
+    return f"'{text}" if begins_formula else text
 
 
 def unescaped(text: str) -> str:
     """Return the text that was written as this; what was not written by `escaped` stays."""
     return text[1:] if text.startswith("'") and escaped(text[1:]) == text else text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        number(text)
-    except ValueError:
-        return False
-    return True

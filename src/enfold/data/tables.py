@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
-from enfold.data.arrays import encode_labels, image_shape_of, number, pixel
+from enfold.data.arrays import encode_labels, image_shape_of, is_number, pixel
 from enfold.data.dataset import Dataset
 from enfold.data.formulas import unescaped
 from enfold.data.pixels import read_pixels
@@ -139,7 +139,7 @@ def _header(path: Path) -> list[str]:
     names = [unescaped(name.strip()) for name in next(_rows(path), [])]
     if not any(names):
         raise InputError(f"{path} is empty. Give a CSV file with a header and at least one row.")
-    if all(_is_number(name) for name in names) and not _are_positions(names):
+    if all(is_number(name) for name in names) and not _are_positions(names):
         raise InputError(
             f"{path} seems to have no header: its first row holds only numbers. "
             "Add one, such as label,pixel0,pixel1,…"
@@ -226,7 +226,7 @@ def _is_fine(cell: str, pixels: bool) -> bool:
         return cell.isascii() and cell.isdigit() and len(cell) <= LONGEST_PIXEL and int(cell) <= 255
     if cell != cell.rstrip():  # polars takes spaces before a number alone
         return False
-    return _is_number(cell) and abs(float(cell)) <= float(np.finfo(np.float32).max)
+    return is_number(cell) and abs(float(cell)) <= float(np.finfo(np.float32).max)
 
 
 def _are_positions(names: list[str]) -> bool:
@@ -236,13 +236,6 @@ def _are_positions(names: list[str]) -> bool:
 
 def _reshaped(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return x.reshape(len(x), *shape)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return bool(np.isfinite(number(cell)))
-    except ValueError:
-        return False
 
 
 def _rows(path: Path) -> Iterator[list[str]]:

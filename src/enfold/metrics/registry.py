@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from enfold.config import Config
+from enfold.files import is_number
 from enfold.metrics.intervals import NOTHING, Measurement, decimals, mean_of, printed
-from enfold.options import LARGEST_NUMBER
 from enfold.spec import Spec
 
 if TYPE_CHECKING:
@@ -114,20 +114,14 @@ def describe(metrics: Mapping[str, Any], config: Config, spec: Spec, names: Iter
     return lines
 
 
-def is_number(value: Any) -> bool:
-    """Return whether a value of JSON is a number that can be computed with."""
-    return isinstance(value, int | float) and abs(value) < LARGEST_NUMBER
-
-
 def damaged(found: Mapping[str, Any]) -> str | None:
     """Return the name of an entry of `metrics.json` that is missing or not what it must be; None if all are right."""
-    errors = found.get("standard_errors")
-    values = {name: found.get(name, "" if metric.compute else None) for name, metric in METRICS.items()}
-    wrong = [name for name, value in values.items() if value is not None and not is_number(value)]
+    errors, numbers = found.get("standard_errors"), (metric for metric in METRICS.values() if metric.compute)
+    wrong = [metric.name for metric in numbers if metric.name not in found]
+    wrong += [name for name in METRICS if found.get(name) is not None and not is_number(found[name])]
     wrong += [] if isinstance(found.get("rows"), int) else ["rows"]
     wrong += [] if isinstance(found.get("mistakes"), list) else ["mistakes"]
-    are_numbers = isinstance(errors, dict) and all(map(is_number, errors.values()))
-    wrong += [] if are_numbers else ["standard_errors"]
+    wrong += [] if isinstance(errors, dict) and all(map(is_number, errors.values())) else ["standard_errors"]
     return wrong[0] if wrong else None
 
 
