@@ -1,15 +1,14 @@
 """How much the latent vector tells of an example, and where."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+from torch.distributions import Distribution
 
 from enfold.devices import seeded
-from enfold.distributions import Code, rate
+from enfold.distributions import joined, rate
 from enfold.inference import ROWS_AT_ONCE, conditioned_chunks, evaluating
 from enfold.metrics.intervals import bootstrap_error
 from enfold.model import Autoencoder
@@ -60,7 +59,7 @@ def information_of_rows(model: Autoencoder, x: Examples, condition: Tensor | Non
             view.encode(torch.from_numpy(part).to(model.device))
             for view, part in conditioned_chunks(model, x, condition)
         ]
-        q = _joined(parts)
+        q = joined(*parts)
         z = q.rsample()
         rates = rate(q, model.prior(), z)
         aggregate = torch.cat([_log_mean(q, each) for each in z.split(ROWS_AT_ONCE)])
@@ -72,18 +71,3 @@ def information_of_rows(model: Autoencoder, x: Examples, condition: Tensor | Non
 def _log_mean(q: Distribution, z: Tensor) -> Tensor:
     """Return the log-density of the posteriors' mean at latent vectors, (m, latent_dim) → (m,)."""
     return q.log_prob(z.unsqueeze(1)).logsumexp(1) - math.log(q.batch_shape[0])
-
-
-def _joined(parts: Sequence[Distribution]) -> Distribution:
-    """Return posteriors of several batches as one, over (n, latent_dim)."""
-    first = parts[0]
-    if isinstance(first, Code):
-        codes = [each for each in parts if isinstance(each, Code)]
-        return Code(torch.cat([each.continuous for each in codes]), torch.cat([each.rounded for each in codes]))
-    mean = torch.cat([each.mean for each in parts])
-    if isinstance(first, MultivariateNormal):
-        tril = torch.cat([each.scale_tril for each in parts if isinstance(each, MultivariateNormal)])
-        return MultivariateNormal(mean, scale_tril=tril, validate_args=False)
-    return Independent(
-        Normal(mean, torch.cat([each.stddev for each in parts]), validate_args=False), 1, validate_args=False
-    )
