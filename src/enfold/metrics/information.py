@@ -1,4 +1,4 @@
-"""How much the latent vector tells of an example, and where."""
+"""How much the latent vector says about a row, and in which dimensions."""
 
 import math
 
@@ -40,18 +40,18 @@ def active_units_error(means: np.ndarray) -> float | None:
 
 
 def information_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> dict[str, np.ndarray]:
-    """Return what the rate of each example is made of, (n,) in nats each, so that rate = information + marginal:
+    """Return the two parts of each row's rate, (n,) in nats each, so that rate = information + marginal:
 
         information = log q(z|x) − log q(z),   marginal = KL(q(z|x) ‖ p(z)) − information,
         z ~ q(z|x),   q(z) = 1/n Σ_j q(z|x_j).
 
-    The means are I(x; z) under q, and KL(q(z) ‖ p(z)) (Hoffman & Johnson 2016, "ELBO surgery", equation 7). As q(z)
-    is that of the rows given, the information is about which of them it is: at most log n. To first order in 1/n
-    the mean does not change with q(z), which minimizes it; so the spread over rows gives its standard error.
+    Their means are I(x; z) under q and KL(q(z) ‖ p(z)) (Hoffman & Johnson 2016, "ELBO surgery", equation 7). As q(z)
+    is made of the given rows, the information is about which of them it is, and is at most log n. Their q(z)
+    minimizes the mean, which so does not change with it to first order in 1/n: the spread over rows gives its error.
 
     Args:
         model: The model.
-        x: Raw examples, (n, *shape); time and memory grow with n² and n.
+        x: Raw rows, (n, *shape); time and memory grow with n² and n.
         condition: The class of each, (n,) integers, for a conditional model.
     """  # noqa: D400, D415 - the sentence ends in its formula
     with evaluating(model), seeded(EVALUATION_SEED, model.device):
@@ -69,5 +69,5 @@ def information_of_rows(model: Autoencoder, x: Examples, condition: Tensor | Non
 
 
 def _log_mean(q: Distribution, z: Tensor) -> Tensor:
-    """Return the log-density of the posteriors' mean at latent vectors, (m, latent_dim) → (m,)."""
+    """Return the log-density of the mixture of the posteriors, (m, latent_dim) → (m,)."""
     return q.log_prob(z.unsqueeze(1)).logsumexp(1) - math.log(q.batch_shape[0])
