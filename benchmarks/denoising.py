@@ -15,7 +15,7 @@ from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, denoise_
 
 from enfold.corruptions import gaussian, salt_and_pepper
 from enfold.inference import decode_means, encode_means
-from enfold.metrics.denoising import Projection, nearness
+from enfold.metrics.denoising import Projection, similarity
 from enfold.sections.denoising import noisy
 
 ROWS = 500  # of those held out
@@ -89,7 +89,7 @@ def components(projection, clean, x, spec):
 
 
 def measured(clean, x, spec):
-    return {name: value for name, (value, _) in nearness(clean, x.clip(0, 1), spec).items()}
+    return {name: value for name, (value, _) in similarity(clean, x.clip(0, 1), spec).items()}
 
 
 LINES = {

@@ -20,7 +20,15 @@ from torch.distributions import Independent, Normal
 import enfold
 from enfold import AE, VAE, Autoencoder, Column, InputError, Spec
 from enfold.cli import main
-from enfold.metrics.anomaly import SCORES, Anomalies, Reference, least_p_value, limit, p_values, surprises
+from enfold.metrics.anomaly import (
+    SCORES,
+    Anomalies,
+    Reference,
+    least_p_value,
+    limit,
+    negative_log_likelihoods,
+    p_values,
+)
 from enfold.metrics.calibration import read_calibration
 from enfold.priors import StandardNormal
 from enfold.sections import read_sections
@@ -111,8 +119,8 @@ def test_the_likelihood_of_a_linear_model_is_that_of_its_normal(linear):
     x = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32) * 3
     loadings = linear.decoder.loadings.detach().double().numpy()
     p = multivariate_normal(np.arange(5.0), loadings @ loadings.T + 0.25 * np.eye(5))
-    np.testing.assert_allclose(surprises(linear, x), -p.logpdf(x), rtol=1e-4)
-    known = Reference(np.zeros((1, 2), np.float32), 1.0, surprise=7.0)
+    np.testing.assert_allclose(negative_log_likelihoods(linear, x), -p.logpdf(x), rtol=1e-4)
+    known = Reference(np.zeros((1, 2), np.float32), 1.0, negative_log_likelihood=7.0)
     typicality = Anomalies(linear, known, x).scores("typicality")
     np.testing.assert_allclose(typicality, np.abs(-p.logpdf(x) - 7), rtol=1e-3, atol=1e-3)
 

@@ -84,15 +84,15 @@ def level_of(module):
 
 
 def imported(tree):
-    """The second part of every `enfold.…` module that the file imports anywhere."""
+    """The second part of every `enfold.…` that the file imports anywhere, be it a module or a public name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "enfold":
-            assert "__version__" not in [alias.name for alias in node.names], "import it from enfold.version"
-            yield from (alias.name for alias in node.names if alias.name in LEVELS)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("enfold."):
             yield node.module.split(".")[1]
         elif isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("enfold."))
+            names = [alias.name.split(".") for alias in node.names]
+            yield from (name[-1] if len(name) == 1 else name[1] for name in names if name[0] == "enfold")
 
 
 def functions(tree):
@@ -122,7 +122,13 @@ def test_a_module_imports_only_from_levels_above(path):
         return
     own = path.parts[0].removesuffix(".py")
     for module in imported(FILES[path]):
+        assert module in LEVELS, f"{path} imports {module} from the package, which imports all others"
         assert module == own or level_of(module) < level_of(own), f"{path} imports {module}"
+
+
+@pytest.mark.parametrize("line", ["from enfold import __version__", "from enfold import Config", "import enfold"])
+def test_an_import_from_the_package_itself_is_no_level(line):
+    assert not set(imported(ast.parse(line))) <= set(LEVELS)
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)

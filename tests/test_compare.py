@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 import enfold
 from enfold import InputError, plots
 from enfold.cli import main
-from enfold.comparison.page import trust, verdicts, write_comparison
+from enfold.comparison.page import headline, trust, verdicts, write_comparison
 from enfold.data.split import held_out_rows, training_rows
 from enfold.errors import Interrupted
 from enfold.metrics import evaluate
@@ -67,7 +67,7 @@ def test_pca_has_scikit_learns_numbers(digits, compared):
     assert found.metrics["knn_accuracy"].value == pytest.approx(share, abs=1.5 / len(new))  # ties of votes
 
 
-def test_a_networks_figures_are_those_of_its_evaluation(digits, compared):
+def test_a_networks_metrics_are_those_of_its_evaluation(digits, compared):
     """The same rows, the same reference rows, and the weights that `enfold.fit` would give."""
     seen, unseen = split(digits)
     config = recipe("default").config.with_settings({"epochs": 2})
@@ -126,18 +126,23 @@ def test_best_are_those_within_two_standard_errors():
     }
 
 
-def test_it_says_where_enfold_loses(compared):
+def test_it_says_where_enfold_is_behind(compared):
     timed = {
         name: replace(result, metrics={**result.metrics, "train_seconds": Measurement(1.0 + i)})
         for i, (name, result) in enumerate(compared.results.items())
     }
     found = replace(compared, results=timed)
     sentences = dict(zip(COMPARED, verdicts(found), strict=True))
-    assert (
-        sentences["train_seconds"] == "Training time: PCA with 1.0 s. enfold loses here: enfold's default has 3.0 s."
-    )
+    assert sentences["train_seconds"] == "Training time: PCA with 1.0 s. enfold is behind, with 3.0 s (default)."
     for name, methods in found.best.items():
-        assert ("enfold loses" in sentences[name]) == ("default" not in methods)
+        assert ("enfold is behind" in sentences[name]) == ("default" not in methods)
+
+
+def test_the_headline_names_the_best_of_each_metric_without_numbers(compared):
+    text = headline(compared)
+    assert text.count(":") == len(compared.best)
+    best = compared.best["trustworthiness"]
+    assert f"Best at keeping neighbors: {METHODS[best[0]].title}" in text
 
 
 def test_an_interruption_keeps_what_is_done(digits, tmp_path, compared):
@@ -148,7 +153,7 @@ def test_an_interruption_keeps_what_is_done(digits, tmp_path, compared):
                 raise KeyboardInterrupt
 
     names = ["pca", "autoencoder", "default"]
-    with pytest.raises(Interrupted, match=r"pca, autoencoder kept in .*the same command"):
+    with pytest.raises(Interrupted, match=r"pca, autoencoder saved in .*the same command"):
         enfold.compare(digits, methods=names, out=tmp_path, watch=stop, **QUICK)
     stages = []
     again = enfold.compare(
@@ -163,12 +168,12 @@ def test_an_interruption_keeps_what_is_done(digits, tmp_path, compared):
 
 def test_a_folder_of_another_comparison_is_not_written_over(digits, folder, compared):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    with pytest.raises(InputError, match="another comparison: 'seed' was 0, and is 1"):
+    with pytest.raises(InputError, match="another comparison: 'seed' was 0 and is now 1"):
         enfold.compare(digits, methods=["pca"], out=folder, seed=1, **QUICK)
     changed = replace(digits, x=np.where(digits.x > 8, 16, 0).astype(np.uint8))
     relabeled = replace(digits, labels=digits.labels[::-1].copy())
     for other in (changed, relabeled):
-        with pytest.raises(InputError, match="the rows had other values or labels"):
+        with pytest.raises(InputError, match="its rows had other values or labels"):
             enfold.compare(other, methods=["pca"], out=folder, **QUICK)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
@@ -189,7 +194,7 @@ def test_a_damaged_result_is_refused(digits, tmp_path):
         enfold.compare(digits, methods=["pca"], out=tmp_path)
 
 
-def test_the_page_holds_the_figures_and_the_doubts(folder, compared):
+def test_the_page_holds_the_verdict_the_numbers_and_the_caveats(folder, compared):
     page = (folder / "comparison.html").read_text("utf-8")
     values = json.loads((folder / "comparison.json").read_text("utf-8"))
     assert values["best"] == compared.best
@@ -198,6 +203,10 @@ def test_the_page_holds_the_figures_and_the_doubts(folder, compared):
         assert METHODS[row["method"]].title.replace("'", "&#39;") in page
         assert f"{row['reconstruction_mse']:.4f}" in page
     assert page.count("<strong>") == sum(map(len, compared.best.values()))
+    places = [
+        page.index(text) for text in (headline(compared), "<h2>Maps", "<h2>Numbers", "How far can I trust this?")
+    ]
+    assert places == sorted(places)  # the verdict first, the caveats last
     assert page.count("data:image/png") == 2
     assert "http" not in page.replace("http-equiv", "")
     assert all(text.replace("'", "&#39;")[:60] in page for text in trust(compared))
@@ -211,7 +220,7 @@ def test_a_page_of_what_cannot_decode_has_no_reconstructions(tmp_path, compared)
     alone = replace(found, metrics=nothing, reconstructed=found.reconstructed[:0], reconstructed_rows=0)
     page = write_comparison(tmp_path, replace(compared, results={"pca": alone})).read_text("utf-8")
     assert page.count("data:image/png") == 1
-    assert "Rebuilt" not in page
+    assert "Reconstructions" not in page
 
 
 def test_unknown_names_are_refused_with_the_nearest():
@@ -221,7 +230,7 @@ def test_unknown_names_are_refused_with_the_nearest():
         enfold.compare("digits", epoch=1)
     with pytest.raises(InputError, match="'latent_dim' must be at least 1"):
         enfold.compare("digits", latent_dim=0)
-    with pytest.raises(InputError, match="rows to fit to, at least 2, got 1"):
+    with pytest.raises(InputError, match="number of training rows, at least 2, got 1"):
         enfold.compare("digits", rows=1)
     with pytest.raises(InputError, match="nothing to compare"):
         enfold.compare("digits", methods=[])
@@ -249,7 +258,7 @@ def test_tables_leave_out_the_notebook_and_have_no_accuracy_without_labels():
     assert found.rows[0]["reconstruction_mse"] < 0.1  # of each column's variance: two coordinates made five
     with pytest.raises(InputError, match=r"nothing to compare.*notebook"):
         enfold.compare(data, methods=["notebook"])
-    with pytest.raises(InputError, match="at most 5 dimensions"):
+    with pytest.raises(InputError, match="gives at most 5 dimensions"):
         enfold.compare(data, methods=["pca"], latent_dim=6)
 
 
@@ -308,7 +317,7 @@ def test_t_sne_and_umap_are_left_out_where_they_cannot_be(digits):
     assert set(few.left_out) == {"umap", "tsne"}
     assert "at least 100 training rows" in few.left_out["umap"]
     many = enfold.compare(digits, methods=["pca", "tsne"], latent_dim=3)
-    assert many.left_out == {"tsne": "it has at most 2 dimensions"}
+    assert many.left_out == {"tsne": "it gives at most 2 dimensions"}
 
 
 def test_every_report_has_the_model_beside_pca(digits, digits_run):
@@ -357,7 +366,7 @@ def test_the_rows_of_a_test_set_are_those_compared_on(digits):
     found = enfold.compare(seen, test=unseen, methods=["pca"])
     assert sorted(map(bytes, found.setup.held_out.x)) == sorted(map(bytes, unseen.x))
     assert found.rows[0]["training_rows"] == 300
-    with pytest.raises(InputError, match="Give one"):
+    with pytest.raises(InputError, match="got both"):
         enfold.compare(seen, test=unseen, methods=["pca"], holdout=0.2)
 
 
@@ -367,9 +376,9 @@ def test_the_command_repeats_itself(tmp_path, monkeypatch, capsys):
     assert main(["compare", "digits", "--methods", "pca,default", "--epochs", "1", "--seed", "3"]) == 0
     text = capsys.readouterr().out
     assert re.search(r"^PCA .* \*", text, re.MULTILINE)
-    assert "enfold loses here" in text
+    assert "enfold is behind" in text
     page = (tmp_path / "runs" / "digits-comparison" / "comparison.html").read_text("utf-8")
-    assert "but for the 1 epoch that each network was given" in page
+    assert "except that each network was trained for 1 epoch" in page
     command = re.search(r"<pre><code>enfold (.*)</code>", page)[1]
     files = sorted((tmp_path / "runs").glob("*/methods/*"))
     written = {path: path.stat().st_mtime_ns for path in files}

@@ -15,7 +15,7 @@ from enfold import AE, Column, InputError, Spec
 from enfold.cli import main
 from enfold.corruptions import mixed
 from enfold.files import write_folder
-from enfold.metrics.denoising import Projection, nearness
+from enfold.metrics.denoising import Projection, similarity
 from enfold.sections import read_sections
 from enfold.sections.denoising import doubtful, noisy
 
@@ -85,9 +85,9 @@ def test_the_best_rank_is_that_of_trying_all(digits):
 
 def test_nearness_is_in_decibels_of_images_and_in_scales_of_tables(digits, table_run):
     clean = digits.x[:10] / 16
-    assert nearness(clean, clean + 0.1, digits.spec)["psnr"] == (pytest.approx(20), pytest.approx(0, abs=1e-9))
+    assert similarity(clean, clean + 0.1, digits.spec)["psnr"] == (pytest.approx(20), pytest.approx(0, abs=1e-9))
     rows = np.zeros((10, 4))
-    assert nearness(rows, rows + 0.1, table_run.spec)["rmse"][0] == pytest.approx(0.1)
+    assert similarity(rows, rows + 0.1, table_run.spec)["rmse"][0] == pytest.approx(0.1)
 
 
 def test_much_of_the_noise_is_removed_and_the_report_says_how_much(run):

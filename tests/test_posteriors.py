@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from torch.distributions import Independent, Normal, kl_divergence
+from torch.distributions import Independent, Laplace, Normal, kl_divergence
 
-from enfold import Config, build
-from enfold.distributions import Code, detached, moved, rate
+from enfold import Config, InputError, build
+from enfold.distributions import Code, detached, joined, moved, rate
 from enfold.nets.posteriors import COMMITMENT, DiagonalNormal, FiniteScalar, FullNormal, VectorQuantized
 from enfold.priors import MixturePrior, StandardNormal
 
@@ -66,6 +66,24 @@ def test_a_detached_posterior_is_the_same_without_gradients(kind):
     z = q.sample()
     torch.testing.assert_close(detached(q).log_prob(z), q.log_prob(z))
     assert not detached(q).log_prob(z).requires_grad
+
+
+@pytest.mark.parametrize("head", [DiagonalNormal(5, 3), FullNormal(5, 3), FiniteScalar(5, 3, 4)])
+def test_the_posteriors_of_two_batches_are_those_of_one(head):
+    with torch.no_grad():
+        whole, parts = head(H), [head(H[:4]), head(H[4:])]
+        both, noise = joined(*parts), torch.randn(3)
+    assert isinstance(whole, type(both))
+    torch.testing.assert_close(both.mean, whole.mean)
+    torch.testing.assert_close(both.log_prob(whole.mean), whole.log_prob(whole.mean))
+    torch.testing.assert_close(moved(both, noise), moved(whole, noise))
+
+
+def test_a_posterior_of_an_unknown_kind_is_refused():
+    q = Independent(Laplace(torch.zeros(2, 3), torch.ones(2, 3)), 1)
+    for ask in (detached, lambda q: joined(q, q), lambda q: moved(q, torch.zeros(3))):
+        with pytest.raises(InputError, match="Expected a posterior that is normal or a code, got a Laplace"):
+            ask(q)
 
 
 def test_a_stray_example_costs_much_but_no_infinity():

@@ -1,4 +1,4 @@
-"""The command that sets methods side by side, and what it shows meanwhile."""
+"""The command that compares methods, and the progress that it shows."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from enfold.comparison import Comparison, Stage
 
 SECONDS_BETWEEN_LINES = 30.0
-WORTH_SAYING = 60.0  # seconds that a method will take
+LONG = 60.0  # seconds; how long a method will take is said from here on
 
 
 @app.command(help_format="markdown")
@@ -37,31 +37,31 @@ def compare(
 ) -> None:
     """Compare PCA, a plain autoencoder, enfold, UMAP, t-SNE and the notebook's VAE on the same held-out rows.
 
-    A method that is done is kept: after an interruption, the same command goes on with the next one.
+    Results are saved as they come: after an interruption, the same command continues with the next method.
 
     Parameters
     ----------
     source
-        Files, folders or data sets by name, joined in order. Without any, mnist.
+        Files, folders or data sets by name, joined in order; by default mnist.
     methods
-        Some of pca, autoencoder, default, neighbors, umap, tsne, notebook, with commas between; without it, all that
-        the data and what is installed allow.
+        Some of pca, autoencoder, default, neighbors, umap, tsne, notebook, separated by commas; by default all that
+        suit the data and are installed.
     latent_dim
-        How many dimensions.
+        How many dimensions the maps have.
     epochs
-        Passes over the data of every network; without it, those of its recipe.
+        Passes over the data for every network; by default those of its recipe.
     minutes
         How long to train every network, instead of for epochs.
     rows
-        Training rows, at most, for every method; without it, all.
+        How many training rows every method gets at most; by default all.
     test
-        A source whose rows are compared on, instead of some of the others; may be repeated.
+        A source whose rows to compare on, instead of a part of the others; may be repeated.
     holdout
-        Rows to compare on: a share, or a count such as 5000; without it, a tenth. At most 10,000 of them are used.
+        Rows to compare on: a share such as 0.1, the default, or a count such as 5000. At most 10,000 are used.
     seed
-        Seed of the split and of every method.
+        The seed of the split and of every method.
     out
-        The folder for comparison.html, comparison.json, maps.png and reconstructions.png; without it, one in runs/.
+        The folder for comparison.html, comparison.json, maps.png and reconstructions.png; by default one in runs/.
     """
     from enfold.comparison import compare as compare_methods
     from enfold.data import load, load_like
@@ -82,8 +82,8 @@ def compare(
 
 
 def _text(comparison: "Comparison") -> str:
-    """Return the table, with a star at what is best, who wins where, and what was left out."""
-    from enfold.comparison.page import verdicts
+    """Return which methods are best, the table, and what was left out."""
+    from enfold.comparison.page import headline, verdicts
     from enfold.metrics.registry import METRICS
     from enfold.reductions import COMPARED, METHODS
 
@@ -97,16 +97,17 @@ def _text(comparison: "Comparison") -> str:
         ]
         for name, result in comparison.results.items()
     ]
-    header = ["method", *(METRICS[each].label for each in COMPARED), "places new points", "decodes"]
+    header = ["method", *(METRICS[each].label for each in COMPARED), "places new rows", "decodes"]
     n = len(comparison.setup.held_out)
-    parts = [f"{n:,} rows held out; ± one standard error; * best, or within two standard errors of it"]
-    parts += [table(header, lines), "\n".join(verdicts(comparison))]
+    parts = [headline(comparison), table(header, lines)]
+    parts += [f"{n:,} unseen rows. ± is one standard error. * is the best, or within two standard errors of it."]
+    parts += ["\n".join(verdicts(comparison))]
     parts += ["\n".join(f"left out: {METHODS[name].title}: {why}" for name, why in comparison.left_out.items())]
     return "\n\n".join(part for part in parts if part)
 
 
 def watch(stages: "Iterator[Stage]") -> "Iterator[Stage]":
-    """Yield the stages, and show each on standard error as it passes: a live bar, or lines without a terminal."""
+    """Yield the stages, and show them on standard error: a live bar in a terminal, else lines."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
@@ -140,12 +141,12 @@ def _title(stage: "Stage") -> str:
 
 
 def _line(stage: "Stage") -> str:
-    """Return what to say as a method begins or is done."""
+    """Return what to print when a method begins or is done."""
     from enfold.metrics.registry import METRICS
     from enfold.reductions import COMPARED
 
     if stage.result is None:
-        long = stage.expected_seconds > WORTH_SAYING
+        long = stage.expected_seconds > LONG
         about = f", about {stage.expected_seconds / 60:,.0f} minutes on two processor cores" if long else ""
         return f"{_title(stage)} …{about}"
     found = stage.result.metrics

@@ -1,4 +1,4 @@
-"""The same held-out rows through enfold's recipes and their rivals: who keeps what, and at what cost."""
+"""enfold's recipes and other methods, compared on the same held-out rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,18 +14,16 @@ from enfold.files import make_folder
 from enfold.reductions import METHODS, Result, measured
 from enfold.training import Progress
 
-Watch = Callable[[Iterator["Stage"]], Iterable["Stage"]]
-
 
 @dataclass(frozen=True)
 class Stage:
-    """How far a comparison is.
+    """A step of a comparison.
 
     Attributes:
-        method: The name of the method that is under way, or done.
-        expected_seconds: About how long it will take; 0 where that is not known, or short.
-        progress: Of a network's training.
-        result: What came of it, when it is done.
+        method: The name of the method that begins, goes on or is done.
+        expected_seconds: About how long it will take; 0 if that is unknown or short.
+        progress: The progress of a network's training.
+        result: The result, when the method is done.
     """
 
     method: str
@@ -41,26 +39,25 @@ def compare(
     methods: Sequence[str] | None = None,
     out: str | Path | None = None,
     device: str = "auto",
-    watch: Watch = iter,
+    watch: Callable[[Iterator[Stage]], Iterable[Stage]] = iter,
     **settings: Any,
 ) -> Comparison:
     """Fit several methods to the same rows, and compare them on the same held-out rows.
 
     Args:
         data: A `Dataset`, or whatever `load` takes.
-        test: The same, with the rows to hold out; without it, `holdout` of the data's own.
-        methods: Names among "pca", "autoencoder", "default", "neighbors", "umap", "tsne" and "notebook"; without
-            them, all that the data and what is installed allow.
-        out: A folder for the figures, the pictures and the page. Each method that is done is kept there at once, and
-            not done again when the same comparison is asked for, so an interruption loses at most one.
+        test: The rows to compare on, likewise; by default, the share `holdout` of the data.
+        methods: Names among "pca", "autoencoder", "default", "neighbors", "umap", "tsne" and "notebook"; by default,
+            all that suit the data and are installed.
+        out: A folder for the results, the pictures and the page. Each result is saved as soon as it is known, and is
+            used again when the same comparison is repeated: an interruption loses at most one method.
         device: Where to train networks: "auto", "cpu", "cuda", …
-        watch: Wraps the iterator over `Stage`, as tqdm does, to show it.
-        **settings: `latent_dim` (2), `holdout` (0.1), `seed` (0); `epochs` or `minutes` of every network, without
-            them those of its recipe; `rows`, to fit every method to at most so many.
+        watch: Wraps the iterator over `Stage`, as tqdm does, to show the progress.
+        **settings: `latent_dim` (2), `holdout` (0.1), `seed` (0); `epochs` or `minutes`, for every network instead
+            of those of its recipe; `rows`, the most training rows for every method.
 
     Raises:
-        InputError: A name, a setting or the data is not as it must be, a package is missing, or `out` holds another
-            comparison.
+        InputError: A name, a setting or the data is wrong, a package is missing, or `out` holds another comparison.
 
     Example:
         >>> import enfold
@@ -68,7 +65,7 @@ def compare(
         ['pca', 'default']
     """
     if test is not None and settings.get("holdout") is not None:
-        raise InputError("The rows to hold out are those of the test data, or a holdout of the data's own. Give one.")
+        raise InputError("Expected test data or a holdout of the data, got both. Leave one out.")
     chosen, data = _known(methods), load(data)
     setup = set_up(data, None if test is None else load_like(data.spec, test), settings)
     suited, left_out = _suited(chosen, setup, asked=methods is not None)
@@ -81,8 +78,8 @@ def compare(
     except KeyboardInterrupt:
         if folder is None:
             raise
-        kept = f"{', '.join(results)} kept in {folder}" if results else "nothing was done yet"
-        raise Interrupted(f"stopped; {kept}. Go on with the same command.", SIGINT) from None
+        kept = f"{', '.join(results)} saved in {folder}" if results else "no method was done yet"
+        raise Interrupted(f"stopped; {kept}. Continue with the same command.", SIGINT) from None
     comparison = Comparison(setup, results, left_out)
     if folder is not None:
         write_comparison(folder, comparison)
@@ -90,7 +87,7 @@ def compare(
 
 
 def _known(names: Sequence[str] | None) -> list[str]:
-    """Return the methods in the order in which they are run."""
+    """Return the methods in the order in which they run."""
     for name in names or ():
         if name not in METHODS:
             raise unknown("method", name, METHODS)
@@ -98,25 +95,25 @@ def _known(names: Sequence[str] | None) -> list[str]:
 
 
 def _suited(names: Sequence[str], setup: Setup, *, asked: bool) -> tuple[list[str], dict[str, str]]:
-    """Return the methods that can be had here, and why the others cannot."""
+    """Return the methods that can be used here, and why the others cannot."""
     left_out: dict[str, str] = {}
     for name in names:
         method = METHODS[name]
         how = f"it needs {method.package}: pip install {method.package}"
         if not method.is_installed and asked:
-            raise InputError(f"The method '{name}' cannot be had: {how}")
+            raise InputError(f"The method '{name}' is not installed: {how}")
         reason = method.unsuited(setup.job(method)) if method.is_installed else how
         if reason:
             left_out[name] = reason
     suited = [name for name in names if name not in left_out]
     if not suited:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "none is named"
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "no method is named"
         raise InputError(f"There is nothing to compare ({reasons}). Name other methods, such as pca.")
     return suited, left_out
 
 
 def _stages(names: Sequence[str], setup: Setup, folder: Path | None, device: str) -> Iterator[Stage]:
-    """Yield how far the methods are, one after the other; those that are in the folder are not run again."""
+    """Yield the stages of one method after the other; results that are in the folder are used again."""
     known = {name: folder and read_result(folder, name, setup) for name in names}
     for name in names:
         result = known[name]

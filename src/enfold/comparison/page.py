@@ -1,4 +1,4 @@
-"""A comparison as metrics for programs, two pictures and one page."""
+"""A comparison as JSON, as two pictures and as one page."""
 
 import shlex
 from pathlib import Path
@@ -8,13 +8,19 @@ from enfold import plots
 from enfold.comparison.results import Comparison
 from enfold.files import write, write_json
 from enfold.metrics.intervals import Measurement
-from enfold.metrics.registry import METRICS
+from enfold.metrics.registry import METRICS, meaning
 from enfold.plots import Panel
 from enfold.reductions import COMPARED, METHODS, Result, listed
 from enfold.report import data_uri, reading_options, template, title
 from enfold.version import __version__
 
-OURS = ("default", "neighbors")  # what enfold is judged by
+OURS = ("default", "neighbors")  # the recipes that enfold is judged by
+BEST_AT = {
+    "knn_accuracy": "Best at keeping classes apart",
+    "trustworthiness": "Best at keeping neighbors",
+    "reconstruction_mse": "Best at reconstruction",
+    "train_seconds": "Fastest",
+}
 NOTES = {"reconstruction_mse": "MSE", "knn_accuracy": "5-NN", "trustworthiness": "trust"}  # beneath a small picture
 
 
@@ -35,10 +41,11 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
         spec=setup.spec,
         settings=setup.settings,
         rows=setup.facts,
-        metrics=[METRICS[name].label for name in COMPARED],
-        table=_table(comparison),
+        headline=headline(comparison),
         verdicts=verdicts(comparison),
         pictures={name: data_uri(pictures.get(name, b"")) for name in ("maps", "reconstructions")},
+        metrics=[(METRICS[name].label, meaning(name, setup.spec)) for name in COMPARED],
+        table=_table(comparison),
         all_rows=all(each.fitted == len(comparison.setup.training) for each in comparison.results.values()),
         methods=[(METHODS[name], result) for name, result in comparison.results.items()],
         left_out=[(METHODS[name].title, reason) for name, reason in comparison.left_out.items()],
@@ -49,50 +56,53 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
     return write(folder / "comparison.html", page)
 
 
+def headline(comparison: Comparison) -> str:
+    """Return which methods are best at what, without numbers."""
+    winners = {BEST_AT[name]: listed(_titles(best)) for name, best in comparison.best.items() if best}
+    return " ".join(f"{what}: {who}." for what, who in winners.items())
+
+
 def verdicts(comparison: Comparison) -> list[str]:
-    """Return who wins where, a sentence for each metric, and where enfold loses."""
+    """Return which methods are best, a sentence for each metric, and where enfold is not among them."""
     return [_verdict(comparison, name, best) for name, best in comparison.best.items() if best]
 
 
 def trust(comparison: Comparison) -> list[str]:
-    """Return how far to trust a comparison, a paragraph for each doubt."""
+    """Return how far to trust a comparison, a paragraph for each caveat."""
     results, settings = comparison.results, comparison.setup.settings
     budgets = {name: settings[f"{name}s"] for name in ("epoch", "minute") if f"{name}s" in settings}
     given = " and ".join(f"{n:g} {name}{'' if n == 1 else 's'}" for name, n in budgets.items())
-    budget = f", but for the {given} that each network was given" if given else ""
+    budget = f", except that each network was trained for {given}" if given else ""
     texts = [
-        "One split of the rows and one seed. ± is one standard error, from the number of held-out rows alone. "
-        "What another seed would change comes on top, for all but PCA: of a network's 5-NN accuracy in two "
-        "dimensions, up to 0.04 on MNIST. Figures are called equal within two standard errors of their "
-        "difference.",
-        f"Every method has its usual settings{budget}, and none was tuned to this data. enfold's were chosen on "
-        "MNIST, so there they are a little ahead of what they would be elsewhere.",
-        "5-NN accuracy and trustworthiness look at near neighbors alone. A map can have both high and still "
-        "distort how far groups are from each other, how large they are and how dense. UMAP and t-SNE do, and so "
-        "does whatever keeps neighbors as they do.",
-        "No linear map has a lower reconstruction error on its training rows than PCA, and a plain autoencoder is "
-        "trained for nothing but rebuilding. The other networks give some of it away: for a prior to draw new "
-        "examples from, for neighbors.",
-        "Seconds are of fitting, on this machine with whatever else it did meanwhile.",
+        "One split and one seed. ± is one standard error from the number of held-out rows. It does not include the "
+        "variation between training runs: on MNIST, 5-NN accuracies of networks in two dimensions vary by up to 4 %.",
+        f"Every method has its default settings{budget}. None is tuned to this data; enfold's defaults were chosen "
+        "on MNIST, so it has a small advantage there.",
+        "5-NN accuracy and trustworthiness are only about near neighbors. A map can score high in both and still "
+        "distort how far apart, how large and how dense clusters are. Maps that favor neighbors, such as those of "
+        "UMAP and t-SNE, do.",
+        "No linear map reconstructs its training rows better than PCA, and a plain autoencoder is trained for "
+        "reconstruction alone. The other networks give up some of it for a prior to generate from, or for neighbors.",
+        "Training time is for this machine and whatever else it was doing.",
     ]
     if "umap" in results:
-        rebuilt = results["umap"].reconstructed_rows
-        some = 0 < rebuilt < len(comparison.setup.held_out)
-        of_some = f" Its reconstruction error is of the first {rebuilt:,} held-out rows." if some else ""
-        texts.append(f"UMAP's seconds contain those that compile it, at its first call in a process.{of_some}")
+        reconstructed = results["umap"].reconstructed_rows
+        is_part = 0 < reconstructed < len(comparison.setup.held_out)
+        part = f" Its reconstruction MSE is of the first {reconstructed:,} held-out rows." if is_part else ""
+        texts.append(f"UMAP's training time includes its compilation.{part}")
     if "tsne" in results:
         texts.append(
-            "t-SNE has no rule for new rows: openTSNE lays them into the finished map as if they did not move it. "
-            "For the 5-NN accuracy, training rows are where the fit put them, as they are for UMAP."
+            "t-SNE itself cannot place new rows; openTSNE fits them into the finished map. For the 5-NN accuracy of "
+            "t-SNE and UMAP, training rows are where the fit put them."
         )
     return texts
 
 
 def command_line(comparison: Comparison) -> str:
-    """Return the command that repeats the comparison; where the data was an array, the Python."""
+    """Return the command that repeats the comparison, in Python if the data was an array."""
     spec, settings, names = comparison.setup.spec, comparison.setup.settings, list(comparison.results)
     tested = comparison.setup.tested
-    if tested:  # how many rows they have, they tell
+    if tested:  # the test data says how many rows are held out
         settings = {name: value for name, value in settings.items() if name != "holdout"}
     if spec.is_array:
         test = "test=test, " if tested else ""
@@ -104,7 +114,7 @@ def command_line(comparison: Comparison) -> str:
 
 
 def _pictures(comparison: Comparison) -> dict[str, bytes]:
-    """Return the PNG files: the maps, and the reconstructions if some method has them."""
+    """Return the PNG files: the maps, and the reconstructions if a method has them."""
     setup = comparison.setup
     held_out, found = setup.held_out, comparison.results
     drawn = {
@@ -144,9 +154,13 @@ def _table(comparison: Comparison) -> list[dict[str, Any]]:
 def _verdict(comparison: Comparison, name: str, best: list[str]) -> str:
     metric = METRICS[name]
     texts = {method: metric.text(result.metrics[name]) for method, result in comparison.results.items()}
-    equal = f", and equally {listed([METHODS[each].title for each in best[1:]])}" if best[1:] else ""
+    equal = f"; equally good: {listed(_titles(best[1:]))}" if best[1:] else ""
     text = f"{metric.label[0].upper()}{metric.label[1:]}: {METHODS[best[0]].title} with {texts[best[0]]}{equal}."
-    ours = [f"{METHODS[each].title} has {texts[each]}" for each in OURS if each in texts]
+    ours = [f"{texts[each]} ({each})" for each in OURS if each in texts]
     if not ours or set(OURS) & set(best):
         return text
-    return f"{text} enfold loses here: {listed(ours)}."
+    return f"{text} enfold is behind, with {listed(ours)}."
+
+
+def _titles(methods: list[str]) -> list[str]:
+    return [METHODS[each].title for each in methods]

@@ -1,4 +1,4 @@
-"""What a comparison is of, what came of it, and how that is kept."""
+"""What a comparison compares, its results, and how they are saved."""
 
 import io
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 SETTINGS = ("latent_dim", "holdout", "seed", "epochs", "minutes", "rows")
-HELD_OUT = 10_000  # rows, at most, through every method
+HELD_OUT = 10_000  # rows to compare on, at most
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Setup:
     Attributes:
         training: The rows to fit to.
         held_out: The rows to compare on, in memory.
-        spec: What they are, with the offsets and scales of the training rows.
-        settings: As `compare` was given them, with `latent_dim`, `holdout` and `seed` in any case.
-        tested: The last of the spec's sources, if all rows of these and no others are held out.
+        spec: What the rows are, with the offsets and scales of the training rows.
+        settings: As `compare` was given them; always with `latent_dim`, `holdout` and `seed`.
+        tested: The sources of the test data, which are the last of the spec's sources.
     """
 
     training: Dataset
@@ -46,13 +46,13 @@ class Setup:
     tested: tuple[str, ...] = ()
 
     def job(self, method: Method, device: str = "auto") -> Job:
-        """Return what a method has to do."""
+        """Return the job of a method."""
         shared = {name: value for name, value in self.settings.items() if name != "rows"}
         return Job(self.training, self.spec, method.config(shared), device)
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What must be equal for a result to be used again, as JSON has it."""
+        """What must be equal for a result to be used again, as values for JSON."""
         return {
             "sources": list(self.spec.sources),
             **self.settings,
@@ -71,8 +71,8 @@ class Comparison:
 
     Attributes:
         setup: The rows and the settings.
-        results: What came of each method, by its name.
-        left_out: Why the other methods could not be had.
+        results: The result of each method, by its name.
+        left_out: Why other methods could not be used.
     """
 
     setup: Setup
@@ -81,7 +81,7 @@ class Comparison:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """A row of plain values for each method: its name, its metrics and their errors, what it can do."""
+        """A row of plain values for each method: its name, its metrics and their errors, and what it can do."""
         return [
             {
                 "method": name,
@@ -104,7 +104,7 @@ class Comparison:
 
     @property
     def best(self) -> dict[str, list[str]]:
-        """For each metric the methods that are best, the best first, then those within two standard errors of it."""
+        """For each metric the best methods: the best first, then those within two standard errors of it."""
         return best({name: result.metrics for name, result in self.results.items()})
 
 
@@ -113,8 +113,8 @@ def set_up(data: Dataset, test: Dataset | None, settings: Mapping[str, Any]) -> 
 
     Args:
         data: The rows.
-        test: Those to hold out; without them, a share of the others.
-        settings: Those of `SETTINGS` that are given; None as if not.
+        test: The rows to hold out; None: a share of `data`.
+        settings: Those of `SETTINGS` that are given; None counts as not given.
 
     Raises:
         InputError: A setting is unknown or out of range, or too few rows are left.
@@ -127,7 +127,7 @@ def set_up(data: Dataset, test: Dataset | None, settings: Mapping[str, Any]) -> 
     config = Config().with_settings({name: value for name, value in given.items() if name != "rows"})
     if test is None:
         held_out = held_out_rows(len(data), config.holdout, config.seed)
-    else:  # shuffled, as some figures are of the first rows, and a test set may be sorted
+    else:  # shuffled, as some metrics are of the first rows, and a test set may be sorted
         data = load(data, test)
         held_out = np.random.default_rng(config.seed).permutation(last_rows(len(data), len(test)))
         given = {**given, "holdout": len(test)}
@@ -142,22 +142,24 @@ def set_up(data: Dataset, test: Dataset | None, settings: Mapping[str, Any]) -> 
 
 def _some(rows: np.ndarray, at_most: Any, seed: int) -> np.ndarray:
     if not isinstance(at_most, int) or at_most < 2:
-        raise InputError(f"Expected a whole number of rows to fit to, at least 2, got {at_most!r}.")
+        raise InputError(
+            f"Expected rows to be a whole number of training rows, at least 2, got {at_most!r}. Change it."
+        )
     return rows[drawn(len(rows), at_most, seed)]
 
 
 def write_result(folder: Path, name: str, result: Result, setup: Setup) -> None:
-    """Write what came of a method into a comparison's folder."""
+    """Write the result of a method into a comparison's folder."""
     arrays = io.BytesIO()
     np.savez_compressed(arrays, z=result.z, reconstructed=result.reconstructed)
     write(folder / "methods" / f"{name}.npz", arrays.getvalue())
     values = {"fitted": result.fitted, "reconstructed_rows": result.reconstructed_rows}
     values |= {"metrics": {name: [*each] for name, each in result.metrics.items()}, "setup": setup.facts}
-    write_json(folder / "methods" / f"{name}.json", values)  # last: it says that all is there
+    write_json(folder / "methods" / f"{name}.json", values)  # last: it means that the result is complete
 
 
 def read_result(folder: Path, name: str, setup: Setup) -> Result | None:
-    """Return what came of a method in an earlier call, or None.
+    """Return the result of a method from an earlier call, or None.
 
     Raises:
         InputError: The folder holds another comparison, or a damaged file.
@@ -170,8 +172,8 @@ def read_result(folder: Path, name: str, setup: Setup) -> Result | None:
     if known != now:
         was = known if isinstance(known, dict) else {}
         other = next(each for each in now | was if was.get(each) != now.get(each))
-        values = f"'{other}' was {was.get(other)}, and is {now.get(other)}"
-        what = "the rows had other values or labels" if other.endswith("sha256") else values
+        values = f"'{other}' was {was.get(other)} and is now {now.get(other)}"
+        what = "its rows had other values or labels" if other.endswith("sha256") else values
         raise InputError(
             f"{folder} holds another comparison: {what}. Choose another folder with --out, or delete that one."
         )
@@ -186,4 +188,6 @@ def read_result(folder: Path, name: str, setup: Setup) -> Result | None:
             raise ValueError("shape")
         return Result(metrics, int(values["fitted"]), int(values["reconstructed_rows"]), z, reconstructed)
     except Exception as error:  # NumPy raises errors of many kinds for damaged files
-        raise InputError(f"{path} or the .npz beside it is damaged ({error!r}). Delete both.") from error
+        raise InputError(
+            f"{path} or the .npz beside it is damaged ({error!r}). Delete both to run the method again."
+        ) from error

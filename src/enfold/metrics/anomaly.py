@@ -1,4 +1,4 @@
-"""How unlike the rows that a model was fitted to an example is, how rare that is, and which values make it so."""
+"""Anomaly scores: how unusual a row is for a model, how rare such a score is, and which values cause it."""
 
 import math
 from dataclasses import dataclass
@@ -18,42 +18,44 @@ from enfold.model import Autoencoder
 from enfold.rows import Examples, drawn, selected
 from enfold.spec import Spec
 
-DRAWS = 8  # of z, in the likelihood of each example; a power of two, for Sobol's balance
+DRAWS = 8  # of z, in the likelihood of each row; a power of two, for Sobol's balance
 NEIGHBORS = 5  # in the latent space
 REFERENCE_ROWS = 2_000  # of the training rows, at most
-LEAST_CONTRAST = 0.3  # of the training images' mean: what is added, so that an empty image can be divided by
+LEAST_CONTRAST = 0.3  # of the training images' mean contrast: added, so that an empty image does not divide by 0
 SCORES = ("combined", "reconstruction", "distance", "likelihood", "typicality")
-OF_A_PRIOR = ("likelihood", "typicality")  # which a plain autoencoder does not have
+NEED_A_PRIOR = ("likelihood", "typicality")  # a plain autoencoder has none
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What scores know of the rows that a model was fitted to.
+    """What the scores use of the training rows.
 
     Attributes:
         means: Posterior means of some of them, (m, latent_dim) float32.
-        contrast: The mean variance of the values of an example, in squared units of the scale.
-        surprise: The mean of their `surprises`, in nats; NaN of a plain autoencoder.
+        contrast: The mean over rows of the variance of a row's values, in squared units of the scale.
+        negative_log_likelihood: Its mean over rows, in nats; NaN for a plain autoencoder.
     """
 
     means: np.ndarray
     contrast: float
-    surprise: float
+    negative_log_likelihood: float
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """The names of the scores that can be had, the default first."""
-        return tuple(name for name in SCORES if name not in OF_A_PRIOR or math.isfinite(self.surprise))
+        """The names of the scores that this model has, the default first."""
+        return tuple(
+            name for name in SCORES if name not in NEED_A_PRIOR or math.isfinite(self.negative_log_likelihood)
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Anomalies:
-    """Examples, and how unlike those that a model was fitted to they are, by scores, (n,) each, that rise with it.
+    """Anomaly scores of rows, (n,) each; the higher, the more unusual a row is for the model.
 
     Attributes:
         model: The model.
-        reference: What is known of the rows that it was fitted to.
-        x: Raw examples, (n, *shape), as evaluations take them.
+        reference: What the scores use of its training rows.
+        x: Raw rows, (n, *shape), as evaluations take them.
         condition: The class of each, (n,) integers, for a conditional model.
     """
 
@@ -63,10 +65,10 @@ class Anomalies:
     condition: Tensor | None = None
 
     def scores(self, name: str = SCORES[0]) -> np.ndarray:
-        """Return the scores of that name, (n,) float64, the same at every call; infinite where arithmetic fails.
+        """Return the scores of that name, (n,) float64, the same at every call; infinite where they would be NaN.
 
         Raises:
-            InputError: There is no such score, or a plain autoencoder has none.
+            InputError: There is no such score, or the model is a plain autoencoder and does not have it.
         """
         if name not in self.reference.scores:
             raise unknown("score of this model", name, self.reference.scores)
@@ -74,7 +76,7 @@ class Anomalies:
         return np.where(np.isnan(found), np.inf, found)
 
     def of(self, rows: np.ndarray) -> "Anomalies":
-        """Return the same of some of the examples, by their numbers, (m,)."""
+        """Return the scores of some of the rows, by their numbers, (m,)."""
         condition = None if self.condition is None else self.condition[rows]
         return Anomalies(self.model, self.reference, selected(self.x, rows), condition)
 
@@ -85,18 +87,18 @@ class Anomalies:
 
     @cached_property
     def reconstruction(self) -> np.ndarray:
-        """The mean squared error of the reconstruction; of images, as a share of their contrast.
+        """The mean squared error of the reconstruction; for images, divided by their contrast.
 
-        Without that, images with little in them would always be well rebuilt: in nats, too, they are the likelier
-        ones, whatever a model was fitted to (Serrà et al. 2020, "Input complexity and out-of-distribution detection
-        with likelihood-based generative models").
+        Otherwise nearly empty images would always score low: they are easy to reconstruct and likely under any model
+        (Serrà et al. 2020, "Input complexity and out-of-distribution detection with likelihood-based generative
+        models").
         """
         error = reconstruction_measures(self.model, self.x, self.means, [squared_error], self.condition)[0]
         return error / self._contrast
 
     @cached_property
     def distance(self) -> np.ndarray:
-        """The mean Euclidean distance of the posterior mean to the 5 nearest of training rows."""
+        """The mean Euclidean distance from the posterior mean to those of the 5 nearest training rows."""
         known, found = self.reference.means, np.full(len(self.means), np.inf)
         finite = np.isfinite(self.means).all(1)
         if finite.any():
@@ -106,46 +108,46 @@ class Anomalies:
 
     @property
     def combined(self) -> np.ndarray:
-        """Reconstruction × (1 + distance): what is badly rebuilt, the more so where hardly any training row lies.
+        """Reconstruction × (1 + distance): badly reconstructed, and more so far from the training rows.
 
-        1 is the prior's deviation: nearness below it does not make up for an error.
+        1 is the prior's standard deviation: being closer than that does not make up for an error.
         """
         return self.reconstruction * (1 + self.distance)
 
     @cached_property
     def likelihood(self) -> np.ndarray:
-        """Minus the importance-weighted log-likelihood of `surprises`, in nats."""
-        return surprises(self.model, self.x, self.condition)
+        """The negative log-likelihood, in nats; see `negative_log_likelihoods`."""
+        return negative_log_likelihoods(self.model, self.x, self.condition)
 
     @property
     def typicality(self) -> np.ndarray:
-        """How far −log p(x) is from the training rows' mean, in nats, on either side.
+        """How far −log p(x) is from the training rows' mean, above or below, in nats.
 
         (Nalisnick, Matsukawa, Teh & Lakshminarayanan 2019, "Detecting out-of-distribution inputs to deep generative
-        models using typicality", of single examples.)
+        models using typicality", for single rows.)
         """
-        return np.abs(self.likelihood - self.reference.surprise)
+        return np.abs(self.likelihood - self.reference.negative_log_likelihood)
 
     @cached_property
-    def rebuilt(self) -> np.ndarray:
+    def reconstructed(self) -> np.ndarray:
         """The reconstructions at the posterior means, (n, *shape) float32 in raw units."""
         return decode_means(self.model, self.means, self.condition)
 
     @cached_property
     def contributions(self) -> np.ndarray:
-        """What each value of an example adds to the score `reconstruction`, (n, *shape) float64.
+        """What each value of a row adds to the score `reconstruction`, (n, *shape) float64.
 
-        It has the sign of x − reconstruction: above 0 where an example has more than the model made of it. The
-        magnitudes of an example sum to its score.
+        The sign is that of x − reconstruction: positive where a value is higher than the model reconstructs it. The
+        absolute values of a row sum to its score.
         """
         spec = self.model.spec
-        difference = (np.asarray(self.x).astype(np.float64) - self.rebuilt) / spec.scale
+        difference = (np.asarray(self.x).astype(np.float64) - self.reconstructed) / spec.scale
         shares = np.sign(difference) * difference**2 / spec.size
         return shares / np.reshape(self._contrast, (-1, *[1] * len(spec.shape)))
 
     @cached_property
     def _contrast(self) -> np.ndarray:
-        """What squared errors are a share of, (n,): of intensities their contrast, of other values 1."""
+        """What squared errors are divided by, (n,): the contrast of images, 1 for other rows."""
         spec, usual = self.model.spec, self.reference.contrast
         if spec.kind != "intensity" or usual == 0:
             return np.ones(len(self.x))
@@ -153,30 +155,30 @@ class Anomalies:
 
 
 def reference(model: Autoencoder, config: Config, training: Dataset) -> Reference:
-    """Return what scores need to know of the rows that a model was fitted to, from at most 2,000 of them.
+    """Return what scores use of the training rows, from at most 2,000 of them.
 
     Args:
         model: The model.
         config: Its settings.
-        training: The rows, as evaluations take them.
+        training: The training rows, as evaluations take them.
     """
     some = training[drawn(len(training), REFERENCE_ROWS)]
     known = conditions(some.labels, model.spec)
-    surprise = math.nan if config.is_plain else float(surprises(model, some.x, known).mean())
-    own = in_one(some.x, (contrast(part, model.spec) for part in chunks(some.x)))
-    return Reference(encode_means(model, some.x, known), float(own.mean()), surprise)
+    likelihood = math.nan if config.is_plain else float(negative_log_likelihoods(model, some.x, known).mean())
+    contrasts = in_one(some.x, (contrast(part, model.spec) for part in chunks(some.x)))
+    return Reference(encode_means(model, some.x, known), float(contrasts.mean()), likelihood)
 
 
-def surprises(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> np.ndarray:
-    """Return minus the importance-weighted log-likelihood of each example, (n,) float64, in nats:
+def negative_log_likelihoods(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> np.ndarray:
+    """Return the importance-weighted negative log-likelihood of each row, (n,) float64, in nats:
 
         −log 1/K Σ_k p(x|z_k) p(z_k) / q(z_k|x),   z_k = μ(x) + σ(x) ε_k,   K = 8,
 
-    with the same noise ε for all examples, so that a score does not depend on the examples beside it.
+    with the same noise ε for all rows, so that a row's score does not depend on the others.
 
     Args:
-        model: The model, with a normal posterior, or with codes.
-        x: Raw examples, (n, *shape).
+        model: The model.
+        x: Raw rows, (n, *shape).
         condition: The class of each, (n,) integers, for a conditional model.
     """  # noqa: D400, D415 - the sentence ends in its formula
     with evaluating(model):
@@ -185,29 +187,29 @@ def surprises(model: Autoencoder, x: Examples, condition: Tensor | None = None) 
 
 
 def contrast(x: np.ndarray, spec: Spec) -> np.ndarray:
-    """Return the variance of each raw example's values, (n, *shape) → (n,), in squared units of the scale."""
+    """Return the variance of each raw row's values, (n, *shape) → (n,), in squared units of the scale."""
     return spec.vectors(x, np.float64).var(1)
 
 
 def p_values(scores: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-    """Return how rare it is that an ordinary row has at least such a score, (n,) in 1/(m + 1)…1:
+    """Return the conformal p-value of each score, (n,): the share of ordinary rows that score at least as high,
 
         p = (1 + #{held-out scores ≥ score}) / (m + 1).
 
-    If a row is drawn as the held-out rows were, P(p ≤ α) ≤ α for every α, whatever the score is good for (Vovk,
+    For a row drawn as the held-out rows were, P(p ≤ α) ≤ α for every α, however good or bad the score is (Vovk,
     Gammerman & Shafer 2005, "Algorithmic learning in a random world", chapter 2; Bates, Candès, Lei, Romano & Sesia
     2023, "Testing for outliers with conformal p-values").
 
     Args:
-        scores: Of the rows in question, (n,).
-        held_out: Of rows like those that the model was fitted to, which it has not seen, (m,).
+        scores: Those of the rows in question, (n,).
+        held_out: Those of ordinary rows that the model has not seen, (m,).
     """  # noqa: D400, D415 - the sentence ends in its formula
     lower = np.searchsorted(np.sort(held_out), scores, "left")
     return (1 + len(held_out) - lower) / (1 + len(held_out))
 
 
 def least_p_value(rows: int) -> float:
-    """Return the least p-value that so many held-out rows can give."""
+    """Return the smallest p-value that this many held-out rows can give."""
     return 1 / (1 + rows)
 
 
@@ -216,7 +218,7 @@ def limit(held_out: np.ndarray, level: float) -> float:
 
     Args:
         held_out: The scores of held-out rows, (m,).
-        level: At least the least p-value that they can give.
+        level: At least the smallest p-value that they can give.
     """
     higher = math.floor(level / least_p_value(len(held_out)) + 1e-9)  # 0.07 × 100 is a little above 7
     return float(np.sort(held_out)[-higher])

@@ -1,4 +1,4 @@
-"""What a run keeps of rows that its model has not seen, so that new rows can be judged by them."""
+"""The scores of held-out rows that a run keeps, to compare the scores of new rows with."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from enfold.model import Autoencoder
 from enfold.rows import drawn
 
 FILE = "calibration.safetensors"
-CALIBRATION_ROWS = 5_000  # of the held-out rows, at most: the least p-value is one in as many
+CALIBRATION_ROWS = 5_000  # of the held-out rows, at most: the smallest p-value is about one in as many
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Calibration:
     """What new rows are compared with.
 
     Attributes:
-        reference: What is known of the training rows.
-        held_out: The scores of held-out rows, by the score's name, (m,) each.
+        reference: What the scores use of the training rows.
+        held_out: The scores of held-out rows by name, (m,) each.
     """
 
     reference: Reference
@@ -34,7 +34,7 @@ class Calibration:
 
 
 def calibrate(model: Autoencoder, config: Config, held_out: Dataset, training: Dataset) -> Calibration:
-    """Return what new rows are to be compared with, by a model's training rows and at most 5,000 held-out ones.
+    """Return what new rows are compared with, from the training rows and at most 5,000 held-out rows.
 
     Args:
         model: The model.
@@ -49,7 +49,7 @@ def calibrate(model: Autoencoder, config: Config, held_out: Dataset, training: D
 
 
 def calibrating_rows(held_out: Dataset) -> np.ndarray:
-    """Return the numbers of the held-out rows whose scores a calibration has, in order."""
+    """Return the numbers of the held-out rows whose scores the calibration keeps, in order."""
     return drawn(len(held_out), CALIBRATION_ROWS)
 
 
@@ -63,7 +63,7 @@ def write_calibration(folder: Path, calibration: Calibration) -> None:
     arrays = {
         "reference.means": known.means,
         "reference.contrast": np.array(known.contrast),
-        "reference.surprise": np.array(known.surprise),
+        "reference.negative_log_likelihood": np.array(known.negative_log_likelihood),
         **{f"held_out.{name}": each for name, each in calibration.held_out.items()},
     }
     write(folder / FILE, safetensors.numpy.save({name: np.ascontiguousarray(each) for name, each in arrays.items()}))
@@ -78,16 +78,13 @@ def read_calibration(folder: Path) -> Calibration:
     path = check_file(folder / FILE)
     try:
         arrays = safetensors.numpy.load(path.read_bytes())
-        known = Reference(
-            arrays["reference.means"], arrays["reference.contrast"].item(), arrays["reference.surprise"].item()
-        )
+        contrast, likelihood = (arrays[f"reference.{name}"] for name in ("contrast", "negative_log_likelihood"))
+        known = Reference(arrays["reference.means"], contrast.item(), likelihood.item())
         held_out = {name: arrays[f"held_out.{name}"] for name in known.scores}
     except FileNotFoundError as error:
-        raise InputError(
-            f"{path} is missing: the fit was not finished, or an older enfold wrote it. Fit again."
-        ) from error
+        raise InputError(f"{path} is missing: the fit was not finished. Resume it, or fit again.") from error
     except Exception as error:  # safetensors raises its own type for damage
         raise InputError(f"{path} is damaged ({error!r}). Restore it or fit again.") from error
     if known.means.ndim != 2 or not all(each.ndim == 1 and len(each) for each in held_out.values()):
-        raise InputError(f"{path} is damaged: its arrays have other shapes. Restore it or fit again.")
+        raise InputError(f"{path} is damaged: its arrays have the wrong shapes. Restore it or fit again.")
     return Calibration(known, held_out)

@@ -1,4 +1,4 @@
-"""Whether the points of a map gather by class.
+"""How well k-means clusters of points agree with classes.
 
 The scores take a table of counts, (clusters, classes): how many points of each class each cluster has.
 """
@@ -35,7 +35,7 @@ def counts_of(found: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def clustering_accuracy(counts: np.ndarray) -> float:
-    """Return the share of points in a cluster of their class, in the best matching of clusters to classes, in 0…1.
+    """Return the share of points in the cluster of their class, under the best matching of the two, in 0…1.
 
     (Kuhn 1955, "The Hungarian method for the assignment problem"; Xie, Girshick & Farhadi 2016, "Unsupervised deep
     embedding for clustering analysis", equation 10.)
@@ -54,7 +54,7 @@ def normalized_mutual_information(counts: np.ndarray) -> float:
 
 
 def adjusted_rand_index(counts: np.ndarray) -> float:
-    """Return how far pairs are together in both, 1 if always, 0 as by chance (Hubert & Arabie 1985, equation 5)."""
+    """Return how well clusters and classes agree on pairs: 1 fully, 0 as by chance (Hubert & Arabie 1985, eq. 5)."""
     together, by_cluster, by_class, pairs = (
         float((each * (each - 1) / 2).sum()) for each in (counts, counts.sum(1), counts.sum(0), counts.sum())
     )

@@ -1,4 +1,4 @@
-"""Whether new examples are copies of those that a model was fitted to."""
+"""Whether generated rows are copies of training rows."""
 
 import math
 from dataclasses import dataclass
@@ -9,19 +9,18 @@ import torch
 from enfold.rows import Examples, pieces
 from enfold.spec import Spec
 
-COPY_QUANTILE = 0.01  # of the held-out rows' distances: as near as that is a near copy
-POINTS, ROWS = 2_000, 500  # between which distances are taken at once
+COPY_QUANTILE = 0.01  # of the held-out rows' distances: what is as close as that is called a near copy
+POINTS, ROWS = 2_000, 500  # whose distances are computed at once
 
 
 @dataclass(frozen=True)
 class Copies:
-    """How near new examples are to the rows that a model was fitted to.
+    """How close generated rows are to training rows.
 
     Attributes:
-        distances: Of each new example to its nearest training row, (n,), in units of the columns' scale.
+        distances: From each generated row to its nearest training row, (n,), in units of the columns' scale.
         nearest: The number of that row, (n,).
         held_out: The same distances of rows that the model has not seen, (m,).
-        threshold: The distance that the nearest 1 % of the held-out rows, at least one of them, do not exceed.
     """
 
     distances: np.ndarray
@@ -30,43 +29,43 @@ class Copies:
 
     @property
     def threshold(self) -> float:
-        """The distance up to which a new example is called a near copy."""
+        """The distance up to which a row is called a near copy: the closest 1 % of held-out rows are within it."""
         return float(np.quantile(self.held_out, COPY_QUANTILE, method="inverted_cdf"))
 
     @property
     def share(self) -> float:
-        """The share of new examples that are near copies."""
+        """The share of generated rows that are near copies."""
         return float((self.distances <= self.threshold).mean())
 
     @property
     def near(self) -> int:
-        """How many held-out rows are as near; if more than 1 % repeat training rows, all of these."""
+        """How many held-out rows are as close; if more than 1 % repeat training rows, all of these."""
         return int((self.held_out <= self.threshold).sum())
 
     @property
     def expected_share(self) -> float:
-        """The share that new rows of the data would have: about 0.01, more if few rows are held out, or repeated."""
+        """The share of unseen rows that are as close: about 0.01, more if few rows are held out or many repeat."""
         return self.near / (len(self.held_out) + 1)
 
     @property
     def expected_share_error(self) -> float:
-        """One standard error of the expected share, since other held-out rows would give another threshold.
+        """One standard error of the expected share: other held-out rows would give another threshold.
 
-        The chance of being nearer than the k-th nearest of m rows follows a Beta(k, m + 1 − k) distribution.
+        The chance of being closer than the k-th nearest of m rows follows a Beta(k, m + 1 − k) distribution.
         """
         return math.sqrt(self.expected_share * (1 - self.expected_share) / (len(self.held_out) + 2))
 
 
 def copies(x: np.ndarray, training: Examples, held_out: Examples, spec: Spec) -> Copies:
-    """Compare the distances of new examples to their nearest training rows with those of held-out rows.
+    """Compare the distances from generated rows to their nearest training rows with those of held-out rows.
 
-    A model that had learned its training rows by heart would make examples nearer to them than unseen rows are
-    (Meehan, Chaudhuri & Dasgupta 2020, "A non-parametric test to detect data-copying in generative models"). Means
-    of p(x|z) lack the noise of data, so that some nearness is no copying.
+    A model that has memorized training rows generates rows closer to them than unseen rows are (Meehan, Chaudhuri &
+    Dasgupta 2020, "A non-parametric test to detect data-copying in generative models"). Means of p(x|z) lack the
+    noise of data, so they are somewhat closer without any copying.
 
     Args:
-        x: New examples, (n, *shape), raw.
-        training: The rows that the model was fitted to, (N, *shape), raw; read once, a bounded number at once.
+        x: Generated rows, (n, *shape), raw.
+        training: The training rows, (N, *shape), raw; read once, a bounded number at a time.
         held_out: Rows that it has not seen, (m, *shape), raw.
         spec: What they are.
     """

@@ -1,4 +1,4 @@
-"""How well noise is removed: how near what is left is to what was there, by a model and by the simplest of means."""
+"""How well noise is removed: by a model, and by principal components to compare with."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -21,7 +21,7 @@ PCA_SEED = 0  # of the randomized decomposition, which large examples take
 
 @dataclass(frozen=True)
 class Projection:
-    """The linear denoiser: what principal components of clean rows leave of noisy ones.
+    """The linear denoiser: the projection of noisy rows onto principal components of clean ones.
 
     Attributes:
         mean: Of clean rows, (values,) in units of the columns' scale.
@@ -33,15 +33,15 @@ class Projection:
 
     @classmethod
     def of(cls, clean: np.ndarray) -> Self:
-        """Return the projection that clean rows, (n, values), ask for, onto at most 256 components."""
+        """Return the projection onto at most 256 principal components of clean rows, (n, values)."""
         pca = PCA(min(*clean.shape, MOST_RANK), random_state=PCA_SEED).fit(clean)
         return cls(pca.mean_, np.asarray(pca.components_))
 
     def best_rank(self, noisy: np.ndarray, clean: np.ndarray) -> int:
-        """Return how many components leave the least squared error, at least 1.
+        """Return how many components give the smallest squared error, at least 1.
 
-        With orthonormal components the i-th adds Σ (zᵢ² − 2 zᵢ aᵢ) to it, of coordinates z of the noisy rows and a of
-        the clean ones, so that all ranks are had at once.
+        With orthonormal components the i-th adds Σ (zᵢ² − 2 zᵢ aᵢ) to it, where z and a are the coordinates of the
+        noisy and of the clean rows; so one pass gives all ranks.
 
         Args:
             noisy: Rows with noise, (n, values).
@@ -51,28 +51,28 @@ class Projection:
         return int(np.argmin(np.cumsum((z * z - 2 * z * a).sum(0)))) + 1
 
     def denoised(self, noisy: np.ndarray, rank: int) -> np.ndarray:
-        """Return what so many components leave of noisy rows, (n, values)."""
+        """Return noisy rows projected onto the first `rank` components, (n, values)."""
         kept = self.components[:rank]
         return self.mean + (noisy - self.mean) @ kept.T @ kept
 
 
 def removed(noisy: np.ndarray, made: np.ndarray, spec: Spec) -> np.ndarray:
-    """Return how much was taken from each row, (n,): the root of the mean square, in units of the columns' scale.
+    """Return how much was removed from each row, (n,): the root mean square, in units of the columns' scale.
 
     Args:
         noisy: Rows as they were given, (n, *shape), raw.
-        made: What was made of them, the same.
+        made: The denoised rows, likewise.
         spec: What they are.
     """
     return np.sqrt(squared_error(noisy / spec.scale, made / spec.scale))
 
 
-def nearness(clean: np.ndarray, x: np.ndarray, spec: Spec) -> dict[str, Measurement]:
-    """Return how near examples are to the clean ones: `psnr` in decibel and `ssim` of images, `rmse` of other rows.
+def similarity(clean: np.ndarray, x: np.ndarray, spec: Spec) -> dict[str, Measurement]:
+    """Return how similar rows are to clean ones: `psnr` in decibel and `ssim` of images, `rmse` of other rows.
 
     Args:
         clean: (n, *shape), in units of the columns' scale.
-        x: The same rows with noise, or with what is left of it.
+        x: The same rows, noisy or denoised.
         spec: What they are.
     """
     squares = squared_error(clean, x)

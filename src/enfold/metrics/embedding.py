@@ -1,4 +1,4 @@
-"""What a map of points knows about their classes, and of who is whose neighbor."""
+"""How well latent vectors tell classes apart and keep neighbors."""
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -13,13 +13,13 @@ BLOCK = 4  # MiB of distances at a time
 
 
 def knn_accuracy(points: np.ndarray, labels: np.ndarray, new_points: np.ndarray, new_labels: np.ndarray) -> float:
-    """Return the share of new points whose class the majority of their 5 nearest neighbors has.
+    """Return the accuracy of a 5-nearest-neighbor classifier.
 
     Args:
-        points: Latent vectors with known classes, (n, d).
+        points: Latent vectors to learn from, (n, d).
         labels: Their classes, (n,).
         new_points: Latent vectors to classify, (m, d).
-        new_labels: Their true classes, (m,).
+        new_labels: Their classes, (m,).
     """
     classifier = KNeighborsClassifier(min(NEIGHBORS, len(points))).fit(points, labels)
     return float(classifier.score(new_points, new_labels))
@@ -28,16 +28,16 @@ def knn_accuracy(points: np.ndarray, labels: np.ndarray, new_points: np.ndarray,
 def linear_probe_accuracy(
     points: np.ndarray, labels: np.ndarray, new_points: np.ndarray, new_labels: np.ndarray
 ) -> float | None:
-    """Return the share of new points that a logistic regression on standardized points classifies rightly.
+    """Return the accuracy of a logistic regression on standardized points.
 
     (Alain & Bengio 2017, "Understanding intermediate layers using linear classifier probes"; scikit-learn's
-    `LogisticRegression` with its default penalty.) None where there is but one class to learn.
+    `LogisticRegression` with its default penalty.) None if there is only one class to learn.
 
     Args:
-        points: Latent vectors with known classes, (n, d).
+        points: Latent vectors to learn from, (n, d).
         labels: Their classes, (n,).
         new_points: Latent vectors to classify, (m, d).
-        new_labels: Their true classes, (m,).
+        new_labels: Their classes, (m,).
     """
     if len(np.unique(labels)) < 2:
         return None
@@ -46,17 +46,17 @@ def linear_probe_accuracy(
 
 
 def trustworthiness_of_rows(x: np.ndarray, points: np.ndarray) -> np.ndarray | None:
-    """Return how far each point's neighbors on the map are its neighbors in the data, (n,), in 0…1:
+    """Return how far each point's neighbors in the latent space are its neighbors in the data, (n,), in 0…1:
 
         1 − 2 / (k (2 n − 3 k − 1)) Σ_j max(0, r(i, j) − k),
 
-    the sum over its k = 5 neighbors j on the map, r(i, j) the rank of j's distance in the data. The mean is
-    scikit-learn's `trustworthiness` (Venna & Kaski 2001, "Neighborhood preservation in nonlinear projection methods",
-    equation 1). None of fewer than 11 rows.
+    summed over its k = 5 neighbors j in the latent space; r(i, j) is the rank of j's distance in the data. The mean
+    is scikit-learn's `trustworthiness` (Venna & Kaski 2001, "Neighborhood preservation in nonlinear projection
+    methods", equation 1). None for fewer than 11 rows.
 
     Args:
         x: The data, (n, values); the time grows with n².
-        points: Where the map has each, (n, d).
+        points: The latent vectors, (n, d).
     """  # noqa: D400, D415 - the sentence ends in its formula
     n, k = len(x), NEIGHBORS
     if n <= 2 * k:

@@ -1,15 +1,14 @@
-"""How much the latent vector tells of an example, and where."""
+"""How much the latent vector says about a row, and in which dimensions."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+from torch.distributions import Distribution
 
 from enfold.devices import seeded
-from enfold.distributions import Code, rate
+from enfold.distributions import joined, rate
 from enfold.inference import ROWS_AT_ONCE, conditioned_chunks, evaluating
 from enfold.metrics.intervals import bootstrap_error
 from enfold.model import Autoencoder
@@ -41,18 +40,18 @@ def active_units_error(means: np.ndarray) -> float | None:
 
 
 def information_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> dict[str, np.ndarray]:
-    """Return what the rate of each example is made of, (n,) in nats each, so that rate = information + marginal:
+    """Return the two parts of each row's rate, (n,) in nats each, so that rate = information + marginal:
 
         information = log q(z|x) − log q(z),   marginal = KL(q(z|x) ‖ p(z)) − information,
         z ~ q(z|x),   q(z) = 1/n Σ_j q(z|x_j).
 
-    The means are I(x; z) under q, and KL(q(z) ‖ p(z)) (Hoffman & Johnson 2016, "ELBO surgery", equation 7). As q(z)
-    is that of the rows given, the information is about which of them it is: at most log n. To first order in 1/n
-    the mean does not change with q(z), which minimizes it; so the spread over rows gives its standard error.
+    Their means are I(x; z) under q and KL(q(z) ‖ p(z)) (Hoffman & Johnson 2016, "ELBO surgery", equation 7). As q(z)
+    is made of the given rows, the information is about which of them it is, and is at most log n. Their q(z)
+    minimizes the mean, which so does not change with it to first order in 1/n: the spread over rows gives its error.
 
     Args:
         model: The model.
-        x: Raw examples, (n, *shape); time and memory grow with n² and n.
+        x: Raw rows, (n, *shape); time and memory grow with n² and n.
         condition: The class of each, (n,) integers, for a conditional model.
     """  # noqa: D400, D415 - the sentence ends in its formula
     with evaluating(model), seeded(EVALUATION_SEED, model.device):
@@ -60,7 +59,7 @@ def information_of_rows(model: Autoencoder, x: Examples, condition: Tensor | Non
             view.encode(torch.from_numpy(part).to(model.device))
             for view, part in conditioned_chunks(model, x, condition)
         ]
-        q = _joined(parts)
+        q = joined(*parts)
         z = q.rsample()
         rates = rate(q, model.prior(), z)
         aggregate = torch.cat([_log_mean(q, each) for each in z.split(ROWS_AT_ONCE)])
@@ -70,20 +69,5 @@ def information_of_rows(model: Autoencoder, x: Examples, condition: Tensor | Non
 
 
 def _log_mean(q: Distribution, z: Tensor) -> Tensor:
-    """Return the log-density of the posteriors' mean at latent vectors, (m, latent_dim) → (m,)."""
+    """Return the log-density of the mixture of the posteriors, (m, latent_dim) → (m,)."""
     return q.log_prob(z.unsqueeze(1)).logsumexp(1) - math.log(q.batch_shape[0])
-
-
-def _joined(parts: Sequence[Distribution]) -> Distribution:
-    """Return posteriors of several batches as one, over (n, latent_dim)."""
-    first = parts[0]
-    if isinstance(first, Code):
-        codes = [each for each in parts if isinstance(each, Code)]
-        return Code(torch.cat([each.continuous for each in codes]), torch.cat([each.rounded for each in codes]))
-    mean = torch.cat([each.mean for each in parts])
-    if isinstance(first, MultivariateNormal):
-        tril = torch.cat([each.scale_tril for each in parts if isinstance(each, MultivariateNormal)])
-        return MultivariateNormal(mean, scale_tril=tril, validate_args=False)
-    return Independent(
-        Normal(mean, torch.cat([each.stddev for each in parts]), validate_args=False), 1, validate_args=False
-    )

@@ -23,10 +23,10 @@ NOTHING = Measurement(None)
 
 
 def mean_error(values: np.ndarray) -> float | None:
-    """Return the standard error of a mean, s / √n, in the values' unit; None of fewer than two values.
+    """Return the standard error of a mean, s / √n, in the values' unit; None for fewer than two values.
 
     Args:
-        values: One of each row, (n,), the rows drawn independently.
+        values: One for each row, (n,); the rows are independent.
     """
     if len(values) < 2:
         return None
@@ -34,12 +34,12 @@ def mean_error(values: np.ndarray) -> float | None:
 
 
 def mean_of(values: np.ndarray | None) -> Measurement:
-    """Return the mean of one value for each row, (n,), with its error; nothing of nothing."""
+    """Return the mean of one value for each row, (n,), with its error; nothing for None."""
     return NOTHING if values is None else Measurement(float(values.mean()), mean_error(values))
 
 
 def share_error(share: float, n: int) -> float | None:
-    """Return the standard error of a share of rows, √(p (1 − p) / (n − 1)); None of fewer than two rows.
+    """Return the standard error of a share of rows, √(p (1 − p) / (n − 1)); None for fewer than two rows.
 
     Args:
         share: p, in 0…1.
@@ -55,7 +55,7 @@ def bootstrap_error(statistic: Callable[[np.ndarray], float], counts: np.ndarray
 
     Args:
         statistic: Counts of the shape of `counts` → a number.
-        counts: How often each row, or each kind of row, was seen, of any shape.
+        counts: How often each row, or each kind of row, occurs, of any shape.
     """
     n = int(counts.sum())
     if n < 2:
@@ -67,14 +67,14 @@ def bootstrap_error(statistic: Callable[[np.ndarray], float], counts: np.ndarray
 
 
 def with_error(value: float, error: float | None, places: int = 3) -> str:
-    """Return a value with ± its standard error, with two digits of that; without one, with so many decimals."""
+    """Return a value with ± its standard error, with two digits of it; without an error, with `places` decimals."""
     if not error:
         return printed(value, places)
     return f"{printed(value, decimals(error))} ± {printed(error, decimals(error))}"
 
 
 def printed(value: float, places: int) -> str:
-    """Return a number with so many decimals, a comma for thousands, and a real minus sign."""
+    """Return a number with `places` decimals, a comma for thousands, and a real minus sign."""
     return f"{value:z,.{places}f}".replace("-", "−")
 
 

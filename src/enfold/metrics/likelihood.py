@@ -1,4 +1,4 @@
-"""How well a model accounts for data: bounds of log p(x), in nats and in bits."""
+"""How probable data is under a model: bounds of log p(x), in nats and in bits."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -18,20 +18,20 @@ from enfold.rows import Examples, pieces
 
 Cost = Callable[[Distribution, Distribution, Tensor], Tensor]
 
-DRAWS = 4  # of z for each example, in the mean distortion
-SHARED_DRAWS = 32  # of noise for all examples, in the bound of each; a power of two, for Sobol's balance
-VALUES_AT_ONCE = 2**20  # of decoded examples: bounds memory, and keeps what is computed with them in cache
-HIDDEN_VALUES = 256  # for which even a small example counts, as its decoder has wide layers
+DRAWS = 4  # of z for each row, in the mean distortion
+SHARED_DRAWS = 32  # of noise, the same for all rows, in their bounds; a power of two, for Sobol's balance
+VALUES_AT_ONCE = 2**20  # of decoded rows: bounds memory, and keeps what is computed with them in cache
+HIDDEN_VALUES = 256  # a smaller row counts as this many, as its decoder has wide layers
 
 
 def bound_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> dict[str, np.ndarray]:
-    """Return −ELBO, distortion and rate of each example, (n,) in nats each, with 4 draws of z for each example:
+    """Return −ELBO, distortion and rate of each row, (n,) in nats each, with 4 draws of z for each row:
 
         negative_elbo = distortion + rate ≥ −log p(x).
 
     Args:
         model: The model.
-        x: Raw examples, (n, *shape).
+        x: Raw rows, (n, *shape).
         condition: The class of each, (n,) integers, for a conditional model.
     """  # noqa: D400, D415 - the sentence ends in its formula
     found = terms_of_rows(model, elbo, x, condition, DRAWS)
@@ -40,14 +40,14 @@ def bound_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = No
 
 
 def log_likelihood_bounds(model: Autoencoder, x: Examples) -> np.ndarray:
-    """Return the ELBO of each example, (n,), in nats: a lower bound to log p(x).
+    """Return the ELBO of each row, (n,), in nats: a lower bound of log p(x).
 
-    Every example is given the same `SHARED_DRAWS` draws of noise. So its figure is the same at every call and does
-    not depend on the examples beside it.
+    All rows get the same `SHARED_DRAWS` draws of noise, so that a row's value is the same at every call and does not
+    depend on the others.
 
     Args:
         model: The model, with a normal posterior.
-        x: Raw examples, (n, *shape).
+        x: Raw rows, (n, *shape).
     """
     with evaluating(model):
         return in_one(x, (each.mean(0).numpy() for each in weights_by_shared_noise(model, x, SHARED_DRAWS, rate)))
@@ -56,13 +56,13 @@ def log_likelihood_bounds(model: Autoencoder, x: Examples) -> np.ndarray:
 def weights_by_shared_noise(
     model: Autoencoder, x: Examples, draws: int, cost: Cost = log_ratio, condition: Tensor | None = None
 ) -> Iterator[Tensor]:
-    """Yield log p(x|z_k) − cost(q, p, z_k) of a bounded number of examples at once, (draws, B) float64, in nats.
+    """Yield log p(x|z_k) − cost(q, p, z_k) of a bounded number of rows at a time, (draws, B) float64, in nats.
 
-    All examples have the same noise; of codes, which noise does not move, there is one draw.
+    All rows get the same noise. Codes have no noise, so there is one draw of them.
 
     Args:
-        model: The model, with a normal posterior, or with codes.
-        x: Raw examples, (n, *shape).
+        model: The model.
+        x: Raw rows, (n, *shape).
         draws: K; a power of two.
         cost: What z ~ q(z|x) costs under p(z): its KL divergence, or the estimate log q(z|x) − log p(z).
         condition: The class of each, (n,) integers, for a conditional model.
@@ -76,9 +76,9 @@ def weights_by_shared_noise(
 
 
 def shared_noise(latent_dim: int, draws: int) -> Tensor:
-    """Return standard normal noise for all examples, (draws, latent_dim), the same at every call.
+    """Return standard normal noise for all rows, (draws, latent_dim), the same at every call.
 
-    It is spread evenly by a scrambled Sobol sequence (Owen 1995; Buchholz, Wenzel & Mandt 2018).
+    A scrambled Sobol sequence spreads it evenly (Owen 1995; Buchholz, Wenzel & Mandt 2018).
 
     Args:
         latent_dim: How many coordinates a draw has.
@@ -91,20 +91,20 @@ def shared_noise(latent_dim: int, draws: int) -> Tensor:
 def log_likelihood(
     model: Autoencoder, x: Examples, samples: int, condition: Tensor | None = None, *, at_once: int | None = None
 ) -> np.ndarray:
-    """Return the importance-weighted log-likelihood of each example, (n,) float64, in nats:
+    """Return the importance-weighted log-likelihood of each row, (n,) float64, in nats:
 
         log 1/K Σ_k p(x|z_k) p(z_k) / q(z_k|x),   z_k ~ q(z|x).
 
     In expectation it lies between the ELBO and log p(x), and rises to log p(x) with K (Burda, Grosse & Salakhutdinov
-    2016, theorem 1). The noise is the same at every call. Where z is a code, all draws are one, and it is the ELBO.
+    2016, theorem 1). The noise is the same at every call. If z is a code, all draws are equal, and this is the ELBO.
 
     Args:
         model: The model.
-        x: Raw examples, (n, *shape).
+        x: Raw rows, (n, *shape).
         samples: K, at least 1.
         condition: The class of each, (n,) integers, for a conditional model.
-        at_once: How many draws to decode at once; it changes memory and speed, and the result only by rounding.
-            Without it, as many as fit in a fixed memory.
+        at_once: How many draws to decode at once; it affects memory and speed, and the result only by rounding.
+            By default, as many as fit in a fixed amount of memory.
     """  # noqa: D400, D415 - the sentence ends in its formula
 
     def weighed(view: Conditioned, part: np.ndarray) -> np.ndarray:
@@ -114,7 +114,7 @@ def log_likelihood(
         step = at_once or max(1, VALUES_AT_ONCE // (max(len(part), 1) * max(view.spec.size, HIDDEN_VALUES)))
         total = torch.full((len(part),), -math.inf, dtype=torch.float64)
         for start in range(0, count, step):
-            # one draw after another, so that the noise does not depend on how many are taken at once
+            # drawn one by one, so that the noise does not depend on how many are decoded at once
             z = torch.stack([q.rsample() for _ in range(min(step, count - start))])
             log_w = (log_likelihood_given(view, batch, z) - log_ratio(q, p, z)).cpu().double()
             total = torch.logaddexp(total, log_w.logsumexp(0))
@@ -126,18 +126,18 @@ def log_likelihood(
 
 
 def bits_meaning(model: Autoencoder, x: Examples) -> str | None:
-    """Return what a likelihood of these examples in bits means, or None where it has no meaning.
+    """Return what a likelihood in bits means for these rows, or None if it means nothing.
 
     - "mass": the probability of whole intensities (the logistic likelihood), or of binary pixels (bernoulli).
     - "cells": whole intensities under a normal density, whose integral over a cell of width 1 is their probability.
 
-    The expected log-probability of gray pixels that the bernoulli likelihood gives is no probability of the gray
-    values, values that are not whole have densities, which depend on their unit, and the continuous Bernoulli's
-    support ends inside the outermost cells.
+    Bits mean nothing for gray pixels under the bernoulli likelihood, which gives the expected log-probability of
+    binary ones; for values that are not whole, whose density depends on the unit; and under the continuous Bernoulli,
+    whose support ends inside the outermost cells.
 
     Args:
         model: The model.
-        x: Raw examples, (n, *shape).
+        x: Raw rows, (n, *shape).
     """
     with evaluating(model):
         condition = conditions(np.full(1, np.nan), model.spec)
@@ -151,9 +151,9 @@ def bits_meaning(model: Autoencoder, x: Examples) -> str | None:
 
 
 def bits_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> np.ndarray | None:
-    """Return an upper bound of the bits per value of each example, (n,); None where that has no meaning:
+    """Return an upper bound of the bits per value of each row, (n,); None if bits mean nothing:
 
-        −ELBO / (D ln 2),   D the number of values of an example.
+        −ELBO / (D ln 2),   D the number of values in a row.
 
     Under a normal density, the ELBO is that of x + u with u uniform in −½…½: by Jensen's inequality it bounds the
     log-probability of the cell around x (Theis, van den Oord & Bethge 2016, "A note on the evaluation of generative
@@ -161,7 +161,7 @@ def bits_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = Non
 
     Args:
         model: The model.
-        x: Raw examples, (n, *shape).
+        x: Raw rows, (n, *shape).
         condition: The class of each, (n,) integers, for a conditional model.
     """  # noqa: D400, D415 - the sentence ends in its formula
     meaning = bits_meaning(model, x)
@@ -173,7 +173,7 @@ def bits_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = Non
 
 
 def in_bits(model: Autoencoder, nats: np.ndarray) -> np.ndarray:
-    """Return nats per example as bits per value."""
+    """Return nats per row as bits per value."""
     return nats / (model.spec.size * math.log(2))
 
 

@@ -1,4 +1,4 @@
-"""What a map keeps of the data, whoever drew it: the same metrics for a model and for its rivals."""
+"""How well a map of rows keeps the data's structure, for maps of any method."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from enfold.rows import affordable, drawn
 from enfold.spec import Spec
 
 KNN_ROWS = 20_000  # at most, of the labeled training rows
-PAIR_ROWS = 2_000  # at most, for what compares each row with each other one
+PAIR_ROWS = 2_000  # at most, where every row is compared with every other
 
 
 def labeled_rows(data: Dataset, at_most: int) -> np.ndarray:
@@ -19,11 +19,11 @@ def labeled_rows(data: Dataset, at_most: int) -> np.ndarray:
 
 
 def reference_rows(known: Dataset, rows: Dataset) -> np.ndarray | None:
-    """Return the numbers of the rows to learn classes from; None where both do not have classes of one kind.
+    """Return the numbers of the rows to learn classes from; None unless both data sets have the same kind of classes.
 
     Args:
         known: Rows that may be learned from.
-        rows: Those whose classes are to be told.
+        rows: Those to classify.
     """
     numbers = labeled_rows(known, KNN_ROWS)
     are_classes = class_labels(known.labels[numbers]) is not None and class_labels(rows.labels) is not None
@@ -36,11 +36,11 @@ def compared_rows(data: Dataset, spec: Spec) -> np.ndarray:
 
 
 def trustworthiness(data: Dataset, points: np.ndarray, spec: Spec) -> Measurement:
-    """Return the trustworthiness of a map, of at most 2,000 of the rows.
+    """Return the trustworthiness of a map, on at most 2,000 of the rows.
 
     Args:
         data: The rows.
-        points: Where the map has each, (n, d).
+        points: Their places on the map, (n, d).
         spec: The units in which distances of rows are taken.
     """
     some = compared_rows(data, spec)
@@ -49,13 +49,13 @@ def trustworthiness(data: Dataset, points: np.ndarray, spec: Spec) -> Measuremen
 
 
 def knn_accuracy(points: np.ndarray, labels: np.ndarray, rows: Dataset, new_points: np.ndarray) -> Measurement:
-    """Return the share of the labeled rows that their 5 nearest known points classify rightly.
+    """Return the accuracy of classifying the labeled rows by their 5 nearest known points.
 
     Args:
-        points: Of rows with known classes, (n, d).
+        points: Places of rows with known classes, (n, d).
         labels: Their classes, (n,).
         rows: Those to classify, (m, …).
-        new_points: Where they are, (m, d).
+        new_points: Their places, (m, d).
     """
     test = rows.labeled
     share = embedding.knn_accuracy(points, labels, new_points[test], rows.labels[test])

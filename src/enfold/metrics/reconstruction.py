@@ -1,4 +1,4 @@
-"""How near the reconstructions are to what they rebuild."""
+"""How similar reconstructions are to the originals."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,10 +12,12 @@ from enfold.model import Autoencoder, Conditioned
 from enfold.rows import Examples
 from enfold.spec import Spec
 
-WINDOW, WINDOW_DEVIATION = 11, 1.5  # pixels; Wang 2004, section III.B
+WINDOW, WINDOW_SCALE = 11, 1.5  # pixels: side and standard deviation; Wang 2004, section III.B
 LUMINANCE, CONTRAST = 0.01**2, 0.03**2  # C₁ and C₂ of a full scale of 1, there
 
-Measure = Callable[[np.ndarray, np.ndarray], np.ndarray]  # two batches, (B, *shape) in units of the scale → (B,)
+Measure = Callable[
+    [np.ndarray, np.ndarray], np.ndarray
+]  # two batches, (B, *shape) in units of the columns' scale → (B,)
 
 
 def reconstruction_mse(model: Autoencoder, x: Examples, means: np.ndarray) -> float:
@@ -23,12 +25,12 @@ def reconstruction_mse(model: Autoencoder, x: Examples, means: np.ndarray) -> fl
 
     Args:
         model: The model.
-        x: Raw examples, (n, *shape).
+        x: Raw rows, (n, *shape).
         means: Their posterior means, (n, latent_dim).
 
     Returns:
-        The mean over examples and values, in units of each column's squared scale: of 0…1 for pixels, of the
-        training rows' variance for real columns.
+        The mean over rows and values, in squared units of each column's scale: pixels are 0…1, real columns have the
+        variance 1 in training.
     """
     return float(reconstruction_measures(model, x, means, [squared_error])[0].mean())
 
@@ -40,20 +42,20 @@ def reconstruction_measures(
     measures: Sequence[Measure],
     condition: Tensor | None = None,
 ) -> np.ndarray:
-    """Return how each example and its reconstruction at the posterior mean compare, (measures, n) float64.
+    """Return how each row compares with its reconstruction at the posterior mean, (measures, n) float64.
 
     Args:
         model: The model.
-        x: Raw examples, (n, *shape).
+        x: Raw rows, (n, *shape).
         means: Their posterior means, (n, latent_dim).
-        measures: How to compare; they see values in units of each column's scale.
+        measures: Functions that compare; they get values in units of each column's scale.
         condition: The class of each, (n,) integers, for a conditional model.
     """
     spec = model.spec
 
     def compared(view: Conditioned, part: np.ndarray, z: np.ndarray) -> np.ndarray:
-        rebuilt = decode_means(view.model, z, view.condition)
-        a, b = (spec.scaled(each, np.float64) for each in (part, rebuilt))
+        reconstructed = decode_means(view.model, z, view.condition)
+        a, b = (spec.scaled(each, np.float64) for each in (part, reconstructed))
         return np.stack([measure(a, b) for measure in measures], 1)
 
     with evaluating(model):
@@ -67,16 +69,16 @@ def squared_error(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def peak_signal_to_noise(mse: float) -> float | None:
-    """Return the peak signal-to-noise ratio of values of full scale 1, in decibel: −10 log₁₀ MSE; None without error.
+    """Return the peak signal-to-noise ratio of values in 0…1, in decibel: −10 log₁₀ MSE; None if the MSE is 0.
 
     Args:
-        mse: The mean squared error, over all examples and values.
+        mse: The mean squared error over all rows and values.
     """
     return -10 * math.log10(mse) if mse > 0 else None
 
 
 def peak_signal_to_noise_of_rows(squares: np.ndarray) -> Measurement:
-    """Return the ratio of all rows together, in decibel, and its standard error: that of the mean, times the slope.
+    """Return the ratio of all rows together, in decibel, and its standard error: that of the MSE, times the slope.
 
     Args:
         squares: The mean squared error of each row, (n,).
@@ -87,11 +89,11 @@ def peak_signal_to_noise_of_rows(squares: np.ndarray) -> Measurement:
 
 
 def structural_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the mean structural similarity of each pair of images, (B, C, H, W) twice → (B,), in −1…1, of equals 1:
+    """Return the mean structural similarity of each pair of images, (B, C, H, W) twice → (B,), in −1…1, 1 if equal:
 
         SSIM = (2 μ_a μ_b + C₁) (2 σ_ab + C₂) / ((μ_a² + μ_b² + C₁) (σ_a² + σ_b² + C₂)),
 
-    in normal windows of 11 × 11 pixels, σ = 1.5, that lie inside the image; the mean over windows and channels (Wang,
+    in Gaussian windows of 11 × 11 pixels, σ = 1.5, inside the image; the mean over windows and channels (Wang,
     Bovik, Sheikh & Simoncelli 2004, "Image quality assessment: from error visibility to structural similarity",
     equation 13).
 
@@ -107,13 +109,13 @@ def structural_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def has_windows(spec: Spec) -> bool:
-    """Return whether the examples are images of a known range, large enough for structural similarity."""
+    """Return whether rows are images of a known range that are large enough for structural similarity."""
     return spec.is_image and spec.kind == "intensity" and min(spec.shape[1:]) >= WINDOW
 
 
 def _windows(size: int) -> np.ndarray:
-    """Return the normal windows along one side of an image, (places, size); each sums to 1."""
+    """Return the Gaussian windows along one side of an image, (places, size); each sums to 1."""
     offsets = np.arange(WINDOW) - WINDOW // 2
-    weights = np.exp(-0.5 * (offsets / WINDOW_DEVIATION) ** 2)
+    weights = np.exp(-0.5 * (offsets / WINDOW_SCALE) ** 2)
     places = size - WINDOW + 1
     return sum((w * np.eye(places, size, k) for k, w in enumerate(weights / weights.sum())), np.zeros((places, size)))

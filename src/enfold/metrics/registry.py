@@ -25,9 +25,9 @@ class Metric:
     Attributes:
         name: In `metrics.json`.
         label: What people call it.
-        meaning: What it says, in a sentence; `describe` fills in what stands in braces.
+        meaning: What it says, in a sentence; `meaning` fills in the words in braces.
         better: Which values are better.
-        unit: What follows the number, with the same braces; "%" prints shares of 1 as percent.
+        unit: What follows the number; `describe` fills in the words in braces. "%" prints shares of 1 as percent.
         decimals: To print where the standard error does not say how many; 0 for whole numbers.
         compute: Measures it on the rows of an evaluation; None where it is measured elsewhere.
     """
@@ -98,20 +98,23 @@ def describe(metrics: Mapping[str, Any], config: Config, spec: Spec, names: Iter
         spec: What the rows are.
         names: Those to return, in order; without them, all.
     """
-    errors = metrics.get("standard_errors", {})
-    words = {
-        "latent_dim": config.latent_dim,
-        "rows": "images" if spec.is_image else "rows",
-        "mse": "1 is black for white" if spec.kind == "intensity" else "1 is no better than each column's mean",
-        "labels": "The model is conditioned on the label." if spec.conditions else "Training sees no label.",
-    }
-    lines: list[Line] = []
+    errors, lines = metrics.get("standard_errors", {}), list[Line]()
     for name in names or METRICS:
         metric, measured = METRICS[name], Measurement(metrics.get(name), errors.get(name))
         if measured.value is not None:
-            unit, meaning = metric.unit.format(**words), metric.meaning.format(**words)
-            lines.append(Line(name, metric.label, metric.number(measured), metric.error(measured), unit, meaning))
+            unit = metric.unit.format(latent_dim=config.latent_dim, rows="images" if spec.is_image else "rows")
+            number, error = metric.number(measured), metric.error(measured)
+            lines.append(Line(name, metric.label, number, error, unit, meaning(name, spec)))
     return lines
+
+
+def meaning(name: str, spec: Spec) -> str:
+    """Return in a sentence what a metric says about rows of that kind."""
+    return METRICS[name].meaning.format(
+        rows="images" if spec.is_image else "rows",
+        mse="1 is black for white" if spec.kind == "intensity" else "1 is no better than each column's mean",
+        labels="The model is conditioned on the label." if spec.conditions else "Training sees no label.",
+    )
 
 
 def damaged(found: Mapping[str, Any]) -> str | None:

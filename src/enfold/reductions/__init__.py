@@ -1,4 +1,4 @@
-"""Ways to few dimensions, enfold's and others': fitted to the same rows, and measured on the same held-out ones."""
+"""Methods of dimensionality reduction, enfold's and others, fitted to and measured on the same rows."""
 
 from enfold.reductions.methods import METHODS, Job, Method, Reduction, fitted
 from enfold.reductions.results import COMPARED, Result, best, listed, measured

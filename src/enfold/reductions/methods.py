@@ -1,4 +1,4 @@
-"""The methods: each is fitted to rows, places new ones, and may reconstruct them."""
+"""The methods: each is fitted to rows, places new rows on its map, and may reconstruct them."""
 
 import time
 import warnings
@@ -24,21 +24,21 @@ from enfold.training import Progress, epochs_for, train
 
 UMAP_RECONSTRUCTIONS, UMAP_DIMENSIONS = 200, (2, 3)  # its inverse is slow, and triangulates the map
 TSNE_DIMENSIONS = 2
-NEIGHBORHOODS = 100  # rows; with fewer, the usual number of neighbors of UMAP and t-SNE is most of them
+FEWEST_ROWS = 100  # for UMAP and t-SNE, whose default number of neighbors would be most of fewer rows
 NOTEBOOK_PACE = 1.9e-6  # seconds for each value of each image and pass, on two processor cores
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """A fitted way to few dimensions.
+    """A fitted method.
 
     Attributes:
         place: Raw rows, (n, *shape) → their places on the map, (n, d).
-        reconstruct: Places on the map → raw rows, float32; None where there is no way back.
-        seconds: That fitting took.
+        reconstruct: Places on the map → raw rows, float32; None if the method cannot decode.
+        seconds: How long fitting took.
         fitted: The numbers of the training rows that it was fitted to, in order.
-        known: Where the map has those rows, (len(fitted), d), if `place` would put them elsewhere.
-        reconstructed_rows: How many rows to reconstruct at most, where that is slow.
+        known: The places of those rows, (len(fitted), d), if `place` would put them elsewhere.
+        reconstructed_rows: How many rows to reconstruct at most, if that is slow; None: all.
     """
 
     place: Callable[[Examples], np.ndarray]
@@ -51,12 +51,12 @@ class Reduction:
 
 @dataclass(frozen=True)
 class Job:
-    """What to reduce, and how.
+    """What to fit a method to, and how.
 
     Attributes:
         training: The rows to fit to.
         spec: What they are, with their offsets and scales.
-        config: The settings; methods other than enfold's use the dimensions and the seed.
+        config: The settings; methods other than enfold's use only `latent_dim` and `seed`.
         device: Where to train networks.
     """
 
@@ -66,23 +66,23 @@ class Job:
     device: str = "auto"
 
 
-Fit = Callable[[Job], Iterator[Progress | Reduction]]  # a network's progress, and at the end what was fitted
+Fit = Callable[[Job], Iterator[Progress | Reduction]]  # the progress of a network; at the end the fitted method
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to few dimensions, to be fitted.
+    """A method of dimensionality reduction.
 
     Attributes:
         title: What to call it.
-        about: What it is, in a sentence.
-        places: How it places new rows.
-        decodes: How it reconstructs rows.
+        about: What it is, in a few words.
+        places: How it places new rows on the map.
+        decodes: How it reconstructs rows from the map.
         fit: Fits it.
         recipe: The settings to start from.
-        package: What must be installed for it, as pip calls it.
-        unsuited: Why it cannot be had for a job; empty if it can.
-        pace: Seconds for each value of each row and pass on two processor cores, where that makes minutes.
+        package: The package that it needs, as pip calls it.
+        unsuited: Returns why it cannot do a job; empty if it can.
+        pace: Seconds for each value of each row and epoch on two processor cores, if it takes minutes.
     """
 
     title: str
@@ -97,18 +97,18 @@ class Method:
 
     @property
     def is_installed(self) -> bool:
-        """Whether what it needs is installed."""
+        """Whether the package that it needs is installed."""
         try:
             return not self.package or bool(metadata.version(self.package))
         except metadata.PackageNotFoundError:
             return False
 
     def config(self, settings: dict[str, Any]) -> Config:
-        """Return its recipe's settings, with some replaced."""
+        """Return the settings of its recipe, with some replaced."""
         return recipe(self.recipe).config.with_settings(settings)
 
     def expected_seconds(self, job: Job) -> float:
-        """Return about how long it takes, 0 where that is not known or short."""
+        """Return about how long it takes; 0 if that is unknown or short."""
         rows = len(job.training)
         return self.pace * job.spec.size * rows * epochs_for(job.config, rows) if not job.config.minutes else 0.0
 
@@ -121,9 +121,9 @@ def fitted(method: Method, job: Job) -> Reduction:
 
 
 def rows_in_memory(job: Job) -> tuple[np.ndarray, np.ndarray]:
-    """Return the training rows' numbers, drawn if they would take more than 256 MB, and the rows.
+    """Return the numbers of the training rows, and the rows, (n, values) float32 in units of each column's scale.
 
-    The rows are in units of each column's scale, (n, values) float32.
+    If they would take more than 256 MB, as many as fit are drawn.
     """
     numbers = drawn(len(job.training), affordable(job.spec.size, len(job.training)), job.config.seed)
     some = selected(job.training.x, numbers)
@@ -193,7 +193,7 @@ def _tsne(job: Job) -> Iterator[Reduction]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the warnings of other libraries, which their user cannot mend, to themselves."""
+    """Silence the warnings of other libraries, which the user cannot fix."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -201,30 +201,30 @@ def quiet() -> Iterator[None]:
 
 def _more_than_values(job: Job) -> str:
     most = min(job.spec.size, affordable(job.spec.size, len(job.training)))
-    return f"it has at most {most} dimensions here" if job.config.latent_dim > most else ""
+    return f"it gives at most {most} dimensions here" if job.config.latent_dim > most else ""
 
 
 def _no_notebook_images(job: Job) -> str:
     spec = job.spec
     if spec.is_image and spec.kind == "intensity" and not spec.shape[1] % 2 and not spec.shape[2] % 2:
         return ""
-    return f"its network takes images of even height and width, of a known range of values, and this is {spec}"
+    return f"it needs images of even height and width whose values have a known range, not {spec}"
 
 
-def _no_neighborhoods(job: Job) -> str:
-    few = len(job.training) < NEIGHBORHOODS
-    return f"it is for at least {NEIGHBORHOODS} training rows, and these are {len(job.training)}" if few else ""
+def _too_few_rows(job: Job) -> str:
+    few = len(job.training) < FEWEST_ROWS
+    return f"it needs at least {FEWEST_ROWS} training rows, not {len(job.training)}" if few else ""
 
 
 def _no_tsne(job: Job) -> str:
     many = job.config.latent_dim > TSNE_DIMENSIONS
-    return f"it has at most {TSNE_DIMENSIONS} dimensions" if many else _no_neighborhoods(job)
+    return f"it gives at most {TSNE_DIMENSIONS} dimensions" if many else _too_few_rows(job)
 
 
 METHODS = {  # from cheap to expensive
     "pca": Method(
         "PCA",
-        "principal components, scikit-learn's: the best linear map, the same at every call",
+        "principal components, by scikit-learn: the best linear map",
         "yes",
         "linearly",
         _pca,
@@ -232,7 +232,7 @@ METHODS = {  # from cheap to expensive
     ),
     "autoencoder": Method(
         "plain autoencoder",
-        "the default's network without noise and without a prior",
+        "the network of enfold's default, without noise and without a prior",
         "yes",
         "yes",
         _network,
@@ -240,14 +240,14 @@ METHODS = {  # from cheap to expensive
     ),
     "default": Method(
         "enfold's default",
-        "a variational autoencoder, enfold's recipe default",
+        "a variational autoencoder: the recipe default",
         "yes",
         "yes, generates too",
         _network,
     ),
     "neighbors": Method(
         "enfold's neighbors",
-        "the same, whose map keeps neighbors as UMAP's does, enfold's recipe neighbors",
+        "the same, trained to keep neighbors as UMAP does: the recipe neighbors",
         "yes",
         "yes, generates too",
         _network,
@@ -255,17 +255,17 @@ METHODS = {  # from cheap to expensive
     ),
     "umap": Method(
         "UMAP",
-        "umap-learn with its own settings",
+        "umap-learn with its default settings",
         "by optimization",
         "slowly",
         _umap,
         package="umap-learn",
-        unsuited=_no_neighborhoods,
+        unsuited=_too_few_rows,
     ),
     "tsne": Method(
         "t-SNE",
-        "openTSNE with its own settings",
-        "against a fixed map",
+        "openTSNE with its default settings",
+        "into the fixed map",
         "no",
         _tsne,
         package="openTSNE",
@@ -273,7 +273,7 @@ METHODS = {  # from cheap to expensive
     ),
     "notebook": Method(
         "notebook's VAE",
-        "the convolutional network of the notebook that enfold grew from, its mistakes included",
+        "the convolutional network of the notebook that enfold grew from, with its mistakes",
         "yes",
         "yes, generates too",
         _network,

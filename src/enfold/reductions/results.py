@@ -1,4 +1,4 @@
-"""What came of a method: its metrics on held-out rows, its map, and some rows reconstructed."""
+"""The result of a method: its metrics on held-out rows, its map, and some reconstructions."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,21 +16,21 @@ from enfold.reductions.methods import Job, Reduction
 from enfold.rows import Examples, selected
 from enfold.spec import Spec
 
-SHOWN_IMAGES, SHOWN_ROWS = 12, 500  # whose reconstructions are kept
-APART = 2.0  # standard errors of a difference, from which on it counts
-COMPARED = ("reconstruction_mse", "knn_accuracy", "trustworthiness", "train_seconds")
+SHOWN_IMAGES, SHOWN_ROWS = 12, 500  # at most, whose reconstructions are kept
+APART = 2.0  # standard errors of a difference; smaller differences do not count
+COMPARED = ("knn_accuracy", "trustworthiness", "reconstruction_mse", "train_seconds")  # the most important first
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a method.
+    """The result of a method.
 
     Attributes:
         metrics: Each of `COMPARED` with its standard error; those that are unknown are None.
         fitted: How many training rows it was fitted to.
-        reconstructed_rows: How many held-out rows, the first, the reconstruction MSE is of; 0: it does not decode.
+        reconstructed_rows: How many held-out rows, the first ones, the reconstruction MSE is of; 0: it cannot decode.
         z: Where it places the held-out rows, (n, latent_dim).
-        reconstructed: The first of them as it reconstructs them, raw, (at most 12 images or 500 rows, *shape).
+        reconstructed: The reconstructions of the first of them, raw, (at most 12 images or 500 rows, *shape).
     """
 
     metrics: Mapping[str, Measurement]
@@ -41,7 +41,7 @@ class Result:
 
 
 def measured(reduction: Reduction, job: Job, held_out: Dataset) -> Result:
-    """Return what came of a method, on rows that it was not fitted to."""
+    """Return the result of a method on rows that it was not fitted to."""
     z = np.asarray(reduction.place(held_out.x), np.float32)
     errors, reconstructed = _reconstructed(reduction, held_out.x, z, job.spec)
     metrics = {
@@ -56,7 +56,7 @@ def measured(reduction: Reduction, job: Job, held_out: Dataset) -> Result:
 def best(metrics: Mapping[str, Mapping[str, Measurement]]) -> dict[str, list[str]]:
     """Return for each metric the methods that are best, the best first, then those within two standard errors of it.
 
-    The error is of the difference as if each method had rows of its own; it is smaller, as they share them.
+    The error of a difference is that of independent rows. As the methods share their rows, the true one is smaller.
 
     Args:
         metrics: Those of each method, by name.
@@ -65,7 +65,7 @@ def best(metrics: Mapping[str, Mapping[str, Measurement]]) -> dict[str, list[str
 
 
 def listed(words: Sequence[str]) -> str:
-    """Return the words as a sentence has them: a, b and c."""
+    """Return the words as in a sentence: a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
@@ -81,7 +81,7 @@ def _best(measured: Mapping[str, Measurement], name: str) -> list[str]:
 
 
 def _reconstructed(reduction: Reduction, x: Examples, z: np.ndarray, spec: Spec) -> tuple[np.ndarray, np.ndarray]:
-    """Return the squared errors of the first rows, and some of these as it reconstructs them."""
+    """Return the squared errors of the first rows, and the reconstructions of some of them."""
     reconstruct = reduction.reconstruct
     if reconstruct is None:
         return np.empty(0), np.empty((0, *spec.shape), np.float32)

@@ -11,7 +11,7 @@ from enfold.config import Config
 from enfold.data.dataset import Dataset
 from enfold.devices import seeded
 from enfold.inference import conditions, reconstructed_means
-from enfold.metrics.denoising import Projection, nearness, removed
+from enfold.metrics.denoising import Projection, removed, similarity
 from enfold.metrics.intervals import NOTHING, Measurement
 from enfold.metrics.registry import METRICS
 from enfold.objectives import EVALUATION_SEED
@@ -119,7 +119,7 @@ def _outcome(run: Run, rows: Dataset, tuned: np.ndarray, projection: Projection,
     linear = projection.denoised(vectors(seen), rank).reshape(x.shape)
     linear = linear.clip(0, 1) if spec.kind == "intensity" else linear
     values = {"noisy": scaled(seen), "components": linear, "model": scaled(made)}
-    return Outcome(seen, made, rank, {name: nearness(scaled(x), each, spec) for name, each in values.items()})
+    return Outcome(seen, made, rank, {name: similarity(scaled(x), each, spec) for name, each in values.items()})
 
 
 def _section(found: dict[str, Outcome], rows: Dataset, most: float) -> Section:

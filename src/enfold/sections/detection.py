@@ -32,7 +32,7 @@ def detection(run: Run, held_out: Dataset, training: Dataset) -> Section:
     found = Anomalies(run.model, calibration.reference, some.x, conditions(some.labels, spec))
     numbers = run.split.held_out[rows[first]]
     names = [f"row {row}\np {p:.1g}" for row, p in zip(numbers, p_values(scores[first], scores), strict=True)]
-    unusual = plots.Unusual(np.asarray(some.x), found.rebuilt, found.contributions, names, spec)
+    unusual = plots.Unusual(np.asarray(some.x), found.reconstructed, found.contributions, names, spec)
     marks = {f"p = {level:g}": limit(scores, level) for level in _reachable(len(scores))}
     times = scores[first[0]] / np.median(scores)
     more, less = ("brighter", "darker") if spec.is_image else ("higher", "lower")
