@@ -309,7 +309,7 @@ def test_curves_show_every_penalty_of_lists_frames_and_estimators(digits):
         assert lines == {"training": [3, 3], "held out": [5, 6]}
     vae = enfold.VAE(epochs=2, random_state=0, device="cpu").fit(digits.x[:100])
     distortion, _ = plots.curves(vae.history_).axes
-    assert list(distortion.lines[0].get_ydata()) == [each["distortion"] for each in vae.history_]
+    assert list(distortion.lines[0].get_ydata()) == [each["train_distortion"] for each in vae.history_]
 
 
 def test_a_rate_that_is_always_0_has_no_panel():

@@ -3,7 +3,6 @@
 import base64
 import re
 import shlex
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -115,25 +114,26 @@ def write_report(run: Run) -> Path:
         InputError: A file of the run is missing or damaged, or the folder cannot be written to.
     """
     metrics, sections = run.metrics, read_sections(run.folder, ORDER)
+    lines = registry.describe(metrics, run.config, run.spec, METRICS)
     page = template("report").render(
         title=title(run.spec),
         config=run.config,
-        recipe=_origin(run.config),
         spec=run.spec,
         what=noun(run.spec),
         metrics=metrics,
         verdict=verdict(run, sections),
-        has_codes=run.config.posterior.is_discrete,
         has_few=metrics["rows"] < FEW,
-        training=training_text(run),
-        lines=registry.describe(metrics, run.config, run.spec, METRICS),
+        is_noisy=run.config.corruption.name != "none",
+        training=training_text(run.epochs),
+        lines=[("metric", "value", "meaning"), *((each.label, each.text, each.meaning) for each in lines)],
         pictures={name: _picture_uri(run, name) for name in PICTURES},
         sections=[(each, data_uri(each.picture)) for each in sections],
-        settings=describe(run.config),
-        changes=run.config.changes(_origin(run.config).config),
-        layers=layers(run.untrained()),
-        facts=_facts(run, metrics),
         command=command_line(run),
+        details={
+            "Settings": _settings(run.config),
+            "Layers": layer_table(layers(run.untrained())),
+            "Data and machine": [("what", "value"), *_facts(run, metrics["rows"]).items()],
+        },
         version=run.environment.get("enfold", ""),
     )
     return write(run.folder / "report.html", page)
@@ -202,18 +202,37 @@ def _note_shape(shapes: dict[str, str], name: str, module: nn.Module, args: Any,
     shapes[name] = " × ".join(map(str, shape))
 
 
-def _facts(run: Run, metrics: Mapping[str, Any]) -> dict[str, str]:
+def layer_table(found: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Return layers as lines of text under a header, and what they come to."""
+    rows = [(each["name"], each["kind"], each["shape"], f"{each['parameters']:,}") for each in found]
+    in_all = ("in all", "", "", f"{sum(each['parameters'] for each in found):,}")
+    return [("layer", "kind", "output", "parameters"), *rows, in_all]
+
+
+def _settings(config: Config) -> list[tuple[str, ...]]:
+    """Return the settings as lines of text, those that are not the recipe's with an asterisk."""
+    origin = _origin(config)
+    changes = config.changes(origin.config)
+    marked = ((each, " *" if each.name in changes else "") for each in describe(config))
+    lines = [(each.name, f"{_text(each.value)}{mark}", each.meaning) for each, mark in marked]
+    return [("setting", f"value (*: not the recipe {origin.config.recipe}'s)", "meaning"), *lines]
+
+
+def _facts(run: Run, rows: int) -> dict[str, str]:
     spec, environment = run.spec, run.environment
-    column = spec.columns[0]
-    facts = {"sources": ", ".join(spec.sources_in_short), "rows": str(spec), "type": spec.dtype}
-    if spec.kind == "intensity":
-        facts["values"] = f"0 to {column.scale:g}"
-    if not spec.is_image:
-        facts["columns"] = ", ".join(each.name for each in spec.columns)
-    if spec.classes:
-        facts["classes"] = ", ".join(spec.classes)
-    facts |= {"held-out rows": f"{metrics['rows']:,}", "epochs": str(len(run.epochs)), "seed": str(run.config.seed)}
-    return facts | {name: str(value) for name, value in environment.items() if name not in ("format", "directory")}
+    facts = {
+        "sources": ", ".join(spec.sources_in_short),
+        "rows": str(spec),
+        "type": spec.dtype,
+        "values": f"0 to {spec.columns[0].scale:g}" if spec.kind == "intensity" else "",
+        "columns": "" if spec.is_image else ", ".join(each.name for each in spec.columns),
+        "classes": ", ".join(spec.classes),
+        "held-out rows": f"{rows:,}",
+        "epochs": str(len(run.epochs)),
+        "seed": str(run.config.seed),
+        **{name: str(value) for name, value in environment.items() if name not in ("format", "directory")},
+    }
+    return {name: value for name, value in facts.items() if value}
 
 
 def _origin(config: Config) -> Recipe:
@@ -250,5 +269,5 @@ def template(name: str) -> Template:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"prose": _prose, "setting": _text}
+    environment.filters["prose"] = _prose
     return environment.get_template(f"{name}.html.jinja")

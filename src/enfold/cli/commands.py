@@ -57,14 +57,12 @@ def report(run: RunFolder, /, *, json: Json = False) -> None:
 @app.command(help_format="markdown")
 def summary(run: RunFolder, /, *, json: Json = False) -> None:
     """Show a run's figures, its layers with their parameters, and what is known to be wrong with it."""
-    from enfold.report import layers
+    from enfold.report import layer_table, layers
     from enfold.run import open_run
 
     opened = open_run(run)
     found = layers(opened.model)
-    rows = [[each["name"], each["kind"], each["shape"], f"{each['parameters']:,}"] for each in found]
-    rows.append(["in all", "", "", f"{sum(each['parameters'] for each in found):,}"])
-    text = f"{overview(opened)}\n\n{table(['layer', 'kind', 'output', 'parameters'], rows)}"
+    text = f"{overview(opened)}\n\n{table([], layer_table(found))}"
     say(json, {**run_values(opened), "layers": found}, text)
 
 

@@ -22,12 +22,12 @@ def verdict(run: Run, sections: Sequence[Section]) -> list[str]:
     if "reduction" in found:
         texts += [found["reduction"].finding, error_text(found["reduction"].values)]
     else:
-        texts += [map_text(metrics, noun(run.spec))]
+        texts.append(map_text(metrics, noun(run.spec)))
     texts += [found[name].finding for name in FOUND if name in found]
     active, of = metrics["active_units"], run.config.latent_dim
     if active is not None and active < of:
         texts.append(f"{active} of {of} latent dimensions carry information; the others are unused.")
-    return [text for text in texts if text]
+    return texts
 
 
 def map_text(metrics: Mapping[str, Any], what: str) -> str:
@@ -35,16 +35,15 @@ def map_text(metrics: Mapping[str, Any], what: str) -> str:
     accuracy, trust = metrics["knn_accuracy"], metrics["trustworthiness"]
     if accuracy is not None:
         return f"On the map, {accuracy:.0%} of held-out {what} have the label of most of their nearest neighbors."
-    return "" if trust is None else f"The map keeps neighbors with a trustworthiness of {trust:.2f} (1 is perfect)."
+    if trust is not None:
+        return f"The map keeps neighbors with a trustworthiness of {trust:.2f} (1 is perfect)."
+    return f"Too few {what} are held out to say how well the map keeps neighbors."
 
 
-def training_text(run: Run) -> str:
-    """Return in a sentence how the held-out loss went."""
-    epochs = run.epochs
-    losses = [each["held_out_loss"] for each in epochs if each.get("held_out_loss") is not None]
+def training_text(epochs: Sequence[Mapping[str, Any]]) -> str:
+    """Return in a sentence how long training took, and where the held-out loss came from and went to."""
     passes = "1 epoch" if len(epochs) == 1 else f"{len(epochs)} epochs"
+    losses = [each["held_out_loss"] for each in epochs if "held_out_loss" in each]
     if not losses:
         return f"Training took {passes}."
-    if len(losses) == 1:
-        return f"After {passes} the held-out loss is {losses[0]:.4g}."
     return f"In {passes} the held-out loss went from {losses[0]:.4g} to {losses[-1]:.4g}."
