@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -12,11 +12,6 @@ from enfold.cli.metrics import WIDTH
 from enfold.cli.output import Device, Json, Label, RunFolder, say, table
 from enfold.cli.writing import check_suffix, write_columns
 from enfold.errors import InputError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from enfold.data import Dataset
 
 DIGITS = 6  # of memberships in a table
 
@@ -79,8 +74,9 @@ def cluster(
     if out is not None and out.suffix.lower() == ".png":
         write(out, section.picture)
     elif out is not None:
-        numbers = np.arange(len(rows)) if source else opened.split.held_out
-        _write_memberships(out, numbers, found.clustering.memberships(z), rows)
+        numbers, shares = np.arange(len(rows)) if source else opened.split.held_out, found.clustering.memberships(z)
+        of_each = {f"p{i}": each for i, each in enumerate(shares.round(DIGITS).T)}
+        write_columns(out, {"row": numbers, "cluster": shares.argmax(1), **of_each}, rows)
     where = out if source or out is not None else opened.folder / "report.html"
     paragraphs = [section.finding, section.trust, *([f"Clusters: {where}"] if where else [])]
     text = "\n\n".join([table(section.table[0], section.table[1:]), *(fill(each, WIDTH) for each in paragraphs)])
@@ -91,9 +87,3 @@ def _number(k: str) -> int | Literal["auto"]:
     if k == "auto" or k.isdecimal():
         return "auto" if k == "auto" else int(k)
     raise InputError(f"Expected a number of clusters, such as -k 10, or -k auto, got '{k}'.")
-
-
-def _write_memberships(path: Path, numbers: "np.ndarray", memberships: "np.ndarray", rows: "Dataset") -> None:
-    columns = {"row": numbers, "cluster": memberships.argmax(1)}
-    shares = {f"p{i}": each for i, each in enumerate(memberships.round(DIGITS).T)}
-    write_columns(path, {**columns, **shares}, rows)

@@ -76,16 +76,14 @@ def interpolate(
     z = interpolation(model, encode_means(model, data.x, classes), _steps(steps, out), is_spherical=spherical)
     begin = classes if position is None or classes is None else torch.full((len(data),), position)
     x = decoded(model, z, None if begin is None else begin[:-1])
-    strange = _unrealistic(opened, x, _again(opened))
-    names = [f"{a} → {b}" for a, b in pairwise(numbers)]
+    marked, count, text = _unrealistic(opened, x, _again(opened), slice(1, -1))
     if out.suffix.lower() == ".gif":  # one image that goes through all rows
         write_animation(out, np.concatenate([x[0], *x[1:, 1:]])[None], opened.spec)
     else:
-        _write(out, Strips(x, names, "from one row to the next", marked=strange), z, opened.spec)
-    inner = None if strange is None else strange[:, 1:-1]
-    values = {"out": str(out), "rows": numbers, "steps": x.shape[1], "unrealistic": _sum(inner)}
-    trust = f"{_trust(inner, ' between the ends')} {TRUST}"
-    say(json, values, f"{counted(len(x), 'interpolation')} of {x.shape[1]} steps: {out}\n{trust}")
+        names = [f"{a} → {b}" for a, b in pairwise(numbers)]
+        _write(out, Strips(x, names, "from one row to the next", marked=marked), z, opened.spec)
+    values = {"out": str(out), "rows": numbers, "steps": x.shape[1], "unrealistic": count}
+    say(json, values, f"{counted(len(x), 'interpolation')} of {x.shape[1]} steps: {out}\n{text} {TRUST}")
 
 
 @app.command(help_format="markdown")
@@ -123,9 +121,10 @@ def traverse(
         A .png picture with a line for each dimension; for images a .gif with all dimensions side by side; a .npz file
         (arrays x and z, dimension by dimension); a .npy file; or for tables a .csv file with the rows.
     """
-    from enfold.inference import conditions, encode_means
-    from enfold.latent import ENDS, decoded, traversal
+    from enfold.inference import conditions, encode_means, latent_means
+    from enfold.latent import ENDS, by_activity, decoded, traversal
     from enfold.plots import Strips
+    from enfold.rows import drawn
     from enfold.sections.interpolation import MEANING, along_title
     from enfold.sections.section import counted
 
@@ -135,16 +134,21 @@ def traverse(
     classes = None if start is None else conditions(start.labels, opened.spec)
     begin = None if start is None else encode_means(model, start.x, classes)[0]
     again = _again(opened)
-    means = None if again is None else _means(opened, again[0])
-    axes = _ordered(means, model.latent_dim) if dimensions is None else _numbers("--dimensions", dimensions)
-    quantiles_of = None if opened.config.has_prior else _required_means(means)
+    means = None if again is None else latent_means(model, again[0][drawn(len(again[0]), HELD_OUT)])
+    if means is None and not opened.config.has_prior:
+        raise InputError(
+            "A plain autoencoder has no prior, so a dimension goes as far as the data, and the data of this run "
+            "cannot be read again. In Python: enfold.latent.traversal(model, axes, steps, means=z)."
+        )
+    axes = list(range(model.latent_dim)) if means is None else by_activity(means)
+    axes = axes if dimensions is None else _numbers("--dimensions", dimensions)
+    quantiles_of = None if opened.config.has_prior else means
     z = traversal(model, axes, _steps(steps, out), means=quantiles_of, start=begin)
     x = decoded(model, z, _class_of_all(opened.spec, position, classes, len(axes)))
-    strange = _unrealistic(opened, x, again)
-    block = Strips(x, [f"z{axis}" for axis in axes], along_title(opened), ENDS, strange)
-    _write(out, block, z, opened.spec)
-    values = {"out": str(out), "dimensions": axes, "steps": x.shape[1], "unrealistic": _sum(strange)}
-    say(json, values, f"{counted(len(x), 'dimension')} in {x.shape[1]} steps: {out}\n{_trust(strange)} {MEANING}")
+    marked, count, text = _unrealistic(opened, x, again)
+    _write(out, Strips(x, [f"z{axis}" for axis in axes], along_title(opened), ENDS, marked), z, opened.spec)
+    values = {"out": str(out), "dimensions": axes, "steps": x.shape[1], "unrealistic": count}
+    say(json, values, f"{counted(len(x), 'dimension')} in {x.shape[1]} steps: {out}\n{text} {MEANING}")
 
 
 def _opened(run: Path, out: Path, device: str) -> "Run":
@@ -154,18 +158,14 @@ def _opened(run: Path, out: Path, device: str) -> "Run":
     check_suffix(out, ".png", ".gif", ".npz", ".npy", ".csv")
     opened, suffix = open_run(run, device), out.suffix.lower()
     if suffix == ".gif" and not opened.spec.is_image:
-        raise InputError(
-            "Only images can be shown as a .gif, and these are tables. Write .png, .csv or .npz instead."
-        )
+        raise InputError("Only images are written as .gif, and these are tables. Write .png, .csv or .npz instead.")
     if suffix == ".csv" and opened.spec.is_image:
         raise InputError("Only tables are written as .csv, and these are images. Write .png, .gif or .npz instead.")
     return opened
 
 
 def _steps(given: int | None, out: Path) -> int:
-    if given is not None:
-        return given
-    return STEPS_OF_A_GIF if out.suffix.lower() == ".gif" else STEPS
+    return given if given is not None else STEPS_OF_A_GIF if out.suffix.lower() == ".gif" else STEPS
 
 
 def _numbers(option: str, text: str) -> list[int]:
@@ -216,28 +216,6 @@ def _again(run: "Run") -> "tuple[Dataset, Dataset] | None":
         return None
 
 
-def _means(run: "Run", held_out: "Dataset") -> "np.ndarray":
-    from enfold.inference import latent_means
-    from enfold.rows import drawn
-
-    return latent_means(run.model, held_out[drawn(len(held_out), HELD_OUT)])
-
-
-def _required_means(means: "np.ndarray | None") -> "np.ndarray":
-    if means is None:
-        raise InputError(
-            "A plain autoencoder has no prior, so a dimension goes as far as the data, and the data of this run "
-            "cannot be read again. In Python: enfold.latent.traversal(model, axes, steps, means=z)."
-        )
-    return means
-
-
-def _ordered(means: "np.ndarray | None", latent_dim: int) -> list[int]:
-    from enfold.latent import by_activity
-
-    return list(range(latent_dim)) if means is None else by_activity(means)
-
-
 def _class_of_all(spec: "Spec", position: int | None, classes: "Tensor | None", walks: int) -> "Tensor | None":
     """Return the class to decode all walks as: the one that was named, else that of the row to start from."""
     import torch
@@ -251,25 +229,19 @@ def _class_of_all(spec: "Spec", position: int | None, classes: "Tensor | None", 
     raise unnamed_class(spec)
 
 
-def _unrealistic(run: "Run", x: "np.ndarray", again: "tuple[Dataset, Dataset] | None") -> "np.ndarray | None":
-    """Return which steps are unrealistic, (walks, steps) bool, if the data can be read again."""
+def _unrealistic(
+    run: "Run", x: "np.ndarray", again: "tuple[Dataset, Dataset] | None", steps: slice = slice(None)
+) -> "tuple[np.ndarray | None, int | None, str]":
+    """Return which steps are unrealistic, (walks, steps) bool, how many of those to count, and both in words."""
     from enfold.metrics.realism import unrealistic
-
-    return None if again is None else unrealistic(run.model, x, *again)
-
-
-def _sum(strange: "np.ndarray | None") -> int | None:
-    return None if strange is None else int(strange.sum())
-
-
-def _trust(strange: "np.ndarray | None", where: str = "") -> str:
     from enfold.sections.interpolation import UNREALISTIC
-    from enfold.sections.section import counted
 
-    if strange is None:
-        return "How realistic it is cannot be said, as the run's data cannot be read again."
-    count = _sum(strange)
-    return f"{count} of {counted(strange.size, 'step')}{where} {'is' if count == 1 else 'are'} {UNREALISTIC}."
+    if again is None:
+        return None, None, "How realistic the steps are cannot be said, as the run's data cannot be read again."
+    marked = unrealistic(run.model, x, *again)
+    count, of = int(marked[:, steps].sum()), marked[:, steps].size
+    where = "" if steps == slice(None) else " between the ends"
+    return marked, count, f"{count} of {of:,} steps{where} {'is' if count == 1 else 'are'} {UNREALISTIC}."
 
 
 def _write(out: Path, block: "Strips", z: "np.ndarray", spec: "Spec") -> None:

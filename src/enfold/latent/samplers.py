@@ -6,7 +6,6 @@ seen some of what the prior draws. A density fitted to q(z) after training avoid
 """
 
 import math
-from functools import singledispatch
 
 import numpy as np
 import torch
@@ -168,43 +167,25 @@ def tempered(p: Distribution, temperature: float) -> Distribution:
     return p if temperature == 1 else _tempered(p, temperature)
 
 
-@singledispatch
-def _tempered(p: Distribution, temperature: float) -> Distribution:
+def _tempered(p: Distribution, by: float) -> Distribution:
+    match p:
+        case Normal():
+            return Normal(p.loc, p.scale * by, validate_args=False)
+        case MultivariateNormal():
+            return MultivariateNormal(p.loc, scale_tril=p.scale_tril * by, validate_args=False)
+        case Independent():
+            return Independent(_tempered(p.base_dist, by), p.reinterpreted_batch_ndims, validate_args=False)
+        case MixtureSameFamily():
+            components = _tempered(p.component_distribution, by)
+            return MixtureSameFamily(p.mixture_distribution, components, validate_args=False)
+        case NormalizingFlow():
+            return NormalizingFlow(p.transform, _tempered(p.base, by))
+        case NearestCode():
+            return NearestCode(_tempered(p.density, by), p.codes)
     raise InputError(
         f"A temperature needs a distribution with a standard deviation, and a {type(p).__name__} has none. Leave it "
         "at 1, or choose another sampler."
     )
-
-
-@_tempered.register
-def _(p: Normal, temperature: float) -> Distribution:
-    return Normal(p.loc, p.scale * temperature, validate_args=False)
-
-
-@_tempered.register
-def _(p: MultivariateNormal, temperature: float) -> Distribution:
-    return MultivariateNormal(p.loc, scale_tril=p.scale_tril * temperature, validate_args=False)
-
-
-@_tempered.register
-def _(p: Independent, temperature: float) -> Distribution:
-    return Independent(_tempered(p.base_dist, temperature), p.reinterpreted_batch_ndims, validate_args=False)
-
-
-@_tempered.register
-def _(p: MixtureSameFamily, temperature: float) -> Distribution:
-    components = _tempered(p.component_distribution, temperature)
-    return MixtureSameFamily(p.mixture_distribution, components, validate_args=False)
-
-
-@_tempered.register
-def _(p: NormalizingFlow, temperature: float) -> Distribution:
-    return NormalizingFlow(p.transform, _tempered(p.base, temperature))
-
-
-@_tempered.register
-def _(p: NearestCode, temperature: float) -> Distribution:
-    return NearestCode(_tempered(p.density, temperature), p.codes)
 
 
 def _mixture(z: Tensor, seed: int, device: torch.device) -> MixtureSameFamily:

@@ -95,18 +95,15 @@ def _images(drawing: Figure | SubFigure, unusual: Unusual) -> None:
     for i, name in enumerate(unusual.names):
         left, top = i % ACROSS * PITCH, i // ACROSS * block + CAPTION
         axes.text(left + 0.5, top - 0.08, name, ha="center", va="bottom", size=7, linespacing=1.3)
-        for j, image in enumerate((originals[i], reconstructed[i], maps[i])):
-            above = top + j * (height + PITCH - 1)
-            look = colors if j == 2 else {}
-            field = axes.imshow(image, extent=(left, left + 1, above + height, above), **look)
-    places = [
-        (row * block + CAPTION + (j + 0.5) * height + j * (PITCH - 1), name)
-        for row in range(-(-len(unusual.names) // ACROSS))
-        for j, name in enumerate(("original", "reconstructed", "difference"))
-    ]
-    for place, name in places:
-        axes.text(-0.1, place, name, ha="right", va="center", size=9)
-    axes.set(xlim=(-BESIDE, ACROSS * PITCH), ylim=(places[-1][0] + height / 2, 0), aspect="equal")
+        images = {"original": originals[i], "reconstructed": reconstructed[i], "difference": maps[i]}
+        for what, image in images.items():
+            look = colors if what == "difference" else {}
+            field = axes.imshow(image, extent=(left, left + 1, top + height, top), **look)
+            if i % ACROSS == 0:
+                axes.text(-0.1, top + height / 2, what, ha="right", va="center", size=9)
+            top += height + PITCH - 1
+    down = -(-len(unusual.names) // ACROSS) * block
+    axes.set(xlim=(-BESIDE, ACROSS * PITCH), ylim=(down, 0), aspect="equal")
     assert field is not None
     bar = drawing.colorbar(field, ax=axes, shrink=0.7, aspect=18, fraction=0.02, pad=0.01, extend="both")
     bar.outline.set_visible(False)

@@ -168,15 +168,12 @@ def legend(drawing: Figure, labels: np.ndarray, spec: Spec) -> None:
     """Say which class has which color."""
     classes = _listed(labels)
     names = [short(class_name(label, spec), 16) for label in classes]
-    handles = [_dot(QUALITATIVE[i % 10], MARKERS[i // 10]) for i in range(len(classes))]
+    looks = [(QUALITATIVE[i % 10], MARKERS[i // 10]) for i in range(len(classes))]
     if np.isnan(labels).any():
-        names, handles = [*names, "no label"], [*handles, _dot(UNLABELED, "o")]
+        names, looks = [*names, "no label"], [*looks, (UNLABELED, "o")]
+    handles = [Line2D([], [], color=c, marker=m, markersize=7, linestyle="", markeredgewidth=0) for c, m in looks]
     columns = {"ncols": 1 + len(names) // 30, "columnspacing": 1, "handletextpad": 0.1}
     drawing.legend(handles, names, loc="outside right upper", fontsize=9, **columns)
-
-
-def _dot(color: str, marker: str) -> Line2D:
-    return Line2D([], [], color=color, marker=marker, markersize=7, linestyle="", markeredgewidth=0)
 
 
 def color_bar(drawing: Figure, axes: Axes | Sequence[Axes], labels: np.ndarray, spec: Spec) -> None:

@@ -20,11 +20,10 @@ from enfold.sections.section import FEW, KNOWN, Section, counted, noun
 MIXTURES = ("posterior", "prior")
 CLEAR = 0.9  # the probability of a cluster from which on a row is called clearly in it
 SHOWN = 10  # rows of each cluster
-NAMES = {"accuracy": "accuracy", "nmi": "NMI", "ari": "ARI"}
 SCORES = {
-    "accuracy": scores.clustering_accuracy,
-    "nmi": scores.normalized_mutual_information,
-    "ari": scores.adjusted_rand_index,
+    "accuracy": ("accuracy", scores.clustering_accuracy),
+    "nmi": ("NMI", scores.normalized_mutual_information),
+    "ari": ("ARI", scores.adjusted_rand_index),
 }
 
 
@@ -151,23 +150,23 @@ def label_scores(found: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     if classes is None or len(classes) < 2:
         return {}
     counts = scores.counts_of(found[known], labels[known])
-    errors = {name: bootstrap_error(score, counts) for name, score in SCORES.items()}
-    return {name: score(counts) for name, score in SCORES.items()} | {"standard_errors": errors}
+    errors = {name: bootstrap_error(score, counts) for name, (_, score) in SCORES.items()}
+    return {name: score(counts) for name, (_, score) in SCORES.items()} | {"standard_errors": errors}
 
 
 def _trust(values: dict[str, Any], source: str) -> str:
-    tried, agreement, k = values["criterion"], values["agreement"], values["clusters"]
+    tried, agreement = values["criterion"], values["agreement"]
     words = [f"Found in {source}. {_choice([*map(int, tried)], values['components'])}"]
     if "accuracy" in values:
         errors = values["standard_errors"]
-        numbers = (f"{name} {with_error(values[key], errors[key])}" for key, name in NAMES.items())
+        numbers = (f"{label} {with_error(values[name], errors[name])}" for name, (label, _) in SCORES.items())
         words.append(f"Compared with the labels, which only score: {', '.join(numbers)}.")
     if agreement is not None:
         words.append(
             f"Clusters found in either half of the rows have an adjusted Rand index of {agreement:.2f} (1: the same, "
             "0: as by chance)."
         )
-    if k == 1:
+    if values["clusters"] == 1:
         words.append("That does not prove that the data has no groups.")
     words.append(
         "Another training run may join or split clusters. Where the map has no gaps, clusters are cuts through one "

@@ -67,11 +67,5 @@ def copies_text(found: Copies, source: str) -> str:
 def copies_values(found: Copies) -> dict[str, float]:
     """Return the numbers of near copies, for programs."""
     n = len(found.distances)
-    return {
-        "draws": n,
-        "copies": round(found.share * n),
-        "share": found.share,
-        "expected_share": found.expected_share,
-        "expected_share_error": found.expected_share_error,
-        "threshold": found.threshold,
-    }
+    names = ("share", "expected_share", "expected_share_error", "threshold")
+    return {"draws": n, "copies": round(found.share * n), **{name: getattr(found, name) for name in names}}
