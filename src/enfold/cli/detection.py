@@ -100,8 +100,8 @@ def _write_maps(path: Path, unusual: "Anomalies", rows: "np.ndarray", p: "np.nda
 
     x, spec = np.asarray(unusual.x), unusual.model.spec
     if path.suffix.lower() == ".npz":
-        rebuilt = in_raw_type(unusual.reconstructed, spec)
-        write_arrays(path, row=rows, x=x, reconstruction=rebuilt, map=unusual.contributions)
+        reconstructed = in_raw_type(unusual.reconstructed, spec)
+        write_arrays(path, row=rows, x=x, reconstruction=reconstructed, map=unusual.contributions)
         return
     names = [f"row {row}\np {each:.1g}" for row, each in zip(rows, p, strict=True)]
     write(
