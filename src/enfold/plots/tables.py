@@ -97,7 +97,7 @@ def agreement(x: np.ndarray, x_hat: np.ndarray, spec: Spec) -> Figure:
         margin = 0.05 * float(np.ptp(both)) or 1.0
         limits = (float(both.min()) - margin, float(both.max()) + margin)
         panel.plot(limits, limits, color=LINE, lw=1.2)
-        panel.scatter(x[:, i], x_hat[:, i], s=size, alpha=0.5, linewidths=0, color=ACCENT)
+        panel.scatter(x[:, i], x_hat[:, i], s=size, alpha=0.7, linewidths=0, color=ACCENT)
         panel.set_title(short(spec.columns[i].name))
         panel.set(xlim=limits, ylim=limits, aspect="equal")
     drawing.supxlabel("original", color=INK, size=11)

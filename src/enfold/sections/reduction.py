@@ -72,7 +72,7 @@ def _finding(found: Mapping[str, Mapping[str, Measurement]], names: list[str], s
         numbers = f"{share}; with PCA {pca:.0%}"
     else:
         numbers = f"its trustworthiness is {ours:.2f}, that of PCA {pca:.2f} (1 is perfect)"
-    chance = "; the difference may be chance" if len(winners) > 1 else ""
+    chance = "; the difference may be chance" if len(winners) > 1 and round(ours, 2) != round(pca, 2) else ""
     return f"The map keeps neighbors {how} PCA: {numbers}{chance}."
 
 
