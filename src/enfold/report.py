@@ -126,7 +126,7 @@ def write_report(run: Run) -> Path:
         is_noisy=run.config.corruption.name != "none",
         training=training_text(run.epochs),
         lines=[("metric", "value", "meaning"), *((each.label, each.text, each.meaning) for each in lines)],
-        pictures={name: _picture_uri(run, name) for name in PICTURES},
+        pictures={each: data_uri(path.read_bytes()) for each in PICTURES if (path := _picture(run, each)).is_file()},
         sections=[(each, data_uri(each.picture)) for each in sections],
         command=command_line(run),
         details={
@@ -245,11 +245,6 @@ def _text(value: Any) -> str:
 
 def _picture(run: Run, name: str) -> Path:
     return run.folder / "figures" / f"{name}.png"
-
-
-def _picture_uri(run: Run, name: str) -> str | None:
-    path = _picture(run, name)
-    return data_uri(path.read_bytes()) if path.is_file() else None
 
 
 def data_uri(png: bytes) -> str | None:

@@ -104,6 +104,5 @@ def _write_maps(path: Path, unusual: "Anomalies", rows: "np.ndarray", p: "np.nda
         write_arrays(path, row=rows, x=x, reconstruction=reconstructed, map=unusual.contributions)
         return
     names = [f"row {row}\np {each:.1g}" for row, each in zip(rows, p, strict=True)]
-    write(
-        path, plots.png(plots.anomalies(plots.Unusual(x, unusual.reconstructed, unusual.contributions, names, spec)))
-    )
+    shown = plots.Unusual(x, unusual.reconstructed, unusual.contributions, names, spec)
+    write(path, plots.png(plots.anomalies(shown)))
