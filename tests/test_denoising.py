@@ -157,7 +157,7 @@ def test_rows_with_more_noise_than_was_learned_are_called_doubtful(run, digits, 
     [
         ("run", "clean.gif", "or nothing, for a folder"),
         ("run", "clean.csv", "clean.csv' cannot hold gray images"),
-        ("run", "full", "it is there already"),
+        ("run", "full", "it exists already"),
         ("run", "noisy.npz/clean", "File exists. Choose another place"),
         ("digits_run", "clean", "Fit with --recipe denoise"),
     ],
