@@ -11,7 +11,7 @@ from enfold.devices import choose_device
 from enfold.metrics import evaluate
 
 SAMPLES = 5000  # of z for each test image, in the likelihoods
-KERAS = {  # Keras 3.15 on TensorFlow 2.21, two CPU cores: held-out loss and 5-nn accuracy after epochs 1, 5 and 10
+KERAS = {  # Keras 3.15 on TensorFlow 2.21, two CPU cores: held-out loss and 5-NN accuracy after epochs 1, 5 and 10
     1: (0.2025, 0.619),
     5: (0.1875, 0.737),
     10: (0.1789, 0.757),
@@ -64,7 +64,7 @@ MAPS = {
         "the recipe `notebook`",
         partial(mapped, "notebook", {}),
         MAP,
-        known="Keras: negative ELBO 147.2, distortion 138.1, rate 9.1, 5-nn 0.757, 540 s",
+        known="Keras: negative ELBO 147.2, distortion 138.1, rate 9.1, 5-NN 0.757, 540 s",
         seeds=(555,),
     ),
     "default": Line(
@@ -135,7 +135,7 @@ def section(results):
 
 The data are all 70,000 MNIST images. {HELD_OUT:,} are held out (those that pandas samples with seed {SPLIT_SEED});
 the models train on the others, without labels. Each gray value is read as the probability that a binary pixel is
-on. 5-nn is the share of held-out images whose class can be guessed from the 5 nearest of 20,000 training images on
+on. 5-NN is the share of held-out images whose class can be guessed from the 5 nearest of 20,000 training images on
 the map of posterior means. The settings were chosen by looking at these held-out images, so the metrics are a little
 optimistic.
 
@@ -161,7 +161,7 @@ def by_epoch(results):
     )
     return f"""The notebook, epoch by epoch:
 
-| epoch | held-out loss | 5-nn | in Keras: held-out loss | 5-nn |
+| epoch | held-out loss | 5-NN | in Keras: held-out loss | 5-NN |
 |---|---|---|---|---|
 {rows}
 """

@@ -84,13 +84,13 @@ def quality(result: dict) -> str:
     keras = [KERAS_SECONDS, *KERAS_QUALITY.values()]
     return f"""### As good as Keras, sooner
 
-How long must enfold train to be as good as the notebook in Keras: in negative ELBO, distortion and 5-nn accuracy,
+How long must enfold train to be as good as the notebook in Keras: in negative ELBO, distortion and 5-NN accuracy,
 with every seed? This is the default recipe with the settings in the command of the line `quality` below, on the
 split of `QUALITY.md` (5,000 rows held out, seed 555). Seconds are of training alone. Keras was measured once, and
 not again for this page. The settings were chosen by looking at these held-out rows, so the metrics are a little
 optimistic.
 
-| seed | seconds | negative ELBO, nats | distortion, nats | 5-nn |
+| seed | seconds | negative ELBO, nats | distortion, nats | 5-NN |
 |---|---|---|---|---|
 {chr(10).join(lines)}
 | Keras | {" | ".join(f"{each:g}" for each in keras)} |"""

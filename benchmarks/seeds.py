@@ -10,7 +10,7 @@ from enfold.data.split import held_out_rows, training_rows
 HELD_OUT, SPLIT_SEED = 5000, 555
 NAMES = {
     "negative_elbo": "negative ELBO",
-    "knn_accuracy": "5-nn",
+    "knn_accuracy": "5-NN",
     "reconstruction_mse": "MSE",
     "active_units": "active units",
     "negative_log_likelihood": "NLL",

@@ -1,4 +1,4 @@
-"""Each figure against a closed form, another library's answer or an invariance; each error against its coverage."""
+"""Each metric against a closed form, another library's answer or an invariance; each error against its coverage."""
 
 import math
 import platform

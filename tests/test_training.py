@@ -67,7 +67,7 @@ def test_progress_counts_every_step_and_ends_every_epoch(digits):
 
 
 def test_the_map_learns_the_classes_without_seeing_them(digits):
-    """5-nn accuracy in two dimensions: near chance for random weights' loss of detail, well above after training."""
+    """5-NN accuracy in two dimensions: near chance for random weights' loss of detail, well above after training."""
     config = Config.of(epochs=60, width=128)
     seen, unseen = digits[:1400], digits[1400:]
     before = evaluate(build.autoencoder(config, digits.spec), config, unseen, seen)

@@ -131,7 +131,7 @@ class Evaluation:
 
     @cached_property
     def accuracies(self) -> dict[str, Measurement]:
-        """The shares of rows whose class is told from their latent means by the reference's."""
+        """The accuracies of classifiers that learn from the latent means of the reference."""
         if self.reference is None:
             return {}
         test, known = self.data.labeled, (self.reference.means, self.reference.data.labels)

@@ -250,7 +250,7 @@ METRICS = {
         Metric(
             "knn_accuracy",
             "5-NN accuracy",
-            "Held-out rows with the class of most of their 5 nearest training rows in the latent space. {labels}",
+            "Share of unseen rows whose 5 nearest training rows in the latent space vote for their class. {labels}",
             "higher",
             "%",
             1,
@@ -259,7 +259,7 @@ METRICS = {
         Metric(
             "linear_probe_accuracy",
             "linear probe accuracy",
-            "Held-out rows whose class a linear classifier on the latent vectors gets right.",
+            "Share of unseen rows whose class a linear classifier on the latent vectors gets right.",
             "higher",
             "%",
             1,
@@ -268,7 +268,7 @@ METRICS = {
         Metric(
             "clustering_accuracy",
             "clustering accuracy",
-            "Rows whose k-means cluster in the latent space is the one that fits their class best.",
+            "Share of rows whose k-means cluster in the latent space is the one that matches their class.",
             "higher",
             "%",
             1,
@@ -277,7 +277,7 @@ METRICS = {
         Metric(
             "nmi",
             "NMI",
-            "How much k-means clusters tell about classes; 1 is all, 0 nothing.",
+            "How much k-means clusters of the latent vectors say about classes; 1 is all, 0 is nothing.",
             "higher",
             "",
             3,
@@ -295,7 +295,7 @@ METRICS = {
         Metric(
             "trustworthiness",
             "trustworthiness",
-            "Whether neighbors in the latent space are neighbors in the data; 1 is always.",
+            "How reliably neighbors in the latent space are neighbors in the data; 1 is always.",
             "higher",
             "",
             3,
