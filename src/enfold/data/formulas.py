@@ -14,6 +14,7 @@ def escaped(text: str) -> str:
     """Return text as it is written into CSV; numbers stay, also negative ones.
 
     Example:
+        >>> from enfold.data.formulas import escaped
         >>> escaped("=1+1"), escaped("'=1+1"), escaped("-1.5"), escaped("'tis")
         ("'=1+1", "''=1+1", '-1.5', "'tis")
     """
