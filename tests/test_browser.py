@@ -319,7 +319,7 @@ OTHERS = {
         Spec((4,), tuple(Column(f"column {i}", "real", 10.0 * i, 0.1) for i in range(4))),
         {"objective": "autoencoder", "latent_dim": 5},
     ),
-    "told codes in color": (
+    "conditional FSQ in color": (
         Spec((3, 8, 6), (IMAGE,), "uint8", ("cat", "dog"), conditions=(0.0, 1.0)),
         {"condition": "label", "posterior": "fsq", "latent_dim": 3},
     ),
@@ -339,8 +339,8 @@ def test_every_kind_of_run_is_shown_and_decoded(name, browser, random_run):
             drag(page, (0.5, 0.5), (0.4, 0.45))
             z, _ = decoded(page)
             values, condition = np.array(state(page, "values")), torch.tensor([state(page, "condition")])
-        told = condition if spec.conditions else None
-        expected = decode_means(run.model, z[None], told)[0]
+        condition = condition if spec.conditions else None
+        expected = decode_means(run.model, z[None], condition)[0]
         np.testing.assert_allclose((values.reshape(spec.shape) - expected) / spec.scale, 0, atol=1e-4)
     assert [each for each in complaints if DRIVER not in each] == []
 
@@ -367,7 +367,7 @@ def elsewhere():
         thread.join()
 
 
-def test_even_a_script_in_the_page_could_tell_nobody(browser, address, elsewhere):
+def test_not_even_a_script_in_the_page_can_send_anything(browser, address, elsewhere):
     other, asked = elsewhere
     with opened(browser, address, complaints := [], []) as page:
         sent = page.evaluate("url => fetch(url, {mode: 'no-cors'}).then(() => true, () => false)", other + "fetch")

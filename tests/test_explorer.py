@@ -1,4 +1,4 @@
-"""What the explorer's page is given is what Python knows, and nobody else is given anything."""
+"""The explorer's page gets what Python computes, and nobody else gets anything."""
 
 import base64
 import gzip
@@ -44,7 +44,7 @@ def array(files, name):
 
 def test_the_manifest_says_what_the_run_is(files):
     manifest = json.loads(files["manifest.json"])
-    assert manifest["format"] == 2
+    assert manifest["format"] == 3
     assert manifest["title"] == "Digits"
     assert manifest["rows"] == 1797
     assert manifest["shape"] == [1, 8, 8]
@@ -55,7 +55,7 @@ def test_the_manifest_says_what_the_run_is(files):
     assert named | {"manifest.json", "encoder.onnx", "decoder.onnx"} == set(files)
 
 
-def test_the_arrays_are_the_rows_in_order_and_what_the_model_makes_of_them(files, digits_run, digits):
+def test_the_arrays_are_the_rows_in_order_and_what_the_model_says_of_them(files, digits_run, digits):
     model = digits_run.model
     np.testing.assert_array_equal(array(files, "examples"), digits.x.reshape(1797, 64))
     np.testing.assert_array_equal(array(files, "rowNumbers"), np.arange(1797))
@@ -64,8 +64,9 @@ def test_the_arrays_are_the_rows_in_order_and_what_the_model_makes_of_them(files
     means = encode_means(model, digits.x)
     np.testing.assert_array_equal(array(files, "means"), means)
     with torch.no_grad():
-        deviations = model.encode(digits.x[-5:]).stddev.numpy()
-    np.testing.assert_allclose(array(files, "deviations")[-5:], deviations, rtol=1e-5)  # other sums in other batches
+        stddev = model.encode(digits.x[-5:]).stddev.numpy()
+    found = array(files, "standardDeviations")[-5:]
+    np.testing.assert_allclose(found, stddev, rtol=1e-5)  # sums differ between batch sizes
     held_out = array(files, "anomaly")[array(files, "heldOut") == 1]
     ranks = np.arange(len(held_out)) / (len(held_out) + 1)  # no two are as unusual
     np.testing.assert_allclose(np.sort(held_out), ranks, atol=2 / len(held_out))
@@ -99,7 +100,7 @@ def on_grid(files, plane):
     ).T
 
 
-def test_the_prior_is_given_on_every_pair_of_the_most_active_dimensions_and_on_the_principal_plane(random_run):
+def test_the_prior_is_on_every_pair_of_the_most_active_dimensions_and_on_the_principal_plane(random_run):
     spec = enfold.Spec((6,), tuple(enfold.Column(f"column {i}", "real") for i in range(6)))
     run, x = random_run(spec, latent_dim=8), np.random.default_rng(0).normal(size=(50, 6))
     files = prepare(run, x)
@@ -140,15 +141,15 @@ def table_run(tmp_path_factory):
     return data, enfold.fit(data, recipe="autoencoder", latent_dim=3, epochs=2, width=16, out=out, device="cpu")
 
 
-def test_a_plain_autoencoders_table_has_no_prior_no_widths_and_a_plane_of_its_own(table_run):
+def test_a_plain_autoencoders_table_has_no_prior_no_standard_deviations_and_a_principal_plane(table_run):
     data, run = table_run
     with pytest.raises(InputError, match=r"fitted to an array.*Name a source"):
         prepare(run)
     files = prepare(run, data)
     manifest, means = json.loads(files["manifest.json"]), array(files, "means")
     assert manifest["prior"] == []
-    assert not {"deviations", "labels", "heldOut"} & set(manifest["arrays"])
-    np.testing.assert_array_equal(array(files, "values"), data.labels.astype(np.float32))
+    assert not {"standardDeviations", "labels", "heldOut"} & set(manifest["arrays"])
+    np.testing.assert_array_equal(array(files, "numericLabels"), data.labels.astype(np.float32))
     np.testing.assert_array_equal(array(files, "examples"), data.x)
     assert [each["scale"] for each in manifest["columns"]] == [each.scale for each in run.spec.columns]
     levels = np.array(manifest["quantiles"]["levels"])

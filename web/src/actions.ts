@@ -25,7 +25,7 @@ export function actionsOf({ store, rows, manifest }: Page, map: LatentMap): Acti
       store.set({ selected, ...(selected && { tab: "selection" as const }) });
     },
     addWaypoint(z) {
-      store.set({ waypoints: [...store.state.waypoints, z], tab: "path" });
+      store.set({ waypoints: [...store.state.waypoints, z], tab: "interpolation" });
     },
   };
 }

@@ -1,22 +1,21 @@
-/** What programs, such as tests, may read of the page: `window.enfold`. */
+/** What tests and other programs may read: `window.enfold`. */
 
 import type { Cursor } from "./cursor";
 import { bytesOf } from "./data";
 import type { Page } from "./page";
 
 /**
- * `ready` resolves when the models are loaded and the cursor's place is decoded; it fails if that cannot be. `state` is
- * null before there are rows, and is read anew each time:
+ * `ready` resolves when the models are loaded and the cursor's position is decoded; it rejects if that fails. `state` is
+ * null until the rows are loaded, and always up to date:
  *
- * - `z`: the cursor, a number for each latent dimension;
- * - `condition`: the position of the class that the decoder is told, −1: none;
- * - `decoded`: what the decoder makes of it: bytes 0…255 of an image, in its order of channel, row, column; for tables
- *   null, before `ready` null;
- * - `values`: the same in raw units, also of tables;
- * - `decodes`: how many times the cursor's place was decoded so far;
- * - `row`: the number of the row that was clicked, null: none;
- * - `selected`: the numbers of the selected rows, null: no selection;
- * - `drawn`: the latent mean of what is on the drawing pad, null: nothing.
+ * - `z`: the cursor's latent vector;
+ * - `condition`: the class that the decoder is conditioned on, by position; −1: unknown;
+ * - `decoded`: the decoded image, bytes 0…255 in the order channel, row, column; null for tables and before `ready`;
+ * - `values`: the same in raw units, also for tables;
+ * - `decodes`: how many times the cursor's position has been decoded;
+ * - `row`: the number of the clicked row; null: none;
+ * - `selected`: the numbers of the selected rows; null: no selection;
+ * - `drawn`: the latent mean of the drawing; null: no drawing.
  */
 export interface Enfold {
   readonly ready: Promise<void>;
@@ -38,14 +37,14 @@ declare global {
   }
 }
 
-/** Publishes what the page comes to be. */
+/** Sets `window.enfold`. */
 export function publish(started: Promise<{ page: Page; cursor: Cursor }>): void {
   let shown: { page: Page; cursor: Cursor } | null = null;
   const ready = started.then((each) => {
     shown = each;
     return each.cursor.first;
   });
-  ready.catch(() => undefined); // the page shows its errors itself
+  ready.catch(() => undefined); // the page itself shows the error
   window.enfold = {
     ready,
     get state() {

@@ -20,8 +20,8 @@ export function createBackdrop(page: Page, scene: Scene, onMore: () => void): Ba
   const shadowOf = remembered(makeShadow);
   let manifold: Manifold | null = null;
   if (manifest.isImage) {
-    void Promise.all([page.models, page.isDarkGround]).then(([models, isDarkGround]) => {
-      manifold = createManifold(models, manifest, isDarkGround, onMore);
+    void Promise.all([page.models, page.hasDarkBackground]).then(([models, hasDarkBackground]) => {
+      manifold = createManifold(models, manifest, hasDarkBackground, onMore);
       onMore();
     });
   }

@@ -14,12 +14,12 @@ export interface Brush {
   /** For each channel, 0…1. */
   readonly ink: readonly number[];
   /** What is there before anything is drawn, 0…1. */
-  readonly ground: number;
+  readonly background: number;
 }
 
 const EDGE = 0.6; // pixels of the image over which a line fades, on each side of its radius
 
-/** Draws a line with soft edges. What was drawn before stays where it is farther from the ground. */
+/** Draws a line with soft edges. What was drawn before stays where it is farther from the background. */
 export function drawLine(
   raster: Raster,
   brush: Brush,
@@ -27,19 +27,19 @@ export function drawLine(
   to: readonly [number, number],
 ): void {
   change(raster, brush.radius, from, to, (old, cover, channel) => {
-    const drawn = brush.ground + (brush.ink[channel]! - brush.ground) * cover;
-    return Math.abs(drawn - brush.ground) > Math.abs(old - brush.ground) ? drawn : old;
+    const drawn = brush.background + (brush.ink[channel]! - brush.background) * cover;
+    return Math.abs(drawn - brush.background) > Math.abs(old - brush.background) ? drawn : old;
   });
 }
 
-/** Brings back the ground along a line, also at the edges of what was drawn there. */
+/** Brings back the background along a line, also at the edges of what was drawn there. */
 export function eraseLine(
   raster: Raster,
   brush: Brush,
   from: readonly [number, number],
   to: readonly [number, number],
 ): void {
-  change(raster, brush.radius + 2 * EDGE, from, to, (old, cover) => old + (brush.ground - old) * cover);
+  change(raster, brush.radius + 2 * EDGE, from, to, (old, cover) => old + (brush.background - old) * cover);
 }
 
 function change(
@@ -63,8 +63,8 @@ function change(
 
 /** 1 inside, falling to 0 at the edge. */
 function coverAt(distance: number, radius: number): number {
-  const share = Math.min(Math.max(radius + EDGE - distance, 0) / (2 * EDGE), 1);
-  return share * share * (3 - 2 * share);
+  const fraction = Math.min(Math.max(radius + EDGE - distance, 0) / (2 * EDGE), 1);
+  return fraction * fraction * (3 - 2 * fraction);
 }
 
 /** Returns how far a point is from the piece of a line. */

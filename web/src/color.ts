@@ -2,7 +2,7 @@
 
 import type { Manifest, Rows } from "./data";
 
-export type ColorName = "label" | "cluster" | "anomaly" | "error" | "part" | "none";
+export type ColorName = "label" | "cluster" | "anomaly" | "error" | "split" | "none";
 export type Rgb = readonly [number, number, number];
 
 export interface Entry {
@@ -10,13 +10,13 @@ export interface Entry {
   readonly count: number;
 }
 
-/** Each row's code is a position in `entries`, or a step of the scale from `low` to `high`; `STEPS`: it has no number. */
+/** Each row's code is a position in `entries`, or a step of the scale from `low` to `high`; `STEPS`: it has none. */
 export type Coloring =
   | { readonly kind: "classes"; readonly codes: Uint16Array; readonly entries: readonly Entry[] }
   | { readonly kind: "numbers"; readonly codes: Uint16Array; readonly low: number; readonly high: number };
 
 // Paul Tol, "Color schemes" (SRON/EPS/TN/09-002, 2021), scheme "muted", with near-black as the tenth, as in enfold's
-// figures. On black the tenth is near-white, and indigo and wine are lighter, with a contrast of 3 as the others: still no
+// plots. On black the tenth is near-white, and indigo and wine are lighter, with a contrast of 3 as the others: still no
 // two are closer than 15 in CIELAB with protanopia, deuteranopia or tritanopia (Machado et al. 2009).
 const ON_WHITE = [
   ...["#cc6677", "#332288", "#ddcc77", "#117733", "#88ccee"],
@@ -39,7 +39,7 @@ const VIRIDIS = [
   "#addc30",
   "#fde725",
 ].map(rgb);
-const OUTSIDE = 0.01; // the share of rows below and above the scale
+const OUTSIDE = 0.01; // the fraction of rows below, and above, the scale
 const STEPS = 256;
 export const COLORS_TO_TELL_APART = ON_WHITE.length;
 export const NO_CLASS = "unlabeled";
@@ -47,11 +47,11 @@ export const NO_CLASS = "unlabeled";
 /** What rows can be colored by, with a name for each. */
 export function colorings(rows: Rows): Map<ColorName, string> {
   const all: [ColorName, string, unknown][] = [
-    ["label", "Label", rows.labels ?? rows.values],
+    ["label", "Label", rows.labels ?? rows.numericLabels],
     ["cluster", "Cluster", rows.clusters],
     ["anomaly", "Anomaly score", rows.anomaly],
     ["error", "Reconstruction error", rows.error],
-    ["part", "Training or held out", rows.heldOut],
+    ["split", "Training or held out", rows.heldOut],
     ["none", "One color", true],
   ];
   return new Map(all.filter(([, , values]) => values).map(([name, title]) => [name, title]));
@@ -60,14 +60,14 @@ export function colorings(rows: Rows): Map<ColorName, string> {
 export function coloringOf(name: ColorName, rows: Rows, manifest: Manifest): Coloring {
   switch (name) {
     case "label":
-      return rows.labels ? classes(rows.labels, (i) => manifest.classes[i] ?? `${i}`) : numbers(rows.values!);
+      return rows.labels ? classes(rows.labels, (i) => manifest.classes[i] ?? `${i}`) : numbers(rows.numericLabels!);
     case "cluster":
       return classes(rows.clusters!, (i) => `cluster ${i}`);
     case "anomaly":
       return numbers(rows.anomaly!);
     case "error":
       return numbers(rows.error!);
-    case "part":
+    case "split":
       return classes(rows.heldOut!, (i) => (i ? "held out" : "training"));
     case "none":
       return classes(new Uint8Array(manifest.rows), () => "rows");
@@ -82,13 +82,11 @@ export function paletteOf(coloring: Coloring, isDark: boolean): Rgb[] {
     return [...Array.from({ length: STEPS }, (_, i) => viridis(i / (STEPS - 1))), UNLABELED[mode]];
   }
   if (coloring.entries.length === 1) return [ACCENT[mode]];
-  return coloring.entries.map(({ name }, i) =>
-    name === NO_CLASS ? UNLABELED[mode] : colors[i % colors.length]!,
-  );
+  return coloring.entries.map(({ name }, i) => (name === NO_CLASS ? UNLABELED[mode] : colors[i % colors.length]!));
 }
 
-export function viridis(share: number): Rgb {
-  const place = Math.min(Math.max(share, 0), 1) * (VIRIDIS.length - 1);
+export function viridis(fraction: number): Rgb {
+  const place = Math.min(Math.max(fraction, 0), 1) * (VIRIDIS.length - 1);
   const i = Math.min(Math.floor(place), VIRIDIS.length - 2);
   const [from, to] = [VIRIDIS[i]!, VIRIDIS[i + 1]!];
   return [0, 1, 2].map((c) => Math.round(from[c]! + (place - i) * (to[c]! - from[c]!))) as unknown as Rgb;

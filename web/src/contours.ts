@@ -5,14 +5,14 @@ import type { Prior } from "./data";
 /** Line pieces in the plane: x, y, x, y of each, one after the other. */
 export type Pieces = Float32Array;
 
-/** Returns the heights above which the given shares of the mass exp(log density) lie, as logarithms. */
-export function levelsHolding(logDensity: Float32Array, shares: readonly number[]): number[] {
+/** Returns the log densities above which the fractions of the mass lie. */
+export function levelsHolding(logDensity: Float32Array, fractions: readonly number[]): number[] {
   const sorted = logDensity.slice().sort().reverse();
   const peak = sorted[0] ?? 0;
   const total = sorted.reduce((sum, value) => sum + Math.exp(value - peak), 0);
-  return shares.map((share) => {
+  return fractions.map((fraction) => {
     let mass = 0;
-    return sorted.find((value) => (mass += Math.exp(value - peak)) >= share * total) ?? peak;
+    return sorted.find((value) => (mass += Math.exp(value - peak)) >= fraction * total) ?? peak;
   });
 }
 

@@ -1,6 +1,6 @@
-/** The cursor: what the decoder makes of the place it is at, at once. */
+/** The cursor, and what is decoded at its position. */
 
-import { labelOf, type Vector } from "./data";
+import { nameOf, type Vector } from "./data";
 import { isFar } from "./density";
 import { copy } from "./files";
 import type { LatentMap } from "./map";
@@ -13,13 +13,13 @@ import { inWords, showVector } from "./vector";
 export interface Cursor {
   /** What was decoded last, in raw units; null before the models are loaded. */
   readonly values: Float32Array | null;
-  /** How many times the cursor's place was decoded. */
+  /** How many times the cursor's position was decoded. */
   readonly count: number;
-  /** Resolves when the cursor's place is decoded for the first time. */
+  /** Resolves when the cursor's position is decoded for the first time. */
   readonly first: Promise<void>;
 }
 
-const FAR = 2; // times the distance at which nearly all rows have a neighbor
+const FAR = 2; // times the distance within which nearly all rows have a neighbor
 const QUIET_FOR = 600; // milliseconds after which a screen reader is told where the cursor is
 
 export function createCursor(page: Page, map: LatentMap): Cursor {
@@ -42,8 +42,7 @@ export function createCursor(page: Page, map: LatentMap): Cursor {
     const { z } = store.state;
     const [nearest] = neighbors(page.rows.means, z, 1);
     showVector(element("cursor-z"), z);
-    const label = nearest ? labelOf(page.rows, manifest, nearest.row) : "";
-    const row = nearest ? `row\u00a0${page.rows.numbers[nearest.row]}${label && `\u00a0·\u00a0${label}`}` : "";
+    const row = nearest ? nameOf(page.rows, manifest, nearest.row) : "";
     const isEmpty = isFarFromRows(z, nearest?.distance ?? 0);
     element("cursor-near").textContent = `Nearest: ${row}`;
     element("cursor-far").hidden = !isEmpty;

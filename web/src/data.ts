@@ -17,7 +17,7 @@ export interface ArrayEntry {
   readonly shape: readonly number[];
 }
 
-/** A plane on which the logarithm of the prior's density is given. */
+/** A plane with a grid of values of the prior's log density. */
 export interface Prior {
   readonly axes: Axes;
   readonly extent: readonly [readonly [number, number], readonly [number, number]];
@@ -45,12 +45,12 @@ export interface Manifest {
   readonly pca: { readonly mean: readonly number[]; readonly components: readonly (readonly number[])[] } | null;
 }
 
-/** The rows. Whatever the run lacks is null; `examples` come last, since they are the largest. */
+/** The rows: what the model says of each. What the run lacks is null. */
 export interface Rows {
   readonly means: Float32Array;
-  readonly deviations: Float32Array | null;
+  readonly standardDeviations: Float32Array | null;
   readonly labels: Int16Array | null;
-  readonly values: Float32Array | null;
+  readonly numericLabels: Float32Array | null;
   readonly numbers: Int32Array;
   readonly heldOut: Uint8Array | null;
   readonly error: Float32Array | null;
@@ -60,35 +60,42 @@ export interface Rows {
 
 export type Examples = Uint8Array | Float32Array;
 
-const FORMAT = 2;
+const FORMAT = 3;
+const ARRAYS = [
+  ...["means", "standardDeviations", "labels", "numericLabels", "rowNumbers"],
+  ...["heldOut", "error", "anomaly", "clusters"],
+];
 const MANIFEST = "manifest.json";
+export const REMEDY = "run enfold explore or enfold share again";
 
 /** Returns the bytes of a file of the run. */
 export async function load(name: string): Promise<Uint8Array<ArrayBuffer>> {
-  if (isOneFile()) return unpacked(name);
+  if (isOneFile()) return decompressed(name);
   const response = await fetch(`data/${name}`);
-  if (!response.ok) throw new Error(`data/${name} could not be read (${response.status} ${response.statusText}).`);
+  if (!response.ok)
+    throw new Error(
+      `Cannot read data/${name} (${response.status} ${response.statusText}). Is enfold explore running?`,
+    );
   return new Uint8Array(await response.arrayBuffer());
 }
 
 export async function loadManifest(): Promise<Manifest> {
   const manifest = JSON.parse(new TextDecoder().decode(await load(MANIFEST))) as Manifest;
   if (manifest.format !== FORMAT) {
-    throw new Error(`The data has format ${manifest.format}; this page reads ${FORMAT}. Make both anew.`);
+    throw new Error(`Expected data of format ${FORMAT}, got ${manifest.format}. Reload the page, or ${REMEDY}.`);
   }
   return manifest;
 }
 
 export async function loadRows(manifest: Manifest): Promise<Rows> {
   const read = (name: string) => loadArray(manifest, name);
-  const [means, deviations, labels, values, numbers, heldOut, error, anomaly, clusters] = await Promise.all(
-    ["means", "deviations", "labels", "values", "rowNumbers", "heldOut", "error", "anomaly", "clusters"].map(read),
-  );
+  const [means, standardDeviations, labels, numericLabels, numbers, heldOut, error, anomaly, clusters] =
+    await Promise.all(ARRAYS.map(read));
   return {
     means: means as Float32Array,
-    deviations: deviations as Float32Array | null,
+    standardDeviations: standardDeviations as Float32Array | null,
     labels: labels as Int16Array | null,
-    values: values as Float32Array | null,
+    numericLabels: numericLabels as Float32Array | null,
     numbers: (numbers as Int32Array | null) ?? Int32Array.from({ length: manifest.rows }, (_, i) => i),
     heldOut: heldOut as Uint8Array | null,
     error: error as Float32Array | null,
@@ -101,7 +108,7 @@ export async function loadExamples(manifest: Manifest): Promise<Examples | null>
   return (await loadArray(manifest, "examples")) as Examples | null;
 }
 
-/** Returns the logarithm of the prior's density on the plane's grid. */
+/** Returns the prior's log density on the plane's grid, (side, side). */
 export async function loadPrior({ file }: Prior): Promise<Float32Array> {
   return new Float32Array((await load(file)).buffer);
 }
@@ -127,29 +134,35 @@ export function meanOf(rows: Rows, manifest: Manifest, row: number): Vector {
   return rows.means.slice(row * manifest.latentDim, (row + 1) * manifest.latentDim);
 }
 
-/** Returns the position of a row's class among those that a conditional model is told, −1 where it is not known. */
+/** Returns the class of a row that a conditional model is conditioned on, by position; −1: unknown. */
 export function conditionOf(rows: Rows, manifest: Manifest, row: number): number {
   const label = rows.labels?.[row] ?? -1;
   return label < 0 ? -1 : manifest.conditions.indexOf(manifest.classes[label] ?? "");
 }
 
-/** Returns a row's label as it is written, "" where there is none. */
+/** Returns a row's label as text, "" where it has none. */
 export function labelOf(rows: Rows, manifest: Manifest, row: number): string {
   const label = rows.labels?.[row] ?? -1;
   if (label >= 0) return manifest.classes[label] ?? String(label);
-  const value = rows.values?.[row] ?? Number.NaN;
+  const value = rows.numericLabels?.[row] ?? Number.NaN;
   return Number.isNaN(value) ? "" : String(Number(value.toPrecision(6)));
+}
+
+/** Returns what to call a row: its number and, if it has one, its label. */
+export function nameOf(rows: Rows, manifest: Manifest, row: number): string {
+  const label = labelOf(rows, manifest, row);
+  return `row ${rows.numbers[row]}${label && `, label ${label}`}`;
 }
 
 function isOneFile(): boolean {
   return document.getElementById(`data/${MANIFEST}`) !== null;
 }
 
-async function unpacked(name: string): Promise<Uint8Array<ArrayBuffer>> {
+async function decompressed(name: string): Promise<Uint8Array<ArrayBuffer>> {
   const element = document.getElementById(`data/${name}`);
-  if (!element) throw new Error(`This file lacks ${name}. Make it again with \`enfold share\`.`);
-  const packed = fromBase64((element.textContent ?? "").trim());
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  if (!element) throw new Error(`${name} is missing from this file. To fix it, run enfold share again.`);
+  const compressed = fromBase64((element.textContent ?? "").trim());
+  const stream = new Blob([compressed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
@@ -167,7 +180,7 @@ async function loadArray(manifest: Manifest, name: string) {
   const values = typed(bytes.buffer, entry.type);
   const expected = entry.shape.reduce((product, side) => product * side, 1);
   if (values.length !== expected) {
-    throw new Error(`${entry.file} holds ${values.length} values, expected ${expected}. Make the page again.`);
+    throw new Error(`Expected ${expected} values in ${entry.file}, got ${values.length}. To fix it, ${REMEDY}.`);
   }
   return values;
 }

@@ -1,4 +1,4 @@
-/** How densely the rows lie in the plane: a histogram, blurred. */
+/** The density of the rows in the plane: a blurred histogram. */
 
 import type { Point } from "./projection";
 
@@ -10,13 +10,13 @@ export interface Density {
   readonly cell: number;
   /** Row-major, the first row lowest. */
   readonly values: Float32Array;
-  /** All but a small share of the rows lie where it is denser. */
+  /** All but a small fraction of the rows lie where the density is higher. */
   readonly threshold: number;
 }
 
 const SIDE = 160;
 const MARGIN = 0.3; // of the rows' extent, on each side
-const FAR = 0.005; // the share of the rows that count as far from the others
+const FAR = 0.005; // the fraction of the rows that count as far from the others
 const LEAST_BLUR = 1.5; // cells
 
 /** Returns the density of points x, y, x, y, … */
@@ -29,7 +29,7 @@ export function densityOf(plane: Float32Array): Density {
     counts[row * SIDE + column]!++;
   }
   // Half of Scott's rule (1992) for two dimensions: the rows have many modes.
-  const blur = Math.max(LEAST_BLUR, (0.5 * deviation(plane) * (plane.length / 2) ** (-1 / 6)) / cell);
+  const blur = Math.max(LEAST_BLUR, (0.5 * standardDeviation(plane) * (plane.length / 2) ** (-1 / 6)) / cell);
   const values = blurred(blurred(counts, blur, 1), blur, SIDE);
   const density = { side: SIDE, left, bottom, cell, values, threshold: 0 };
   return { ...density, threshold: threshold(density, plane) };
@@ -45,7 +45,7 @@ export function isFar(density: Density, point: Point): boolean {
   return densityAt(density, point) < density.threshold;
 }
 
-/** Returns how deep in the shade each cell is, 0…1. */
+/** Returns how dark each cell is shaded, 0…1. */
 export function shade({ values, threshold }: Density): Float32Array {
   return values.map((value) => Math.min(Math.max(1.5 - value / threshold, 0), 1));
 }
@@ -61,8 +61,8 @@ function square(plane: Float32Array) {
   return { left: (low[0]! + high[0]! - extent) / 2, bottom: (low[1]! + high[1]! - extent) / 2, extent };
 }
 
-/** Returns the square root of the variance of a coordinate, the mean of the two. */
-function deviation(plane: Float32Array): number {
+/** Returns the standard deviation of a coordinate: the root of the mean of the two variances. */
+function standardDeviation(plane: Float32Array): number {
   const sums = [0, 0];
   const squares = [0, 0];
   const n = plane.length / 2;
@@ -73,10 +73,10 @@ function deviation(plane: Float32Array): number {
   return Math.sqrt((squares[0]! + squares[1]! - (sums[0]! ** 2 + sums[1]! ** 2) / n) / (2 * n));
 }
 
-/** Returns the grid blurred by a normal kernel along one axis, whose neighbors are `stride` apart. */
-function blurred(grid: Float32Array, deviation: number, stride: number): Float32Array {
-  const reach = Math.ceil(3 * deviation);
-  const kernel = Array.from({ length: 2 * reach + 1 }, (_, i) => Math.exp(-0.5 * ((i - reach) / deviation) ** 2));
+/** Returns the grid blurred by a Gaussian kernel along one axis, whose cells are `stride` apart. */
+function blurred(grid: Float32Array, scale: number, stride: number): Float32Array {
+  const reach = Math.ceil(3 * scale);
+  const kernel = Array.from({ length: 2 * reach + 1 }, (_, i) => Math.exp(-0.5 * ((i - reach) / scale) ** 2));
   const out = new Float32Array(grid.length);
   for (let i = 0; i < grid.length; i++) {
     if (grid[i] === 0) continue;

@@ -14,6 +14,6 @@ export async function copy(text: string, what: string): Promise<void> {
     await navigator.clipboard.writeText(text);
     notify(`${what} copied.`);
   } catch {
-    notify(`The browser does not let this page copy. ${what}: ${text}`);
+    notify(`The browser does not let this page use the clipboard. ${what}: ${text}`);
   }
 }

@@ -3,13 +3,13 @@
 import type { Point } from "./projection";
 
 export interface Ellipse {
-  /** The semi-axes at one deviation, the longer first. */
+  /** The semi-axes at one standard deviation, the longer first. */
   readonly radii: readonly [number, number];
   /** From the first coordinate to the longer semi-axis, in radians. */
   readonly angle: number;
 }
 
-/** Returns the ellipse of a normal distribution with the covariance [xx, xy, yy]. */
+/** Returns the ellipse of a Gaussian with the covariance [xx, xy, yy]. */
 export function ellipseOf([xx, xy, yy]: readonly [number, number, number]): Ellipse {
   const [middle, spread] = [(xx + yy) / 2, Math.hypot((xx - yy) / 2, xy)];
   const radii = [Math.sqrt(middle + spread), Math.sqrt(Math.max(middle - spread, 0))] as const;

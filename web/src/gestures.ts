@@ -94,7 +94,7 @@ export function listenToGestures(page: Page, map: LatentMap, actions: Actions): 
   function click({ tool, start }: Drag, reach: number): void {
     const row = map.nearest(start, reach);
     const z = row < 0 ? map.vectorAt(start) : meanOf(page.rows, page.manifest, row);
-    if (tool === "path") return actions.addWaypoint(z);
+    if (tool === "interpolate") return actions.addWaypoint(z);
     if (row >= 0) return actions.show(row);
     if (tool === "lasso" || tool === "box") actions.select(null);
   }

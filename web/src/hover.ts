@@ -1,6 +1,6 @@
 /** The original of the row under the mouse. */
 
-import { labelOf } from "./data";
+import { nameOf } from "./data";
 import type { LatentMap } from "./map";
 import { element, type Page } from "./page";
 import { paintRow } from "./thumbnails";
@@ -16,8 +16,7 @@ export function showHovered(page: Page, map: LatentMap): void {
     const { hovered } = store.state;
     card.hidden = hovered < 0;
     if (hovered < 0) return;
-    const label = labelOf(rows, manifest, hovered);
-    element("hovered-text").textContent = `Row ${rows.numbers[hovered]}${label && ` · ${label}`}`;
+    element("hovered-text").textContent = nameOf(rows, manifest, hovered);
     void paintRow(canvas, page, hovered);
     const [x, y] = map.pixelOfRow(hovered);
     card.style.left = `${Math.min(x + APART, map.size.width - card.offsetWidth - APART)}px`;

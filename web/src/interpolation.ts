@@ -1,4 +1,4 @@
-/** Straight ways through the latent space. */
+/** Linear interpolation in the latent space. */
 
 import type { Vector } from "./data";
 
@@ -13,7 +13,7 @@ export function interpolate(waypoints: readonly Vector[], steps: number): Vector
   return [...between, ...waypoints.slice(-1)];
 }
 
-/** Puts vectors one after the other into one array. */
+/** Concatenates vectors. */
 export function stacked(vectors: readonly Vector[]): Vector {
   return Float32Array.from(vectors.flatMap((each) => [...each]));
 }

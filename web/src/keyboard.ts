@@ -1,4 +1,4 @@
-/** All that can be done without a mouse. */
+/** The keyboard shortcuts. */
 
 import type { Actions } from "./actions";
 import { copy } from "./files";
@@ -27,14 +27,14 @@ export function listenToKeyboard(page: Page, map: LatentMap, actions: Actions): 
   const { store } = page;
   const nearest = (count: number) => neighbors(page.rows.means, store.state.z, count).map(({ row }) => row);
   const onMap: Shortcut[] = [
-    { keys: Object.keys(ARROWS), meaning: "move the cursor; with Shift in larger steps", act: moveCursor },
+    { keys: Object.keys(ARROWS), meaning: "move the cursor (with Shift: in larger steps)", act: moveCursor },
     { keys: ["Enter"], meaning: "show the row nearest to the cursor", act: () => actions.show(nearest(1)[0]!) },
   ];
   const anywhere: Shortcut[] = [
     ...tools(page),
     {
       keys: ["g"],
-      meaning: "the decoded manifold, on or off",
+      meaning: "show or hide the decoded manifold",
       act: () => store.set({ manifold: !store.state.manifold }),
     },
     {
@@ -42,7 +42,7 @@ export function listenToKeyboard(page: Page, map: LatentMap, actions: Actions): 
       meaning: `select the ${NEAREST} rows nearest to the cursor`,
       act: () => actions.select(Uint32Array.from(nearest(NEAREST))),
     },
-    { keys: ["a"], meaning: "add the cursor to the path", act: () => actions.addWaypoint(store.state.z) },
+    { keys: ["a"], meaning: "add the cursor to the interpolation", act: () => actions.addWaypoint(store.state.z) },
     {
       keys: ["c"],
       meaning: "copy the cursor’s latent vector",
@@ -50,10 +50,10 @@ export function listenToKeyboard(page: Page, map: LatentMap, actions: Actions): 
     },
     { keys: ["+", "="], meaning: "zoom in", act: () => map.zoom("in") },
     { keys: ["-"], meaning: "zoom out", act: () => map.zoom("out") },
-    { keys: ["0"], meaning: "see all", act: () => map.seeAll() },
+    { keys: ["0"], meaning: "show all", act: () => map.showAll() },
     { keys: ["/"], meaning: "search for a row or a label", act: () => element("search").focus() },
-    { keys: ["Escape"], meaning: "drop the selection, or the point", act: drop },
-    { keys: ["?"], meaning: "this list", act: () => element<HTMLDialogElement>("help").showModal() },
+    { keys: ["Escape"], meaning: "clear the selection, then the clicked row", act: drop },
+    { keys: ["?"], meaning: "show this list", act: () => element<HTMLDialogElement>("help").showModal() },
   ];
 
   function moveCursor(event: KeyboardEvent): void {
@@ -83,10 +83,10 @@ export function listenToKeyboard(page: Page, map: LatentMap, actions: Actions): 
 function tools({ store }: Page): Shortcut[] {
   const all: [string, Tool, string][] = [
     ["d", "decode", "drag to decode"],
-    ["m", "pan", "drag to move the map (or use the right button)"],
+    ["m", "pan", "drag to move the map (or use the right mouse button)"],
     ["l", "lasso", "draw around points to select them (or hold Shift)"],
     ["b", "box", "draw a box around points to select them"],
-    ["p", "path", "click places and points to make a path"],
+    ["i", "interpolate", "click points to interpolate between them"],
   ];
   return all.map(([key, tool, meaning]) => ({
     keys: [key],

@@ -28,7 +28,7 @@ export function showLegend(page: Page, map: LatentMap): void {
         className: Math.floor(i / COLORS_TO_TELL_APART) % 2 ? "swatch triangle" : "swatch",
       });
       swatch.style.color = css(palette[i]!);
-      const button = make("button", { type: "button", className: "entry", title: `Dim ${name}, or bring it back` });
+      const button = make("button", { type: "button", className: "entry", title: `Dim or show ${name}` });
       button.append(
         swatch,
         make("span", { className: "name", textContent: name }),

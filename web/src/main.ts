@@ -1,4 +1,4 @@
-/** The explorer's page: it reads a run, shows its latent space, and runs its models. */
+/** The explorer's page: reads a run, shows its latent space, and runs its model. */
 
 import "./page.css";
 import { actionsOf } from "./actions";
@@ -12,7 +12,7 @@ import { showHovered } from "./hover";
 import { listenToKeyboard } from "./keyboard";
 import { showLegend } from "./legend";
 import { createMap } from "./map";
-import { findDarkGround, loadModels } from "./models";
+import { findDarkBackground, loadModels } from "./models";
 import { element, grouped, type Page } from "./page";
 import { showPad } from "./pad";
 import { showPoint } from "./point";
@@ -56,13 +56,13 @@ async function start(): Promise<{ page: Page; cursor: Cursor }> {
 }
 
 /** Loads what the first picture can do without, one after the other. */
-function later(manifest: Manifest, rows: Rows): Pick<Page, "models" | "isDarkGround" | "examples"> {
+function later(manifest: Manifest, rows: Rows): Pick<Page, "models" | "hasDarkBackground" | "examples"> {
   const pictured = new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
   const models = pictured.then(() => loadModels(manifest));
-  const isDarkGround = models.then((each) => manifest.isImage && findDarkGround(each, rows, manifest));
+  const hasDarkBackground = models.then((each) => manifest.isImage && findDarkBackground(each, rows, manifest));
   const examples = models.then(() => loadExamples(manifest));
-  for (const each of [models, isDarkGround, examples]) each.catch(complain);
-  return { models, isDarkGround, examples };
+  for (const each of [models, hasDarkBackground, examples]) each.catch(complain);
+  return { models, hasDarkBackground, examples };
 }
 
 function firstState(manifest: Manifest, rows: Rows): State {
@@ -99,16 +99,15 @@ function median(sorted: readonly number[]): number {
   return ((sorted[Math.ceil(half) - 1] ?? 0) + (sorted[Math.floor(half)] ?? 0)) / 2;
 }
 
-/** Returns what the browser lacks, in words. */
+/** Returns the error message if the browser lacks what the page needs. */
 function missingFeature(): string | null {
   const remedy = "Open this page in a current Firefox, Chrome, Edge or Safari.";
   if (!document.createElement("canvas").getContext("webgl2")) {
-    return `The map needs WebGL 2, which this browser does not have or has turned off. ${remedy}`;
+    return `The map needs WebGL 2, which this browser lacks or has turned off. ${remedy}`;
   }
-  if (typeof WebAssembly !== "object")
-    return `The models need WebAssembly, which this browser does not have. ${remedy}`;
+  if (typeof WebAssembly !== "object") return `The model needs WebAssembly, which this browser lacks. ${remedy}`;
   if (typeof DecompressionStream !== "function") {
-    return `The data is compressed, and this browser has no DecompressionStream to unpack it. ${remedy}`;
+    return `The data is compressed. To read it, the page needs DecompressionStream, which this browser lacks. ${remedy}`;
   }
   return null;
 }

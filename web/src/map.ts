@@ -6,7 +6,7 @@ import type { Coloring } from "./color";
 import type { Pieces } from "./contours";
 import type { Vector } from "./data";
 import { ellipseOf } from "./geometry";
-import { type Blob, drawOverlay, type Marks } from "./overlay";
+import { drawOverlay, type Gaussian, type Marks } from "./overlay";
 import { element, onceAFrame, type Page } from "./page";
 import { type Look, type Points, resize } from "./points";
 import { contoursOf } from "./prior";
@@ -24,9 +24,9 @@ export interface LatentMap {
   pixelOfRow(row: number): Point;
   /** Returns the position of the row nearest to a pixel, −1 if none is within `radius` pixels. */
   nearest(pixel: Point, radius: number): number;
-  /** Draws an outline, given in the plane. */
+  /** Draws an outline, in coordinates of the plane. */
   outline(outline: readonly Point[]): void;
-  seeAll(): void;
+  showAll(): void;
   /** Zooms one step, in or out, around the middle. */
   zoom(direction: "in" | "out"): void;
   /** Moves the map so that a latent vector is in sight, if it is not. */
@@ -90,7 +90,7 @@ export function createMap(page: Page, points: Points): LatentMap {
     drawAbove();
   }
 
-  const seeAll = () => store.set({ camera: overview(scene.plane, size) });
+  const showAll = () => store.set({ camera: overview(scene.plane, size) });
   store.on(["axes"], reproject);
   store.on(["color"], recolor);
   store.on(["off", "selected"], paint);
@@ -111,7 +111,7 @@ export function createMap(page: Page, points: Points): LatentMap {
     size = { width: stage.clientWidth, height: stage.clientHeight };
     drawAll();
   }).observe(stage);
-  if (Number.isNaN(store.state.camera.span)) seeAll();
+  if (Number.isNaN(store.state.camera.span)) showAll();
   void place();
   paint();
 
@@ -131,7 +131,7 @@ export function createMap(page: Page, points: Points): LatentMap {
       outline = next;
       drawAbove();
     },
-    seeAll,
+    showAll,
     zoom(direction) {
       const middle = [size.width / 2, size.height / 2] as const;
       const factor = direction === "in" ? ZOOM_STEP : 1 / ZOOM_STEP;
@@ -155,15 +155,15 @@ function marksOf(page: Page, scene: Scene, contours: readonly Pieces[], outline:
     contours: areContours ? contours : [],
     landmarks: arePoints ? scene.landmarks : [],
     cursor: project(projection, z),
-    row: row < 0 ? null : blobOf(scene, scaleOf(page, row), placeOf(scene, row)),
-    drawing: drawing && blobOf(scene, drawing.scaleTril, project(projection, drawing.mean)),
+    row: row < 0 ? null : gaussianOf(scene, scaleOf(page, row), placeOf(scene, row)),
+    drawing: drawing && gaussianOf(scene, drawing.scaleTril, project(projection, drawing.mean)),
     hovered: hovered < 0 ? null : placeOf(scene, hovered),
     waypoints: waypoints.map((each) => project(projection, each)),
     outline,
   };
 }
 
-function blobOf({ projection }: Scene, scaleTril: Float32Array, center: Point): Blob {
+function gaussianOf({ projection }: Scene, scaleTril: Float32Array, center: Point): Gaussian {
   return { center, ellipse: ellipseOf(projectedCovariance(projection, scaleTril)) };
 }
 
@@ -171,12 +171,12 @@ function placeOf({ plane }: Scene, row: number): Point {
   return [plane[2 * row]!, plane[2 * row + 1]!];
 }
 
-/** Returns the triangular root of the covariance of a row's posterior; before it is encoded, its diagonal. */
+/** Returns the Cholesky factor of the covariance of a row's posterior; before it is encoded, only the diagonal. */
 function scaleOf({ store, rows, manifest }: Page, row: number): Float32Array {
   const d = manifest.latentDim;
   return (
     store.state.posterior?.scaleTril ??
-    diagonal(rows.deviations?.slice(row * d, (row + 1) * d) ?? new Float32Array(d))
+    diagonal(rows.standardDeviations?.slice(row * d, (row + 1) * d) ?? new Float32Array(d))
   );
 }
 

@@ -1,15 +1,15 @@
 /** The encoder and the decoder, run by onnxruntime in the page. */
 
 import * as ort from "onnxruntime-web/wasm";
-import { bytesOf, exampleSize, load, type Manifest, type Rows, type Vector } from "./data";
+import { bytesOf, exampleSize, load, type Manifest, REMEDY, type Rows, type Vector } from "./data";
 
 const SOME = 32; // rows
-const DARK = 115; // of 255, the mean up to which the ground of images is dark
+const DARK = 115; // of 255, the mean up to which the background of images is dark
 
 /** What the encoder says of an example: q(z|x). */
 export interface Posterior {
   readonly mean: Vector;
-  /** The triangular root of the covariance, row after row. */
+  /** The lower Cholesky factor of the covariance, row after row. */
   readonly scaleTril: Float32Array;
 }
 
@@ -30,19 +30,25 @@ export async function loadModels(manifest: Manifest): Promise<Models> {
   const encoding = inTurn(async () => ort.InferenceSession.create(await load("encoder.onnx")));
   const { latentDim, conditions, shape } = manifest;
   const size = exampleSize(manifest);
-  const isTold = conditions.length > 0;
+  const isConditional = conditions.length > 0;
 
   return {
     decode: (z, condition) =>
       inTurn(async () => {
         const n = z.length / latentDim;
-        const feeds = { z: new ort.Tensor("float32", z, [n, latentDim]), ...(isTold && told(n, condition)) };
+        const feeds = {
+          z: new ort.Tensor("float32", z, [n, latentDim]),
+          ...(isConditional && conditionInput(n, condition)),
+        };
         return values(await decoding.run(feeds), "mean", n * size);
       }),
     encode: async (x, condition) => {
       const session = await encoding;
       return inTurn(async () => {
-        const feeds = { x: new ort.Tensor("float32", x, [1, ...shape]), ...(isTold && told(1, condition)) };
+        const feeds = {
+          x: new ort.Tensor("float32", x, [1, ...shape]),
+          ...(isConditional && conditionInput(1, condition)),
+        };
         const outputs = await session.run(feeds);
         const scaleTril = values(outputs, "scale_tril", latentDim * latentDim);
         return { mean: values(outputs, "mean", latentDim), scaleTril };
@@ -54,26 +60,26 @@ export async function loadModels(manifest: Manifest): Promise<Models> {
 function unable(error: unknown): never {
   const reason = error instanceof Error ? error.message : String(error);
   throw new Error(
-    "The models cannot run in this browser, so that nothing is decoded or encoded; the map works without them. " +
+    "This browser cannot run the model, so nothing is decoded or encoded; the map works without it. " +
       `Try a current Firefox, Chrome, Edge or Safari. (${reason})`,
   );
 }
 
-/** Whether the images are light on a dark ground, by what is decoded of some rows. */
-export async function findDarkGround(models: Models, rows: Rows, manifest: Manifest): Promise<boolean> {
+/** Whether the images are light on a dark background, judged by the reconstructions of some rows. */
+export async function findDarkBackground(models: Models, rows: Rows, manifest: Manifest): Promise<boolean> {
   if (manifest.shape[0] !== 1) return false;
   const bytes = bytesOf(await models.decode(rows.means.slice(0, SOME * manifest.latentDim), -1), manifest);
   return bytes.reduce((sum, value) => sum + value, 0) / bytes.length < DARK;
 }
 
-function told(n: number, condition: number) {
+function conditionInput(n: number, condition: number) {
   return { condition: new ort.Tensor("int64", new BigInt64Array(n).fill(BigInt(condition)), [n]) };
 }
 
 function values(outputs: ort.InferenceSession.OnnxValueMapType, name: string, length: number): Float32Array {
   const data = (outputs[name] as ort.Tensor | undefined)?.data;
   if (!(data instanceof Float32Array) || data.length !== length) {
-    throw new Error(`The model gives no ${length} values '${name}'. Make the page again.`);
+    throw new Error(`Expected ${length} values of '${name}' from the model. To fix it, ${REMEDY}.`);
   }
   return data;
 }

@@ -9,8 +9,8 @@ export interface Plane {
 }
 
 const POINTS_A_CELL = 4;
-const SOME = 100;
-const NEARLY_ALL = 0.95;
+const SAMPLED = 100;
+const QUANTILE = 0.95;
 
 /** Sorts points, x, y, x, y, …, into the cells of a grid. */
 export function planeOf(plane: Float32Array): Plane {
@@ -67,12 +67,12 @@ export function neighbors(means: Float32Array, z: Vector, k: number): Neighbor[]
   return found.map(({ row, distance }) => ({ row, distance: Math.sqrt(distance) }));
 }
 
-/** Returns how far nearly all of some rows are from the nearest other one. */
+/** Returns the 95 % quantile of the distances of some rows to their nearest neighbors. */
 export function usualDistance(means: Float32Array, d: number): number {
   const n = means.length / d;
-  const some = Array.from({ length: Math.min(n, SOME) }, (_, i) => Math.floor((i * n) / Math.min(n, SOME)));
+  const some = Array.from({ length: Math.min(n, SAMPLED) }, (_, i) => Math.floor((i * n) / Math.min(n, SAMPLED)));
   const distances = some.map((row) => neighbors(means, means.subarray(row * d, (row + 1) * d), 2).at(-1)!.distance);
-  return distances.sort((a, b) => a - b)[Math.floor(NEARLY_ALL * distances.length)] ?? 0;
+  return distances.sort((a, b) => a - b)[Math.floor(QUANTILE * distances.length)] ?? 0;
 }
 
 /** Counting sort: the positions in the order of their cells, and where each cell starts. */

@@ -1,4 +1,4 @@
-/** What lies above the points: ticks, contours, ellipses, the cursor, paths and outlines. */
+/** What lies above the points: ticks, contours, ellipses, the cursor, waypoints and outlines. */
 
 import { type Camera, pixelsPerUnit, type Size, ticks, toPixel, toPlane } from "./camera";
 import { css, type Rgb } from "./color";
@@ -9,8 +9,8 @@ import type { Point } from "./projection";
 import { short } from "./picture";
 import type { Theme } from "./theme";
 
-/** A normal distribution in the plane. */
-export interface Blob {
+/** A Gaussian in the plane. */
+export interface Gaussian {
   readonly center: Point;
   readonly ellipse: Ellipse;
 }
@@ -21,15 +21,15 @@ export interface Marks {
   readonly contours: readonly Pieces[];
   readonly landmarks: readonly Landmark[];
   readonly cursor: Point;
-  readonly row: Blob | null;
-  readonly drawing: Blob | null;
+  readonly row: Gaussian | null;
+  readonly drawing: Gaussian | null;
   readonly hovered: Point | null;
   readonly waypoints: readonly Point[];
   readonly outline: readonly Point[];
 }
 
 const TICK_EVERY = 110; // CSS pixels, about
-const DEVIATIONS = [1, 2];
+const ELLIPSES = [1, 2]; // standard deviations
 
 export function drawOverlay(
   context: CanvasRenderingContext2D,
@@ -50,10 +50,10 @@ export function drawOverlay(
   for (const pieces of marks.contours) drawContour(pen, pieces);
   for (const landmark of marks.landmarks) drawLandmark(pen, landmark);
   drawTicks(pen, camera, size, marks.axes);
-  if (marks.row) drawBlob(pen, marks.row, theme.ink);
-  if (marks.drawing) drawBlob(pen, marks.drawing, theme.accent);
+  if (marks.row) drawGaussian(pen, marks.row, theme.ink);
+  if (marks.drawing) drawGaussian(pen, marks.drawing, theme.accent);
   if (marks.hovered) drawRing(pen, marks.hovered, 6, theme.ink);
-  drawPath(pen, marks.waypoints);
+  drawWaypoints(pen, marks.waypoints);
   drawOutline(pen, marks.outline);
   const isOnRow = marks.row !== null && apart(pen, marks.row.center, marks.cursor) < 1;
   drawCursor(pen, marks.cursor, isOnRow);
@@ -129,14 +129,14 @@ function drawTicks({ context, theme, at }: Pen, camera: Camera, size: Size, [x, 
   }
 }
 
-function drawBlob(pen: Pen, { center, ellipse }: Blob, color: Rgb): void {
+function drawGaussian(pen: Pen, { center, ellipse }: Gaussian, color: Rgb): void {
   const { context, unit, at } = pen;
   const [x, y] = at(center);
-  for (const deviations of DEVIATIONS) {
-    const [long, across] = ellipse.radii.map((radius) => radius * deviations * unit);
+  for (const scale of ELLIPSES) {
+    const [long, across] = ellipse.radii.map((radius) => radius * scale * unit);
     context.beginPath();
     context.ellipse(x, y, long!, across!, -ellipse.angle, 0, 2 * Math.PI);
-    stroke(pen, css(color, deviations === 1 ? 1 : 0.6), deviations === 1 ? 1.75 : 1);
+    stroke(pen, css(color, scale === 1 ? 1 : 0.6), scale === 1 ? 1.75 : 1);
   }
   drawRing(pen, center, 2, color);
 }
@@ -147,7 +147,7 @@ function drawRing(pen: Pen, place: Point, radius: number, color: Rgb): void {
   stroke(pen, css(color), 2);
 }
 
-function drawPath(pen: Pen, waypoints: readonly Point[]): void {
+function drawWaypoints(pen: Pen, waypoints: readonly Point[]): void {
   const { context, theme, at } = pen;
   if (!waypoints.length) return;
   context.beginPath();

@@ -1,4 +1,4 @@
-/** The drawing pad: what one draws is encoded as one draws. */
+/** The drawing pad: the drawing is encoded while one draws. */
 
 import { type Brush, drawLine, eraseLine, type Raster } from "./brush";
 import { conditionOf, exampleSize } from "./data";
@@ -19,7 +19,7 @@ export async function showPad(page: Page, show: (row: number) => void): Promise<
   const raster: Raster = { channels, height, width, values: new Float32Array(exampleSize(manifest)) };
   const pad = element<HTMLCanvasElement>("pad");
   const erase = element("erase");
-  const ground = (await page.isDarkGround) ? 0 : 1;
+  const background = (await page.hasDarkBackground) ? 0 : 1;
   let last: readonly [number, number] | null = null;
 
   const encode = coalesced(async () => {
@@ -27,9 +27,9 @@ export async function showPad(page: Page, show: (row: number) => void): Promise<
     const models = await page.models;
     const { condition } = store.state;
     const posterior = await models.encode(x, condition);
-    const rebuilt = await models.decode(posterior.mean, condition);
+    const reconstructed = await models.decode(posterior.mean, condition);
     store.set({ drawing: posterior, z: posterior.mean });
-    paint(element<HTMLCanvasElement>("pad-rebuilt"), rebuilt, manifest);
+    paint(element<HTMLCanvasElement>("pad-reconstruction"), reconstructed, manifest);
     const near = neighbors(page.rows.means, posterior.mean, NEIGHBORS).map((each) => each.row);
     element("pad-neighbors").replaceChildren(...thumbnails(page, near, show));
   });
@@ -45,7 +45,7 @@ export async function showPad(page: Page, show: (row: number) => void): Promise<
   }
 
   function clear(): void {
-    raster.values.fill(ground);
+    raster.values.fill(background);
     paint(pad, raw(), manifest);
     element("pad-results").hidden = true;
     store.set({ drawing: null });
@@ -55,8 +55,8 @@ export async function showPad(page: Page, show: (row: number) => void): Promise<
     const color = rgb(element<HTMLInputElement>("ink").value).map((value) => value / 255);
     return {
       radius: RADIUS * Math.max(width, height),
-      ground,
-      ink: channels === 3 ? color : Array(channels).fill(1 - ground),
+      background,
+      ink: channels === 3 ? color : Array(channels).fill(1 - background),
     };
   }
 
@@ -73,17 +73,17 @@ export async function showPad(page: Page, show: (row: number) => void): Promise<
     if (!file) return;
     store.set({ tab: "draw" });
     try {
-      await readPicture(file, raster, ground);
+      await readPicture(file, raster, background);
       drawn();
     } catch {
-      notify("This file is no picture that the browser can read. Choose a PNG, JPEG or WebP.");
+      notify("The browser cannot read this file as an image. Choose a PNG, JPEG or WebP file.");
     }
   }
 
   async function takePoint(): Promise<void> {
     const examples = await page.examples;
     const { row } = store.state;
-    if (row < 0 || !examples) return notify("Click a point first; its image is then taken to the pad.");
+    if (row < 0 || !examples) return notify("Click a point on the map first. Its image is then copied to the pad.");
     raster.values.set(Float32Array.from(exampleOf(examples, row, raster.values.length), (value) => value / scale));
     const condition = conditionOf(page.rows, manifest, row);
     if (condition >= 0) store.set({ condition });

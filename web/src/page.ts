@@ -9,8 +9,8 @@ export interface Page {
   readonly rows: Rows;
   readonly store: Store;
   readonly models: Promise<Models>;
-  /** Whether the images are light on a dark ground. */
-  readonly isDarkGround: Promise<boolean>;
+  /** Whether the images are light on a dark background. */
+  readonly hasDarkBackground: Promise<boolean>;
   readonly examples: Promise<Examples | null>;
 }
 
@@ -36,7 +36,7 @@ export function announce(text: string): void {
   element("announcement").textContent = text;
 }
 
-/** Tells everybody, for a while. */
+/** Shows a notice for a few seconds. */
 export function notify(text: string): void {
   const notice = element("notice");
   notice.textContent = text;

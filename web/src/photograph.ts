@@ -1,9 +1,9 @@
-/** A picture from outside, made into an image as the model knows them. */
+/** An image file, turned into an image that the model can encode. */
 
 import type { Raster } from "./brush";
 
-/** Writes a picture, scaled to fit, into the raster; dark on light becomes light on dark if the data's ground is dark. */
-export async function readPicture(file: Blob, raster: Raster, ground: number): Promise<void> {
+/** Writes a picture, scaled to fit, into the raster; dark on light becomes light on dark if the data's background is dark. */
+export async function readPicture(file: Blob, raster: Raster, background: number): Promise<void> {
   const picture = await createImageBitmap(file);
   const { width, height } = raster;
   const canvas = document.createElement("canvas");
@@ -16,18 +16,18 @@ export async function readPicture(file: Blob, raster: Raster, ground: number): P
   context.fillRect(left, top, across, down);
   context.imageSmoothingQuality = "high";
   context.drawImage(picture, left, top, across, down);
-  fillRaster(raster, context.getImageData(0, 0, width, height).data, ground);
+  fillRaster(raster, context.getImageData(0, 0, width, height).data, background);
 }
 
-/** Fills the raster from pixels of red, green, blue and opacity, 0…255; what is not opaque becomes ground. */
+/** Fills the raster from pixels of red, green, blue and opacity, 0…255; what is not opaque becomes background. */
 export function fillRaster(
   { channels, width, height, values }: Raster,
   rgba: ArrayLike<number>,
-  ground: number,
+  background: number,
 ): void {
   const area = width * height;
   const paper = edge(rgba, width, height);
-  const isInverted = channels === 1 && paper > 0.5 !== ground > 0.5;
+  const isInverted = channels === 1 && paper > 0.5 !== background > 0.5;
   for (let pixel = 0; pixel < area; pixel++) {
     const [r, g, b, opacity] = [0, 1, 2, 3].map((i) => rgba[4 * pixel + i]! / 255) as [
       number,
@@ -37,13 +37,14 @@ export function fillRaster(
     ];
     const colors = channels === 3 ? [r, g, b] : [lightness(r, g, b)];
     for (let channel = 0; channel < channels; channel++) {
-      const value = colors[channel] ?? ground;
-      values[channel * area + pixel] = ground + opacity * ((isInverted ? inverted(value, paper) : value) - ground);
+      const value = colors[channel] ?? background;
+      values[channel * area + pixel] =
+        background + opacity * ((isInverted ? inverted(value, paper) : value) - background);
     }
   }
 }
 
-/** Returns ink on paper as ink on ground; paper is seldom quite white, nor slate quite black. */
+/** Returns ink on paper as ink on background; paper is seldom quite white, nor slate quite black. */
 function inverted(value: number, paper: number): number {
   return paper > 0.5 ? Math.max(1 - value / paper, 0) : Math.min((1 - value) / (1 - paper), 1);
 }

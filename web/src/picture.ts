@@ -1,11 +1,11 @@
-/** An example as one sees it: an image, or a table's columns as bars. */
+/** An example as one sees it: an image, or the columns of a table as bars. */
 
 import { rgb, type Rgb } from "./color";
 import { bytesOf, type Column, type Manifest } from "./data";
 
 const RED = rgb("#b2182b");
 const BLUE = rgb("#2166ac");
-const DEVIATIONS = 3; // how far the bar of a real column reaches on each side of its mean
+const REACH = 3; // standard deviations that the bar of a real column reaches on each side of its mean
 
 /** Paints an image, each of its pixels one of the canvas's. */
 export function paint(canvas: HTMLCanvasElement, values: ArrayLike<number>, manifest: Manifest): void {
@@ -31,9 +31,9 @@ export function paintDifference(
       const at = channel * area + pixel;
       sum += Math.min(Math.max(values[at]!, 0), scale) - original[at]!;
     }
-    const share = Math.min(Math.abs(sum) / (channels * scale), 1);
+    const fraction = Math.min(Math.abs(sum) / (channels * scale), 1);
     const towards = sum > 0 ? RED : BLUE;
-    return towards.map((value) => Math.round(255 + share * (value - 255))) as unknown as Rgb;
+    return towards.map((value) => Math.round(255 + fraction * (value - 255))) as unknown as Rgb;
   });
 }
 
@@ -52,11 +52,11 @@ export function showBars(
     value.textContent = short(values[i]!);
     const [bar, mark] = track.children as unknown as [HTMLElement, HTMLElement];
     const zero = manifest.kind === "intensity" ? 0 : 0.5;
-    const share = shareOf(values[i]!, column, manifest);
-    bar.style.left = `${100 * Math.min(zero, share)}%`;
-    bar.style.width = `${100 * Math.abs(share - zero)}%`;
+    const fraction = fractionOf(values[i]!, column, manifest);
+    bar.style.left = `${100 * Math.min(zero, fraction)}%`;
+    bar.style.width = `${100 * Math.abs(fraction - zero)}%`;
     mark.hidden = other === undefined;
-    if (other) mark.style.left = `${100 * shareOf(other[i]!, column, manifest)}%`;
+    if (other) mark.style.left = `${100 * fractionOf(other[i]!, column, manifest)}%`;
   });
 }
 
@@ -65,9 +65,9 @@ export function short(value: number): string {
   return String(Number(value.toPrecision(4))).replace("-", "−");
 }
 
-function shareOf(value: number, column: Column, manifest: Manifest): number {
-  const share = (value - column.offset) / column.scale;
-  return Math.min(Math.max(manifest.kind === "intensity" ? share : 0.5 + share / (2 * DEVIATIONS), 0), 1);
+function fractionOf(value: number, column: Column, manifest: Manifest): number {
+  const fraction = (value - column.offset) / column.scale;
+  return Math.min(Math.max(manifest.kind === "intensity" ? fraction : 0.5 + fraction / (2 * REACH), 0), 1);
 }
 
 function barRow(): HTMLElement {

@@ -1,4 +1,4 @@
-/** The row that was clicked: its original, what the model makes of it, and what is known of it. */
+/** The clicked row: its original, its reconstruction, and what is known about it. */
 
 import { conditionOf, exampleSize, labelOf, meanOf } from "./data";
 import { copy } from "./files";
@@ -32,17 +32,17 @@ export function showPoint(page: Page, show: (row: number) => void): void {
   async function compare(row: number): Promise<void> {
     const models = await page.models;
     const condition = conditionOf(page.rows, manifest, row);
-    const rebuilt = await models.decode(meanOf(page.rows, manifest, row), condition);
+    const reconstructed = await models.decode(meanOf(page.rows, manifest, row), condition);
     const examples = await page.examples;
     const original = examples && exampleOf(examples, row, exampleSize(manifest));
     const posterior = original && (await models.encode(Float32Array.from(original), condition));
     if (store.state.row !== row) return;
     store.set({ posterior });
-    if (!manifest.isImage) return showBars(element("point-columns"), rebuilt, manifest, original ?? undefined);
-    paint(element<HTMLCanvasElement>("rebuilt"), rebuilt, manifest);
+    if (!manifest.isImage) return showBars(element("point-columns"), reconstructed, manifest, original ?? undefined);
+    paint(element<HTMLCanvasElement>("reconstruction"), reconstructed, manifest);
     if (!original) return;
     paint(element<HTMLCanvasElement>("original"), original, manifest);
-    paintDifference(element<HTMLCanvasElement>("difference"), rebuilt, original, manifest);
+    paintDifference(element<HTMLCanvasElement>("difference"), reconstructed, original, manifest);
   }
 
   for (const id of ["original", "difference"]) element(id).parentElement!.hidden = !manifest.arrays.examples;
@@ -55,12 +55,12 @@ export function showPoint(page: Page, show: (row: number) => void): void {
   update();
 }
 
-/** Returns what is known of a row, name by name. */
+/** Returns what is known about a row, as names and values. */
 function factsOf({ rows, manifest }: Page, row: number): [string, string][] {
   const facts: [string, string | undefined][] = [
     ["Row", String(rows.numbers[row])],
     ["Label", labelOf(rows, manifest, row) || undefined],
-    ["Part", rows.heldOut ? (rows.heldOut[row] ? "held out" : "training") : undefined],
+    ["Split", rows.heldOut ? (rows.heldOut[row] ? "held out" : "training") : undefined],
     ["Cluster", rows.clusters ? String(rows.clusters[row]) : undefined],
     ["Reconstruction error", rows.error ? short(rows.error[row]!) : undefined],
     ["Anomaly score", rows.anomaly ? anomaly(rows.anomaly[row]!) : undefined],
@@ -69,7 +69,7 @@ function factsOf({ rows, manifest }: Page, row: number): [string, string][] {
 }
 
 function anomaly(score: number): string {
-  return Number.isNaN(score) ? "none" : score.toFixed(3);
+  return Number.isNaN(score) ? "unknown" : score.toFixed(3);
 }
 
 function fact(name: string, value: string): HTMLElement[] {

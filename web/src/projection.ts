@@ -64,7 +64,7 @@ export function projectAll(projection: Projection, z: Float32Array): Float32Arra
   return plane;
 }
 
-/** Returns the covariance in the plane, [xx, xy, yy], of a normal distribution with that triangular root. */
+/** Returns the covariance in the plane, [xx, xy, yy], of a Gaussian with that Cholesky factor. */
 export function projectedCovariance(projection: Projection, scaleTril: Float32Array): [number, number, number] {
   const { u, v } = projection;
   const d = u.length;
@@ -82,12 +82,12 @@ export function projectedCovariance(projection: Projection, scaleTril: Float32Ar
   return [xx, xy, yy];
 }
 
-/** Returns the triangular root of a diagonal covariance. */
-export function diagonal(deviations: Vector): Float32Array {
-  const d = deviations.length;
-  const root = new Float32Array(d * d);
-  for (let i = 0; i < d; i++) root[i * d + i] = deviations[i]!;
-  return root;
+/** Returns the Cholesky factor of a diagonal covariance. */
+export function diagonal(standardDeviations: Vector): Float32Array {
+  const d = standardDeviations.length;
+  const factor = new Float32Array(d * d);
+  for (let i = 0; i < d; i++) factor[i * d + i] = standardDeviations[i]!;
+  return factor;
 }
 
 function unit(axis: number, dimension: number): Vector {

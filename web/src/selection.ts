@@ -1,4 +1,4 @@
-/** The rows that were chosen with lasso, box or search: how many of which label, and their pictures. */
+/** The rows that were selected: how many there are of each label, and their pictures. */
 
 import { css, type Entry, paletteOf, coloringOf } from "./color";
 import { csvOf } from "./csv";
@@ -42,9 +42,7 @@ export function showSelection(page: Page, show: (row: number) => void): void {
   store.on(["selected"], () => {
     shown = SHOWN;
     update();
-    announce(
-      store.state.selected ? `${grouped(store.state.selected.length)} rows selected.` : "Nothing is selected.",
-    );
+    announce(store.state.selected ? `${grouped(store.state.selected.length)} rows selected.` : "Selection cleared.");
   });
   update();
 }

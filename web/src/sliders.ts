@@ -6,7 +6,7 @@ import { element, make, type Page } from "./page";
 const STEPS = 400;
 const BEYOND = 0.1; // of the range of the rows, on each side
 
-/** Shows sliders where the map's two axes are not all there is. */
+/** Shows the sliders if there are more dimensions than the map has axes. */
 export function showSliders(page: Page): void {
   const { store, manifest } = page;
   const list = element("sliders");
@@ -25,7 +25,7 @@ export function showSliders(page: Page): void {
     input.setAttribute("aria-label", `z${axis}`);
     const value = make("output");
     const activity = make("i", {
-      title: `variance of the posterior means: ${(manifest.activity[axis] ?? 0).toPrecision(3)}`,
+      title: `Variance of the posterior means: ${(manifest.activity[axis] ?? 0).toPrecision(3)}`,
     });
     activity.style.width = `${(100 * (manifest.activity[axis] ?? 0)) / most}%`;
     const name = make("span", { className: "name" }, `z${axis}`, activity);

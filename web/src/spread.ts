@@ -1,8 +1,8 @@
-/** Rows that share a place, as those with one code do, side by side around it. */
+/** Spreads rows with equal latent vectors, such as codes, so that each can be seen. */
 
 import type { Point } from "./projection";
 
-const SAME = 1e-5; // of the extent: codes are equal up to rounding
+const SAME = 1e-5; // of the extent: the same up to rounding
 const DISC = 0.45; // the radius of the fullest place, of the distance between places
 const GOLDEN_ANGLE = Math.PI * (3 - Math.sqrt(5));
 

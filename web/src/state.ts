@@ -5,8 +5,8 @@ import type { ColorName } from "./color";
 import type { Axes, Vector } from "./data";
 import type { Posterior } from "./models";
 
-export type Tool = "decode" | "pan" | "lasso" | "box" | "path";
-export type Tab = "point" | "selection" | "draw" | "path";
+export type Tool = "decode" | "pan" | "lasso" | "box" | "interpolate";
+export type Tab = "point" | "selection" | "draw" | "interpolation";
 
 export interface State {
   readonly color: ColorName;
@@ -16,19 +16,20 @@ export interface State {
   readonly camera: Camera;
   readonly tool: Tool;
   readonly tab: Tab;
-  /** The cursor. */
+  /** The cursor's latent vector. */
   readonly z: Vector;
+  /** The class that the model is conditioned on, by position; −1: unknown. */
   readonly condition: number;
   /** The row that was clicked, by position; −1: none. */
   readonly row: number;
   /** The row under the mouse, by position; −1: none. */
   readonly hovered: number;
-  /** The rows that were selected, by position; null: all are as they are. */
+  /** The selected rows, by position; null: no selection. */
   readonly selected: Uint32Array | null;
   readonly waypoints: readonly Vector[];
-  /** Of the row that was clicked, once it is encoded. */
+  /** The posterior of the clicked row, once it is encoded. */
   readonly posterior: Posterior | null;
-  /** Of what is on the drawing pad. */
+  /** The posterior of the drawing. */
   readonly drawing: Posterior | null;
   readonly points: boolean;
   readonly manifold: boolean;
@@ -39,7 +40,7 @@ export interface State {
 export interface Store {
   readonly state: State;
   set(change: Partial<State>): void;
-  /** Calls the listener after any of the named parts has changed. */
+  /** Calls the listener after any of the named fields has changed. */
   on(names: readonly (keyof State)[], listener: () => void): void;
 }
 

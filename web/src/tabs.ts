@@ -4,7 +4,9 @@ import { element, type Page } from "./page";
 import type { Tab } from "./state";
 
 export function showTabs({ store, manifest }: Page): void {
-  const tabs = (["point", "selection", "draw", "path"] as const).filter((tab) => tab !== "draw" || manifest.isImage);
+  const tabs = (["point", "selection", "draw", "interpolation"] as const).filter(
+    (tab) => tab !== "draw" || manifest.isImage,
+  );
   element("tab-draw").hidden = !manifest.isImage;
 
   function show(): void {

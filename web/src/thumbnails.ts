@@ -1,14 +1,13 @@
 /** Rows as small pictures that one can click. */
 
-import { exampleSize, labelOf } from "./data";
+import { exampleSize, nameOf } from "./data";
 import { exampleOf, make, type Page } from "./page";
 import { paint } from "./picture";
 
 /** Returns a button for each row, with its picture once the examples are loaded; of a table's row, with its number. */
 export function thumbnails(page: Page, rows: ArrayLike<number>, show: (row: number) => void): HTMLButtonElement[] {
   return Array.from(rows, (row) => {
-    const label = labelOf(page.rows, page.manifest, row);
-    const name = `Row ${page.rows.numbers[row]}${label && `, ${label}`}`;
+    const name = nameOf(page.rows, page.manifest, row);
     const button = make("button", { type: "button", className: "thumbnail", title: name });
     button.setAttribute("aria-label", name);
     button.append(page.manifest.isImage ? picture(page, row) : String(page.rows.numbers[row]));

@@ -19,7 +19,7 @@ export function showTools(page: Page, map: LatentMap): void {
   page.store.on(["tool"], () => (element("stage").dataset.tool = page.store.state.tool));
   element("zoom-in").addEventListener("click", () => map.zoom("in"));
   element("zoom-out").addEventListener("click", () => map.zoom("out"));
-  element("see-all").addEventListener("click", () => map.seeAll());
+  element("show-all").addEventListener("click", () => map.showAll());
   showLayers(page);
   showAxes(page, map);
   showConditions(page);
@@ -38,7 +38,9 @@ function showLayers({ store, manifest }: Page): void {
   const contours = element<HTMLInputElement>("show-contours");
   const allow = () => {
     contours.disabled = !hasPrior(manifest, store.state.axes);
-    contours.title = contours.disabled ? "Known for the most active dimensions only" : "";
+    contours.title = contours.disabled
+      ? "Available for pairs of the most active dimensions and for principal components"
+      : "";
   };
   store.on(["axes"], allow);
   allow();
@@ -68,7 +70,7 @@ function showAxes(page: Page, map: LatentMap): void {
 
   function choose(axes: Axes): void {
     store.set({ axes });
-    map.seeAll();
+    map.showAll();
   }
 
   function show(): void {
@@ -87,7 +89,7 @@ function showConditions({ store, manifest }: Page): void {
   element("conditions").hidden = !manifest.conditions.length;
   const select = element<HTMLSelectElement>("condition");
   manifest.conditions.forEach((textContent, i) => select.append(make("option", { value: String(i), textContent })));
-  select.append(make("option", { value: "-1", textContent: "not told" }));
+  select.append(make("option", { value: "-1", textContent: "unknown" }));
   select.addEventListener("change", () => store.set({ condition: Number(select.value) }));
   const show = () => (select.value = String(store.state.condition));
   store.on(["condition"], show);

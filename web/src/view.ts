@@ -1,4 +1,4 @@
-/** What one sees, as the part of the address after "#": a link shows it again. */
+/** The view as the part of the address after "#", so that a link shows it again. */
 
 import type { Camera } from "./camera";
 import type { ColorName } from "./color";
@@ -8,8 +8,8 @@ import type { State, Tab } from "./state";
 type Layer = "points" | "manifold" | "contours" | "shade";
 
 const LAYERS: readonly Layer[] = ["points", "manifold", "contours", "shade"];
-const COLORS: readonly ColorName[] = ["label", "cluster", "anomaly", "error", "part", "none"];
-const TABS: readonly Tab[] = ["point", "selection", "draw", "path"];
+const COLORS: readonly ColorName[] = ["label", "cluster", "anomaly", "error", "split", "none"];
+const TABS: readonly Tab[] = ["point", "selection", "draw", "interpolation"];
 const DIGITS = 6;
 const BASE = 36;
 const LONGEST = 8000; // letters of a selection; a longer one is left out, since not every program takes a longer link
@@ -34,7 +34,7 @@ export function written(state: State, manifest: Manifest, { numberOf }: RowNumbe
     ["row", row >= 0 && String(numberOf(row))],
     ["selected", state.selected !== null && gaps(Array.from(state.selected, numberOf))],
     ["tab", state.tab],
-    ["path", waypoints.length > 0 && waypoints.map(vector).join(";")],
+    ["waypoints", waypoints.length > 0 && waypoints.map(vector).join(";")],
   ];
   return parts
     .filter(([, value]) => value !== false)
@@ -42,7 +42,7 @@ export function written(state: State, manifest: Manifest, { numberOf }: RowNumbe
     .join("&");
 }
 
-/** Returns what a view says of the state. What it says wrongly, or of another run, is left out. */
+/** Returns the part of the state that a view holds, without what is invalid or belongs to another run. */
 export function read(text: string, manifest: Manifest, { rowOf }: RowNumbers): Partial<State> {
   const parts = new Map(
     text
@@ -50,24 +50,27 @@ export function read(text: string, manifest: Manifest, { rowOf }: RowNumbers): P
       .split("&")
       .map((part) => part.split("=", 2) as [string, string]),
   );
-  const given = <T>(name: string, parse: (value: string) => T | null): T | null => {
+  const parsed = <T>(name: string, parse: (value: string) => T | null): T | null => {
     const value = parts.get(name);
     return value === undefined ? null : parse(decodeURIComponent(value));
   };
-  const layers = given("layers", (value) => value.split(","));
+  const layers = parsed("layers", (value) => value.split(","));
   const change = {
-    color: given("color", (value) => COLORS.find((each) => each === value) ?? null),
-    off: given("off", (value) => new Set(numbers(value))),
-    axes: given("axes", (value) => axesOf(value, manifest)),
-    camera: given("view", cameraOf),
-    z: given("z", (value) => vectorOf(value, manifest)),
-    condition: given("class", (value) =>
+    color: parsed("color", (value) => COLORS.find((each) => each === value) ?? null),
+    off: parsed("off", (value) => new Set(numbers(value))),
+    axes: parsed("axes", (value) => axesOf(value, manifest)),
+    camera: parsed("view", cameraOf),
+    z: parsed("z", (value) => vectorOf(value, manifest)),
+    condition: parsed("class", (value) =>
       [-1, ...manifest.conditions.keys()].includes(Number(value)) ? Number(value) : null,
     ),
-    row: given("row", (value) => rowOf(Number(value))),
-    selected: given("selected", (value) => selectionOf(value, rowOf)),
-    tab: given("tab", (value) => TABS.find((each) => each === value && (each !== "draw" || manifest.isImage)) ?? null),
-    waypoints: given("path", (value) =>
+    row: parsed("row", (value) => rowOf(Number(value))),
+    selected: parsed("selected", (value) => selectionOf(value, rowOf)),
+    tab: parsed(
+      "tab",
+      (value) => TABS.find((each) => each === value && (each !== "draw" || manifest.isImage)) ?? null,
+    ),
+    waypoints: parsed("waypoints", (value) =>
       value
         .split(";")
         .map((each) => vectorOf(each, manifest))

@@ -1,4 +1,4 @@
-/** Paths: what lies between two or more points, as a strip, an animation, and files. */
+/** The interpolation between waypoints, decoded as a strip, an animation, and files. */
 
 import { applyPalette, GIFEncoder, quantize } from "gifenc";
 import type { Actions } from "./actions";
@@ -22,10 +22,10 @@ export function showWaypoints(page: Page, actions: Actions): void {
 
   const update = coalesced(async () => {
     const { waypoints, condition } = store.state;
-    element("path-empty").hidden = waypoints.length > 0;
-    element("path").hidden = waypoints.length === 0;
-    element("path-count").textContent =
-      waypoints.length === 1 ? "1 point; add another" : `${waypoints.length} points`;
+    element("interpolation-empty").hidden = waypoints.length > 0;
+    element("interpolation").hidden = waypoints.length === 0;
+    element("waypoint-count").textContent =
+      waypoints.length === 1 ? "1 point. Add another." : `${waypoints.length} points`;
     for (const id of ["play", "save-png", "save-gif"]) element<HTMLButtonElement>(id).disabled = waypoints.length < 2;
     if (!waypoints.length) stop();
     if (manifest.isImage) strip.replaceChildren(...(await pictures(page, waypoints, condition, STRIP)));
@@ -51,12 +51,12 @@ export function showWaypoints(page: Page, actions: Actions): void {
   async function savePng(): Promise<void> {
     const all = await pictures(page, store.state.waypoints, store.state.condition, STRIP);
     const sheet = sideBySide(all, enlargement(all[0]!));
-    sheet.toBlob((blob) => blob && save("path.png", blob, "image/png"));
+    sheet.toBlob((blob) => blob && save("interpolation.png", blob, "image/png"));
   }
 
   async function saveGif(): Promise<void> {
     const all = await pictures(page, store.state.waypoints, store.state.condition, FILM);
-    save("path.gif", gifOf(all), "image/gif");
+    save("interpolation.gif", gifOf(all), "image/gif");
   }
 
   play.addEventListener("click", toggle);
@@ -67,10 +67,12 @@ export function showWaypoints(page: Page, actions: Actions): void {
     "click",
     () => store.state.row >= 0 && actions.addWaypoint(meanOf(page.rows, manifest, store.state.row)),
   );
-  element("undo-path").addEventListener("click", () => store.set({ waypoints: store.state.waypoints.slice(0, -1) }));
-  element("clear-path").addEventListener("click", () => store.set({ waypoints: [] }));
-  element("copy-path").addEventListener("click", () => {
-    void copy(JSON.stringify(store.state.waypoints.map((each) => [...each])), "Path");
+  element("undo-waypoint").addEventListener("click", () =>
+    store.set({ waypoints: store.state.waypoints.slice(0, -1) }),
+  );
+  element("clear-waypoints").addEventListener("click", () => store.set({ waypoints: [] }));
+  element("copy-waypoints").addEventListener("click", () => {
+    void copy(JSON.stringify(store.state.waypoints.map((each) => [...each])), "Waypoints");
   });
   for (const id of ["save-png", "save-gif", "strip"]) element(id).hidden = !manifest.isImage;
   store.on(["row"], () => (element<HTMLButtonElement>("add-point").disabled = store.state.row < 0));
@@ -78,7 +80,7 @@ export function showWaypoints(page: Page, actions: Actions): void {
   void update();
 }
 
-/** Returns the decoded pictures along a path. */
+/** Returns the decoded pictures of an interpolation. */
 async function pictures(
   page: Page,
   waypoints: readonly Vector[],

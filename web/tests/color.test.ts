@@ -69,7 +69,7 @@ test("rows without a label are counted last, and rows without a number have a co
   expect([...labeled.codes]).toEqual([1, 2, 0, 1]);
   expect(labeled.kind === "classes" && labeled.entries.map(({ count }) => count)).toEqual([1, 2, 1]);
   const values = Float32Array.of(0, Number.NaN, 10, 5);
-  const numbered = coloringOf("label", { labels: null, values } as unknown as Rows, manifest);
+  const numbered = coloringOf("label", { labels: null, numericLabels: values } as unknown as Rows, manifest);
   expect([...numbered.codes]).toEqual([0, 256, 255, 128]);
   expect(paletteOf(numbered, false).length).toBe(257);
 });

@@ -22,7 +22,7 @@ test("the blurred histogram keeps its mass, and is lower where there is less", (
   expect(far.filter(Boolean).length / 4000).toBeLessThanOrEqual(0.005);
 });
 
-test("contours of a normal density that hold a share of its mass are circles of that radius", () => {
+test("contours of a Gaussian that hold a fraction of its mass are circles of that radius", () => {
   const side = 201;
   const extent = [
     [-5, 5],
@@ -33,11 +33,11 @@ test("contours of a normal density that hold a share of its mass are circles of 
     { length: side * side },
     (_, i) => -(at(i % side) ** 2 + at(Math.floor(i / side)) ** 2) / 2,
   );
-  for (const share of [0.5, 0.8, 0.95]) {
-    const [level] = levelsHolding(grid, [share]);
+  for (const fraction of [0.5, 0.8, 0.95]) {
+    const [level] = levelsHolding(grid, [fraction]);
     const pieces = contour(grid, { side, extent }, level!);
     expect(pieces.length).toBeGreaterThan(100);
-    const radius = Math.sqrt(-2 * Math.log(1 - share)); // of the chi distribution with two degrees of freedom
+    const radius = Math.sqrt(-2 * Math.log(1 - fraction)); // of the chi distribution with two degrees of freedom
     for (let i = 0; i < pieces.length; i += 2) expect(Math.hypot(pieces[i]!, pieces[i + 1]!)).toBeCloseTo(radius, 1);
   }
 });

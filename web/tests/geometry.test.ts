@@ -43,7 +43,7 @@ test("inside a polygon that is not convex is where a ray crosses it an odd numbe
   expect([...inside(plane, letterL)]).toEqual([0, 1, 4]);
 });
 
-test("the ellipse of a rotated covariance has its deviations as radii and its angle", () => {
+test("the ellipse of a rotated covariance has its standard deviations as radii and its angle", () => {
   const [angle, long, short] = [0.4, 3, 0.5];
   const [c, s] = [Math.cos(angle), Math.sin(angle)];
   const xx = (c * long) ** 2 + (s * short) ** 2;

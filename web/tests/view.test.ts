@@ -12,7 +12,7 @@ const MANIFEST = { latentDim: 2, classes: ["a, b", 'the "c"'], conditions: [], p
 const ROWS = {
   means: Float32Array.of(0.1, -2, 3, 4e-8, 5, 6),
   labels: Int16Array.of(0, 1, -1),
-  values: null,
+  numericLabels: null,
   numbers: Int32Array.of(10, 20, 30),
 } as unknown as Rows;
 const NUMBERS = { numberOf: (row: number) => (row + 1) * 10, rowOf: (number: number) => number / 10 - 1 };
@@ -25,7 +25,7 @@ const VIEW = {
   z: Float32Array.of(0.5, -0.125),
   row: 2,
   selected: Uint32Array.of(0, 2),
-  tab: "path",
+  tab: "interpolation",
   waypoints: [Float32Array.of(0, 1), Float32Array.of(2, 3)],
   points: true,
   manifold: false,
@@ -37,8 +37,12 @@ test("a view that is written is the one that is read", () => {
   expect(read(`#${written(VIEW, MANIFEST, NUMBERS)}`, MANIFEST, NUMBERS)).toEqual(VIEW);
 });
 
-test("what a view says wrongly is left out", () => {
-  const view = read("#color=pink&axes=0,2&view=1,2&z=1&class=7&selected=-,&tab=draw&layers=points", MANIFEST, NUMBERS);
+test("invalid parts of a view are left out", () => {
+  const view = read(
+    "#color=pink&axes=0,2&view=1,2&z=1&class=7&selected=-,&tab=draw&layers=points",
+    MANIFEST,
+    NUMBERS,
+  );
   expect(view).toEqual({ points: true, manifold: false, contours: false, shade: false });
 });
 
@@ -59,9 +63,28 @@ test("CSV has its quotes doubled, and numbers that come back as the same float32
 });
 
 test("CSV has no cell that a spreadsheet runs as a formula, and leaves numbers as they are", () => {
-  const classes = ["=1+1", "+cmd()", "-a", "@b", "\tc", "\rd", '=HYPERLINK("x")', "-1", "+2.5e3", "a=b", "", "'=x", "\t"];
+  const classes = [
+    "=1+1",
+    "+cmd()",
+    "-a",
+    "@b",
+    "\tc",
+    "\rd",
+    '=HYPERLINK("x")',
+    "-1",
+    "+2.5e3",
+    "a=b",
+    "",
+    "'=x",
+    "\t",
+  ];
   const labels = Int16Array.from(classes.keys());
-  const rows = { means: new Float32Array(26).fill(-0.5), labels, values: null, numbers: Int32Array.from(labels) };
+  const rows = {
+    means: new Float32Array(26).fill(-0.5),
+    labels,
+    numericLabels: null,
+    numbers: Int32Array.from(labels),
+  };
   const lines = csvOf(rows as unknown as Rows, { ...MANIFEST, classes }, [...labels.keys()]).split("\r\n");
   expect(lines.slice(1, -1)).toEqual([
     "0,'=1+1,-0.5,-0.5",
@@ -78,7 +101,7 @@ test("CSV has no cell that a spreadsheet runs as a formula, and leaves numbers a
     "11,'=x,-0.5,-0.5",
     "12,'\t,-0.5,-0.5",
   ]);
-  const numbers = { ...rows, labels: null, values: Float32Array.of(-7.25, Number.NaN) };
+  const numbers = { ...rows, labels: null, numericLabels: Float32Array.of(-7.25, Number.NaN) };
   const [, first, second] = csvOf(numbers as unknown as Rows, MANIFEST, [0, 1]).split("\r\n");
   expect([first, second]).toEqual(["0,-7.25,-0.5,-0.5", "1,,-0.5,-0.5"]);
 });
@@ -89,22 +112,22 @@ test("a number finds its row, and the beginning of a name its label", () => {
   expect(find("21", ROWS, MANIFEST)).toEqual([]);
 });
 
-test("a path visits its waypoints, in even steps", () => {
-  const path = interpolate([Float32Array.of(0, 0), Float32Array.of(4, 8), Float32Array.of(0, 8)], 4);
-  expect(path.map((z) => [...z]).slice(0, 5)).toEqual([
+test("an interpolation visits its waypoints, in even steps", () => {
+  const vectors = interpolate([Float32Array.of(0, 0), Float32Array.of(4, 8), Float32Array.of(0, 8)], 4);
+  expect(vectors.map((z) => [...z]).slice(0, 5)).toEqual([
     [0, 0],
     [1, 2],
     [2, 4],
     [3, 6],
     [4, 8],
   ]);
-  expect([...path.at(-1)!]).toEqual([0, 8]);
-  expect(path.length).toBe(9);
+  expect([...vectors.at(-1)!]).toEqual([0, 8]);
+  expect(vectors.length).toBe(9);
 });
 
-test("a line that is drawn and erased leaves the ground", () => {
+test("a line that is drawn and erased leaves the background", () => {
   const raster: Raster = { channels: 1, height: 9, width: 9, values: new Float32Array(81) };
-  const brush: Brush = { radius: 1, ink: [1], ground: 0 };
+  const brush: Brush = { radius: 1, ink: [1], background: 0 };
   drawLine(raster, brush, [2, 4.5], [7, 4.5]);
   expect(raster.values[4 * 9 + 4]).toBe(1);
   expect(raster.values[0]).toBe(0);
@@ -126,7 +149,7 @@ test("dark on light becomes light on dark where the data is so", () => {
   expect(raster.values[0]).toBeCloseTo(1, 6);
 });
 
-test("paper that is not quite white becomes ground", () => {
+test("paper that is not quite white becomes background", () => {
   const rgba = Array.from({ length: 25 }, (_, i) => (i === 12 ? [0, 0, 0, 255] : [204, 204, 204, 255])).flat();
   const raster: Raster = { channels: 1, height: 5, width: 5, values: new Float32Array(25) };
   fillRaster(raster, rgba, 0);

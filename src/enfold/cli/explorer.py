@@ -1,4 +1,4 @@
-"""The commands that show a run in the browser, and that give it away."""
+"""The commands `explore`, `share` and `export`."""
 
 import sys
 from typing import Annotated
@@ -21,21 +21,21 @@ def explore(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Open a run in the browser: see where each row lies, walk through the latent space, draw into it.
+    """Explore a run's latent space in the browser: see its rows, decode any point, encode a drawing.
 
-    The page is served to this machine alone, until Ctrl-C.
+    The page is served on this machine only, until Ctrl-C.
 
     Parameters
     ----------
     source
-        What to show: files, folders or data sets by name, with examples of the run's kind. Without any, all rows that
-        the run was fitted to or that were held out.
+        The rows to show: files, folders or data sets by name, of the same kind as the run's data. By default all rows
+        of the run, training and held-out.
     rows
-        How many rows to show at most, held-out ones first; without it, all, or as many as 256 MB of examples are.
+        The largest number of rows to show, held-out rows first; by default all, or as many as fit in 256 MB.
     port
-        Where to serve it; without it, a port that is free.
+        The port to serve it on; by default a free one.
     browser
-        Whether to open the browser; the address is printed in any case.
+        Whether to open the browser. The address is always printed.
     """
     from enfold.explorer import serve
     from enfold.run import open_run
@@ -57,17 +57,17 @@ def share(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Write the explorer's page as one file that works offline, with the model and the rows inside.
+    """Write the explorer as one HTML file that works offline, with the model and the rows inside.
 
     Parameters
     ----------
     source
-        What to show: files, folders or data sets by name, with examples of the run's kind. Without any, all rows that
-        the run was fitted to or that were held out.
+        The rows to show: files, folders or data sets by name, of the same kind as the run's data. By default all rows
+        of the run, training and held-out.
     rows
-        How many rows to show at most, held-out ones first; without it, all, or as many as 256 MB of examples are.
+        The largest number of rows to show, held-out rows first; by default all, or as many as fit in 256 MB.
     out
-        An .html file.
+        The .html file to write.
     """
     from enfold.explorer import share as write_page
     from enfold.run import open_run
@@ -80,12 +80,12 @@ def share(
 
 @app.command(help_format="markdown")
 def export(run: RunFolder, /, *, out: Out, json: Json = False) -> None:
-    """Write a run's encoder and decoder as ONNX files, for programs without PyTorch.
+    """Export a run's encoder and decoder as ONNX files, for programs without PyTorch.
 
     Parameters
     ----------
     out
-        The folder for encoder.onnx, decoder.onnx, spec.json, and a README.md that says how to use them.
+        The folder for encoder.onnx, decoder.onnx, spec.json, and a README.md that shows how to use them.
     """
     from enfold.export import export as write_model
     from enfold.run import open_run

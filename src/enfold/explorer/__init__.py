@@ -1,7 +1,4 @@
-"""The explorer: a page in the browser on which one sees a run's latent space, walks through it and draws into it.
-
-The page computes by itself, with the encoder and the decoder as ONNX; Python prepares its files and hands them out.
-"""
+"""The explorer: a page in the browser that shows a run's latent space and itself runs the model, as ONNX."""
 
 import time
 import webbrowser
@@ -24,19 +21,19 @@ def serve(
     browser: bool = True,
     announce: Callable[[str], object] = print,
 ) -> None:
-    """Serve the explorer to this machine's own browser until it is interrupted.
+    """Serve the explorer to the browser of this machine until it is interrupted.
 
     Args:
         run: The run.
-        *sources: The rows to show, as `enfold.load` takes them; without any, the run's own.
-        rows: How many rows to show at most; without it, all, or as many as 256 MB of examples are.
-        port: Where; 0: any that is free.
+        *sources: The rows to show, as `enfold.load` takes them; by default the run's own.
+        rows: The largest number of rows to show; by default all, or as many as fit in 256 MB.
+        port: The port; 0 takes a free one.
         browser: Whether to open the browser.
-        announce: Is told the address.
+        announce: Called with the address.
 
     Raises:
-        InputError: What the page needs is not installed, cannot be read again or does not fit, or the port is taken.
-        KeyboardInterrupt: It was interrupted, as is the way to end it.
+        InputError: A package is missing, the rows cannot be read or do not match the run, or the port is in use.
+        KeyboardInterrupt: Ctrl-C, which ends it.
 
     Example:
         >>> import enfold
@@ -53,19 +50,19 @@ def serve(
 
 
 def share(run: Run, *sources: Any, out: str | Path, rows: int | None = None) -> Path:
-    """Write the explorer as one file that works offline, from disk, with the model and the rows inside.
+    """Write the explorer as one file that works offline, with the model and the rows inside.
 
     Args:
         run: The run.
         *sources: The rows to show, as `enfold.load` takes them; without any, the run's own.
-        out: Where to, an .html file.
+        out: The .html file to write.
         rows: How many rows to show at most; without it, all, or as many as 256 MB of examples are.
 
     Returns:
-        Where it is.
+        The path of the file.
 
     Raises:
-        InputError: What the page needs is not installed, cannot be read again or does not fit, or the file cannot be
+        InputError: A package is missing, the rows cannot be read or do not match the run, or the file cannot be
             written.
 
     Example:

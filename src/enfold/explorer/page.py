@@ -1,4 +1,4 @@
-"""The built page: as files to serve, or as one that works from disk, with everything in it."""
+"""The built page, as files to serve or as one file that works from disk."""
 
 import base64
 import gzip
@@ -9,8 +9,8 @@ from pathlib import Path
 from enfold.explorer.payload import Files
 
 STATIC = Path(__file__).parent / "static"  # built from web/ by `make web`
-LEVEL = 6  # of gzip; 9 takes fifteen times as long on images, for 2 % less
-RUNTIME = "runtime.wasm"  # what computes ONNX in the browser
+LEVEL = 6  # of gzip; on images, 9 takes fifteen times as long and saves 2 %
+RUNTIME = "runtime.wasm"  # of ONNX, as WebAssembly
 SCRIPT = re.compile(r'<script [^>]*src="(\./)?page\.js"[^>]*></script>')
 STYLE = re.compile(r'<link [^>]*href="(\./)?page\.css"[^>]*>')
 POLICY = (
@@ -20,7 +20,7 @@ POLICY = (
 
 
 def paths(files: Files) -> Files:
-    """Return all that the server has to offer, by path without the first slash.
+    """Return the files that the server offers, by path without the leading slash.
 
     Args:
         files: What `prepare` returns.
@@ -30,9 +30,9 @@ def paths(files: Files) -> Files:
 
 
 def one_file(files: Files) -> bytes:
-    """Return the page with its script, its style and the files that it reads inside.
+    """Return the page as one HTML file, with the script, the style and all data inside.
 
-    A policy in it lets the browser run this script alone, and load nothing from anywhere.
+    Its Content Security Policy allows only this script and style, and forbids all connections.
 
     Args:
         files: What `prepare` returns.

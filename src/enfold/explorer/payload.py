@@ -1,4 +1,4 @@
-"""A run and rows → the files that the explorer's page reads: a manifest, arrays, and the model as ONNX."""
+"""The files that the explorer's page reads: a manifest, arrays of a run and its rows, and the model as ONNX."""
 
 import json
 from collections.abc import Iterator
@@ -25,17 +25,17 @@ from enfold.rows import IN_MEMORY
 from enfold.run import Run
 from enfold.version import __version__
 
-FORMAT = 2  # of the manifest
-SIDE = 128  # of the grid on which the prior's density is given
-MARGIN = 0.05  # around what lies on that grid, of its sides
-REACH = (0.001, 0.999)  # the quantiles of the prior that the grid holds
-DRAWS = 20_000  # to find them
-MOST_ACTIVE = 6  # latent dimensions, on each pair of which the density is given
-FILES = {  # each array's file, and its type there
+FORMAT = 3  # of the manifest
+SIDE = 128  # of the grid of the prior's density
+MARGIN = 0.05  # around rows and prior, as a fraction of the grid's sides
+REACH = (0.001, 0.999)  # the grid covers the prior between these quantiles
+DRAWS = 20_000  # from the prior, to estimate these quantiles
+MOST_ACTIVE = 6  # latent dimensions; each pair of them gets a grid
+FILES = {  # the file of each array, and its type there
     "means": ("means.f32", "<f4"),
-    "deviations": ("deviations.f32", "<f4"),
+    "standardDeviations": ("standard-deviations.f32", "<f4"),
     "labels": ("labels.i16", "<i2"),
-    "values": ("values.f32", "<f4"),
+    "numericLabels": ("numeric-labels.f32", "<f4"),
     "rowNumbers": ("rows.i32", "<i4"),
     "heldOut": ("held-out.u8", "|u1"),
     "error": ("error.f32", "<f4"),
@@ -53,22 +53,22 @@ def prepare(run: Run, *sources: Any, rows: int | None = None) -> Files:
 
     Args:
         run: The run.
-        *sources: What to show, as `enfold.load` takes it; without any, all rows that the run was fitted to or that
-            were held out, read again from its own sources.
-        rows: How many rows to show at most: those held out before the others, by chance, but the same every time.
-            Without it, all, or as many as 256 MB of examples are.
+        *sources: The rows to show, as `enfold.load` takes them. By default all rows of the run, training and
+            held-out, read again from its sources.
+        rows: The largest number of rows to show. They are drawn at random with a fixed seed, held-out rows first. By
+            default all rows, or as many as fit in 256 MB.
 
     Raises:
-        InputError: The run was fitted to an array and no source is given, a source cannot be read or does not fit,
-            `rows` is below 1, or the model cannot be written as ONNX.
+        InputError: The run was fitted to an array and no source is given, a source cannot be read or does not match
+            the run, `rows` is below 1, or the model cannot be exported to ONNX.
     """
     if rows is not None and rows < 1:
-        raise InputError(f"Expected at least 1 row to show, got {rows}.")
+        raise InputError(f"Expected at least 1 row to show, got {rows}. Leave out --rows to show all.")
     model, (data, held_out) = as_onnx(run), _data(run, sources)
     numbers = _chosen(len(data), held_out, rows or max(1, IN_MEMORY * len(data) // data.x.nbytes))
     shown = as_evaluated(data[numbers], run.config, run.spec)
-    arrays = {"rowNumbers": numbers, **_encoded(run, shown), **_judged(run, shown), **_labeled(shown)}
-    arrays |= _clustered(run, arrays["means"])
+    arrays = {"rowNumbers": numbers, **_encoded(run, shown), **_anomaly(run, shown), **_labels(shown)}
+    arrays |= _clusters(run, arrays["means"])
     arrays |= {} if held_out is None else {"heldOut": np.isin(numbers, held_out)}
     latent = _latent(run, arrays["means"])
     planes, densities = _prior(run, arrays["means"], latent["pca"])
@@ -78,7 +78,7 @@ def prepare(run: Run, *sources: Any, rows: int | None = None) -> Files:
 
 
 def _files(about: dict[str, object], arrays: dict[str, np.ndarray]) -> Files:
-    """Return the manifest, and the arrays as it says they are stored."""
+    """Return the manifest and the arrays that it describes."""
     files, entries = {}, {}
     for name, array in arrays.items():
         file, kind = FILES.get(name) or FILES[f"{array.dtype} {name}"]
@@ -90,19 +90,19 @@ def _files(about: dict[str, object], arrays: dict[str, np.ndarray]) -> Files:
 
 
 def _data(run: Run, sources: tuple[Any, ...]) -> tuple[Dataset, np.ndarray | None]:
-    """Return the rows, and the numbers of those that were held out, if they are the run's own."""
+    """Return the rows and, if they are the run's own, the numbers of the held-out ones."""
     if sources:
         return load_like(run.spec, *sources), None
     if run.spec.is_array:
         raise InputError(
-            "The run was fitted to an array, which cannot be read again. Name a source after the run: a file, a "
-            "folder, or a data set such as mnist; in Python also an array."
+            "Expected a source of rows, got none: this run was fitted to an array, which is not stored. Name a "
+            "source after the run: a file, a folder, or a data set such as mnist; in Python also an array."
         )
     return read_again(run), run.split.held_out
 
 
 def _chosen(n: int, held_out: np.ndarray | None, most: int) -> np.ndarray:
-    """Return the numbers of at most so many rows, in order."""
+    """Return the numbers of at most `most` rows, in ascending order."""
     drawn = np.random.default_rng(0).permutation(n)
     if held_out is not None:
         drawn = drawn[np.argsort(~np.isin(drawn, held_out), kind="stable")]
@@ -110,19 +110,19 @@ def _chosen(n: int, held_out: np.ndarray | None, most: int) -> np.ndarray:
 
 
 def _encoded(run: Run, rows: Dataset) -> dict[str, np.ndarray]:
-    """Return what the model makes of each row: where it lies, how surely, and how far its reconstruction is off."""
+    """Return the posterior mean, its standard deviation and the reconstruction error of each row."""
     model, classes = run.model, conditions(rows.labels, run.spec)
     with evaluating(model):
         posteriors = (each.encode(part) for each, part in conditioned_chunks(model, rows.x, classes))
         found = in_one(rows.x, (torch.stack([q.mean, q.stddev], 1).cpu().numpy() for q in posteriors))
-    means, deviations = np.ascontiguousarray(found[:, 0]), found[:, 1]
+    means, stddevs = np.ascontiguousarray(found[:, 0]), found[:, 1]
     (error,) = reconstruction_measures(model, rows.x, means, [squared_error], classes)
-    has_width = not run.config.is_plain and bool(deviations.any())
-    return {"means": means, "error": error, **({"deviations": deviations} if has_width else {})}
+    is_deterministic = run.config.is_plain or not stddevs.any()
+    return {"means": means, "error": error, **({} if is_deterministic else {"standardDeviations": stddevs})}
 
 
-def _judged(run: Run, rows: Dataset) -> dict[str, np.ndarray]:
-    """Return how unusual each row is, 1 less its p-value, if the run knows held-out rows to judge by."""
+def _anomaly(run: Run, rows: Dataset) -> dict[str, np.ndarray]:
+    """Return 1 − p-value of each row's anomaly score, if the run has held-out rows to calibrate it."""
     if not (run.folder / CALIBRATION).exists():
         return {}
     calibration = read_calibration(run.folder)
@@ -130,8 +130,8 @@ def _judged(run: Run, rows: Dataset) -> dict[str, np.ndarray]:
     return {"anomaly": 1 - p_values(found.scores(), calibration.held_out[SCORES[0]])}
 
 
-def _clustered(run: Run, means: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the cluster of each row, unless the rows are codes or too few to have any."""
+def _clusters(run: Run, means: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the cluster of each row, unless the latent space is discrete or the rows are too few."""
     if run.config.posterior.is_discrete:
         return {}
     try:
@@ -140,12 +140,12 @@ def _clustered(run: Run, means: np.ndarray) -> dict[str, np.ndarray]:
         return {}
 
 
-def _labeled(rows: Dataset) -> dict[str, np.ndarray]:
-    """Return the labels as positions among the classes, −1 where there is none, or as numbers."""
+def _labels(rows: Dataset) -> dict[str, np.ndarray]:
+    """Return the labels, as positions among the classes (−1: unlabeled) or as numbers (NaN: unlabeled)."""
     found = class_labels(rows.labels)
     if found is not None:
         return {"labels": np.where(rows.labeled, np.searchsorted(found, rows.labels), -1)}
-    return {"values": rows.labels} if rows.labeled.any() else {}
+    return {"numericLabels": rows.labels} if rows.labeled.any() else {}
 
 
 def _about(run: Run, rows: Dataset, name: str) -> dict[str, object]:
@@ -167,7 +167,7 @@ def _about(run: Run, rows: Dataset, name: str) -> dict[str, object]:
 
 
 def _latent(run: Run, means: np.ndarray) -> dict[str, Any]:
-    """Return how the latent dimensions vary: over the rows, by the prior, and together."""
+    """Return the variance of each latent dimension, its quantiles, and the principal components."""
     levels = np.linspace(*GRID_QUANTILES, GRID_SIDE)
     with evaluating(run.model):
         _, along = quantiles(run.model.prior() if run.config.has_prior else means, GRID_SIDE, run.model.device)
@@ -179,7 +179,7 @@ def _latent(run: Run, means: np.ndarray) -> dict[str, Any]:
 
 
 def _principal(means: np.ndarray) -> dict[str, object]:
-    """Return the plane of the largest variance, and turn its axes so that the largest entry of each is positive."""
+    """Return the first two principal components, with signs that make the largest entry of each positive."""
     center = means.mean(0, dtype=np.float64)
     _, axes = np.linalg.eigh((means - center).T @ (means - center))
     two = axes.T[:-3:-1]
@@ -188,10 +188,10 @@ def _principal(means: np.ndarray) -> dict[str, object]:
 
 
 def _prior(run: Run, means: np.ndarray, pca: dict[str, Any] | None) -> tuple[list[dict[str, object]], Files]:
-    """Return the planes on which the prior's log density is given, and its values on each, (SIDE, SIDE) float32.
+    """Return planes through the latent space, and the prior's log density on each, (SIDE, SIDE) float32.
 
-    A plane reaches as far as the rows and the prior do. Two dimensions leave the others at the prior's medians; the
-    principal plane goes through the rows' mean.
+    A plane covers all rows and nearly all of the prior. On a pair of dimensions, the others are at the prior's
+    medians; the plane of the principal components goes through the mean of the rows.
     """
     if means.shape[1] < 2 or not run.config.has_prior or run.config.posterior.is_discrete:
         return [], {}
@@ -215,7 +215,7 @@ def _prior(run: Run, means: np.ndarray, pca: dict[str, Any] | None) -> tuple[lis
 def _planes(
     means: np.ndarray, middle: np.ndarray, pca: dict[str, Any] | None
 ) -> Iterator[tuple[tuple[int, ...] | str, np.ndarray, np.ndarray]]:
-    """Yield the planes that the page shows: their axes, where they begin, and their directions, (2, latent_dim)."""
+    """Yield the axes, the origin, (latent_dim,), and the directions, (2, latent_dim), of each plane."""
     latent_dim = len(middle)
     for axes in combinations(sorted(np.argsort(-means.var(0), kind="stable")[:MOST_ACTIVE].tolist()), 2):
         directions = np.eye(latent_dim)[list(axes)]
