@@ -95,7 +95,7 @@ def test_an_empty_folder_that_is_there_is_written_into(conditional, tmp_path, mo
 
 def test_a_folder_that_holds_something_is_not_written_into(conditional):
     before = {path: path.read_bytes() for path in conditional.folder.rglob("*") if path.is_file()}
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="it exists already"):
         export(conditional, conditional.folder)
     assert {path: path.read_bytes() for path in conditional.folder.rglob("*") if path.is_file()} == before
 

@@ -32,14 +32,14 @@ from enfold.state import State
 strategy, folder = sys.argv[1:]
 data = enfold.load("digits")
 processes = launch(torch.device("cpu"), devices=2, strategy=strategy)
-for network in ("mlp", "notebook"):
-    config = enfold.Config.of(objective="autoencoder", network=network, width=16)
+for network in ({"network": "mlp", "width": 16}, {"network": "notebook"}):
+    config = enfold.Config.of(objective="autoencoder", **network)
     state = State(build.autoencoder(config, data.spec), config, processes)
     parts = processes.share(torch.arange(64)).split(16)
     for part in parts:
         (state.learner(torch.from_numpy(data.x[part.numpy()])).loss.mean() / len(parts)).backward()
     gradients = processes.whole({str(i): p.grad for i, p in enumerate(state.parameters) if p.grad is not None})
-    processes.lead(lambda: np.savez(f"{folder}/{network}.npz", **gradients))
+    processes.lead(lambda: np.savez(f"{folder}/{config.network.name}.npz", **gradients))
 """
 
 TELLING_THREADS = """
@@ -85,11 +85,11 @@ def test_two_processes_have_the_gradient_of_one_with_the_joined_batch(tmp_path, 
     script.write_text(GRADIENTS)
     done = command([sys.executable, str(script), strategy, str(tmp_path)])
     assert done.returncode == 0, done.stderr
-    for network in ("mlp", "notebook"):
-        config = enfold.Config.of(objective="autoencoder", network=network, width=16)
+    for network in ({"network": "mlp", "width": 16}, {"network": "notebook"}):
+        config = enfold.Config.of(objective="autoencoder", **network)
         state = State(build.autoencoder(config, digits.spec), config)
         state.learner(torch.from_numpy(digits.x[:64])).loss.mean().backward()
-        found = np.load(tmp_path / f"{network}.npz")
+        found = np.load(tmp_path / f"{config.network.name}.npz")
         for i, parameter in enumerate(state.parameters):
             if parameter.grad is None:  # of the deviations, which a plain autoencoder does not use
                 assert str(i) not in found or not found[str(i)].any()

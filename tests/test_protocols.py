@@ -131,7 +131,7 @@ def test_columns_of_the_test_table_may_be_in_another_order(tmp_path):
         (["digits", "--test", "digits", "--holdout", "0.1"], "Give one"),
         (["digits", "--test", "mnist-test"], "of shape (1, 8, 8)"),
         (["--test", "mnist-test"], "Name a source to train on"),
-        (["digits", "--binarize", "often"], "no binarization named 'often'"),
+        (["digits", "--binarize", "often"], "'binarize' must be none, static or dynamic, got 'often'"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path, capsys, monkeypatch, words, message):

@@ -144,7 +144,7 @@ def test_other_latent_dimensions_are_drawn_too(tmp_path, latent_dim):
     run = enfold.fit("digits", out=tmp_path / "run", epochs=1, latent_dim=latent_dim, width=16, device="cpu")
     sections = {path.stem for path in (run.folder / "sections").glob("*.json")}
     assert {path.stem for path in (run.folder / "figures").glob("*.png")} == {*PICTURES, *sections}
-    assert {"reduction", "generation", "paths", "detection", "clusters"} <= sections
+    assert {"reduction", "generation", "interpolation", "detection", "clusters"} <= sections
 
 
 def test_a_folder_that_exists_is_not_touched(tmp_path):

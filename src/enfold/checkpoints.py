@@ -80,10 +80,13 @@ def _read(path: Path, state: State) -> tuple[dict[str, Tensor], dict[str, Any]] 
 
 
 def _is_whole(counters: dict[str, Any], tensors: dict[str, Tensor], state: State) -> bool:
-    """Return whether counters are numbers, and what the optimizer keeps has its parameter's shape or is a number."""
+    """Return whether the counters are of their kinds, and optimizer states scalar or of their parameters' shapes."""
     kept = [(name.split("/")[1], each) for name, each in tensors.items() if name.startswith("optimizer/")]
     have_shapes = all(not each.ndim or each.shape == state.parameters[int(i)].shape for i, each in kept)
-    return have_shapes and all(isinstance(each, int | float | None) for each in counters.values())
+    terms = counters["terms"]
+    have_names = isinstance(terms, list) and all(isinstance(name, str) for name in terms)
+    numbers = [each for name, each in counters.items() if name != "terms"]
+    return have_shapes and have_names and all(isinstance(each, int | float | None) for each in numbers)
 
 
 def _write(run_folder: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
