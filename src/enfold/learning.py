@@ -1,7 +1,7 @@
 """The one way from data to a fitted model: split, describe, build, train."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,8 +33,8 @@ class Prepared:
 
     data: Dataset
     seen: Dataset
-    unseen: Dataset | None
-    held_out: np.ndarray
+    unseen: Dataset | None = None
+    held_out: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     tested: tuple[str, ...] = ()
 
     @property

@@ -41,7 +41,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
         pictures={name: data_uri(pictures.get(name, b"")) for name in ("maps", "reconstructions")},
         metrics=[(METRICS[name].label, meaning(name, setup.spec)) for name in COMPARED],
         table=_table(comparison),
-        all_rows=all(each.fitted == len(comparison.setup.training) for each in comparison.results.values()),
+        all_rows=all(each.fitted == len(comparison.setup.data.seen) for each in comparison.results.values()),
         methods=[(METHODS[name], result) for name, result in comparison.results.items()],
         left_out=[(METHODS[name].title, reason) for name, reason in comparison.left_out.items()],
         trust=trust(comparison),
@@ -100,7 +100,7 @@ def trust(comparison: Comparison) -> list[str]:
 def command_line(comparison: Comparison) -> str:
     """Return the command that repeats the comparison, in Python if the data was an array."""
     spec, settings, names = comparison.setup.spec, comparison.setup.settings, list(comparison.results)
-    tested = comparison.setup.tested
+    tested = comparison.setup.data.tested
     if tested:  # the test data says how many rows are held out
         settings = {name: value for name, value in settings.items() if name != "holdout"}
     if spec.is_array:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from enfold.config import Config
-from enfold.data import Dataset, load
-from enfold.data.split import held_out_rows, last_rows, training_rows
+from enfold.data import Dataset
 from enfold.errors import InputError, unknown
 from enfold.files import check_file, read_json, write, write_json
+from enfold.learning import Prepared, prepared
 from enfold.metrics.intervals import Measurement
 from enfold.reductions import COMPARED, METHODS, Job, Method, Result, best
-from enfold.rows import drawn, sha256
+from enfold.rows import sha256
 from enfold.spec import Spec
 from enfold.version import __version__
 
@@ -32,23 +32,24 @@ class Setup:
     """The rows and the settings that all methods share.
 
     Attributes:
-        training: The rows to fit to.
+        data: The rows to fit to.
         held_out: The rows to compare on, in memory.
-        spec: What the rows are, with the offsets and scales of the training rows.
         settings: As `compare` was given them; always with `latent_dim`, `holdout` and `seed`.
-        tested: The sources of the test data, which are the last of the spec's sources.
     """
 
-    training: Dataset
+    data: Prepared
     held_out: Dataset
-    spec: Spec
     settings: dict[str, Any]
-    tested: tuple[str, ...] = ()
+
+    @property
+    def spec(self) -> Spec:
+        """What the rows are, with the offsets and scales of the training rows."""
+        return self.data.spec
 
     def job(self, method: Method, device: str = "auto") -> Job:
         """Return the job of a method."""
         shared = {name: value for name, value in self.settings.items() if name != "rows"}
-        return Job(self.training, self.spec, method.config(shared), device)
+        return Job(self.data, method.config(shared), device)
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -56,11 +57,11 @@ class Setup:
         return {
             "sources": list(self.spec.sources),
             **self.settings,
-            "training_rows": len(self.training),
+            "training_rows": len(self.data.seen),
             "held_out_rows": len(self.held_out),
-            "training_sha256": sha256(self.training.x),
+            "training_sha256": sha256(self.data.seen.x),
             "held_out_sha256": sha256(self.held_out.x),
-            "labels_sha256": sha256(np.concatenate([self.training.labels, self.held_out.labels])),
+            "labels_sha256": sha256(np.concatenate([self.data.seen.labels, self.held_out.labels])),
             "enfold": __version__,
         }
 
@@ -124,28 +125,17 @@ def set_up(data: Dataset, test: Dataset | None, settings: Mapping[str, Any]) -> 
             raise unknown("setting of a comparison", name, SETTINGS)
     plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in settings.items() if v is not None}
     given = {"latent_dim": 2, "seed": 0, "holdout": 0.1} | plain
+    rows = given.get("rows")
+    if rows is not None and (not isinstance(rows, int) or rows < 2):
+        raise InputError(f"Expected rows to be a whole number of training rows, at least 2, got {rows!r}. Change it.")
     config = Config().with_settings({name: value for name, value in given.items() if name != "rows"})
-    if test is None:
-        held_out = held_out_rows(len(data), config.holdout, config.seed)
-    else:  # shuffled, as some metrics are of the first rows, and a test set may be sorted
-        data = load(data, test)
-        held_out = np.random.default_rng(config.seed).permutation(last_rows(len(data), len(test)))
+    ready = prepared(data, config, test, at_most=rows)
+    unseen = ready.unseen
+    assert unseen is not None
+    if test is not None:  # shuffled, as some metrics are of the first rows, and a test set may be sorted
+        unseen = unseen[np.random.default_rng(config.seed).permutation(len(test))]
         given = {**given, "holdout": len(test)}
-    rows = training_rows(len(data), held_out)
-    if "rows" in given:
-        rows = _some(rows, given["rows"], config.seed)
-    training, unseen = data[rows], data[held_out[:HELD_OUT]]
-    unseen = unseen.changed(np.asarray)
-    tested = () if test is None else test.spec.sources
-    return Setup(training, unseen, data.spec.standardized(training.x), given, tested)
-
-
-def _some(rows: np.ndarray, at_most: Any, seed: int) -> np.ndarray:
-    if not isinstance(at_most, int) or at_most < 2:
-        raise InputError(
-            f"Expected rows to be a whole number of training rows, at least 2, got {at_most!r}. Change it."
-        )
-    return rows[drawn(len(rows), at_most, seed)]
+    return Setup(ready, unseen[:HELD_OUT].changed(np.asarray), given)
 
 
 def write_result(folder: Path, name: str, result: Result, setup: Setup) -> None:

@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from typing import Any
@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from enfold import build
 from enfold.config import Config
 from enfold.data.dataset import Dataset
-from enfold.devices import choose_device
 from enfold.inference import chunks, decode_means, encode_means, in_one
+from enfold.learning import Prepared, learn
 from enfold.recipes import recipe
 from enfold.rows import Examples, affordable, drawn, selected
 from enfold.spec import Spec
-from enfold.training import Progress, epochs_for, train
+from enfold.training import Progress, epochs_for
 
 UMAP_RECONSTRUCTIONS, UMAP_DIMENSIONS = 200, (2, 3)  # its inverse is slow, and triangulates the map
 TSNE_DIMENSIONS = 2
@@ -54,16 +53,24 @@ class Job:
     """What to fit a method to, and how.
 
     Attributes:
-        training: The rows to fit to.
-        spec: What they are, with their offsets and scales.
+        data: The rows to fit to.
         config: The settings; methods other than enfold's use only `latent_dim` and `seed`.
         device: Where to train networks.
     """
 
-    training: Dataset
-    spec: Spec
+    data: Prepared
     config: Config
     device: str = "auto"
+
+    @property
+    def training(self) -> Dataset:
+        """The rows to fit to."""
+        return self.data.seen
+
+    @property
+    def spec(self) -> Spec:
+        """What the rows are, with the offsets and scales of the training rows."""
+        return self.data.spec
 
 
 Fit = Callable[[Job], Iterator[Progress | Reduction]]  # the progress of a network; at the end the fitted method
@@ -131,9 +138,9 @@ def rows_in_memory(job: Job) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _network(job: Job) -> Iterator[Progress | Reduction]:
-    model = build.autoencoder(job.config, job.spec).to(choose_device(job.device))
-    seconds = 0.0
-    for progress in train(model, job.training, job.config):
+    state, training = learn(replace(job.data, unseen=None), job.config, job.device)
+    seconds, model = 0.0, state.model
+    for progress in training:
         seconds = progress.seconds
         yield progress
     numbers = np.arange(len(job.training))

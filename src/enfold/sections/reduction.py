@@ -1,11 +1,13 @@
 """What the model gains over PCA, the best linear map of as many dimensions."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from enfold import plots
 from enfold.data.dataset import Dataset
 from enfold.inference import latent_means
+from enfold.learning import Prepared
 from enfold.metrics.intervals import Measurement
 from enfold.metrics.registry import METRICS
 from enfold.plots import Panel
@@ -23,7 +25,7 @@ FAR = 2  # times fewer mistakes are far better
 def reduction(run: Run, held_out: Dataset, training: Dataset) -> Section | None:
     """Return the model beside PCA on the same held-out rows; None where PCA has not as many dimensions."""
     spec, known = run.model.spec, training[drawn(len(training), TRAINING)]
-    job, method = Job(known, spec, run.config), METHODS["pca"]
+    job, method = Job(Prepared(replace(training, spec=spec), known), run.config), METHODS["pca"]
     if method.unsuited(job):
         return None
     pca = fitted(method, job)
