@@ -14,8 +14,9 @@ METRICS = ("accuracy", "nmi", "ari", "training accuracy", "clusters by auto", "k
 
 def run(seed):
     """Return how well clusters of the training rows' latent means sort the held-out rows, and k-means does."""
-    seen, unseen = digits()
-    model, _, about = trained("neighbors", {"epochs": 25}, (seen, unseen), seed)
+    data = digits()
+    seen, unseen = data.seen, data.unseen
+    model, _, about = trained("neighbors", {"epochs": 25}, data, seed)
     z, k = encode_means(model, seen.x), len(np.unique(seen.labels))
     found = latent.cluster(z, k)
     of_seen, of_unseen = (found.memberships(each).argmax(1) for each in (z, encode_means(model, unseen.x)))

@@ -22,8 +22,10 @@ OTHERS = ("umap", "tsne", "notebook")
 
 
 def run(methods, seed):
-    seen, unseen = digits()
-    found = enfold.compare(seen, test=unseen, methods=methods, seed=seed, out=FOLDERS / str(seed), watch=watch)
+    data = digits()
+    found = enfold.compare(
+        data.seen, test=data.unseen, methods=methods, seed=seed, out=FOLDERS / str(seed), watch=watch
+    )
     return {"methods": found.rows, "settings": {}}
 
 

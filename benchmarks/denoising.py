@@ -52,9 +52,9 @@ FILTERS = {
 
 def run(seed):
     """Train once; return the metrics by noise, what is gained over the best of the rivals in dB, and the rivals'."""
-    seen, unseen = digits()
-    model, _, about = trained("denoise", {}, (seen, unseen), seed)
-    rows, spec, found = unseen[:ROWS], unseen.spec, {}
+    data = digits()
+    model, _, about = trained("denoise", {}, data, seed)
+    rows, spec, found = data.unseen[:ROWS], data.spec, {}
     for name, change in NOISE.items():
         x = decode_means(model, encode_means(model, noisy(rows.x, partial(change, spec=spec))))
         values = measured(rows.x / spec.scale, x / spec.scale, spec)
@@ -66,8 +66,9 @@ def run(seed):
 @cache
 def rivals():
     """Return for each noise and rival its best settings, and the PSNR and SSIM that they give."""
-    seen, unseen = digits()
-    spec, clean = unseen.spec, unseen.x[:ROWS] / unseen.spec.scale
+    data = digits()
+    seen, unseen, spec = data.seen, data.unseen, data.spec
+    clean = unseen.x[:ROWS] / spec.scale
     projection, found = Projection.of((seen.x[:FITTED] / spec.scale).reshape(FITTED, -1)), {}
     for name, change in NOISE.items():
         x = np.float64(noisy(unseen.x[:ROWS], partial(change, spec=spec)) / spec.scale)

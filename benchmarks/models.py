@@ -1,13 +1,13 @@
 """How good the recipes are: maps of held-out digits, and the likelihood of MNIST's test images."""
 
 import sys
+from dataclasses import replace
 from functools import partial
 
 from seeds import HELD_OUT, SPLIT_SEED, Line, digits, table
 
 import enfold
-from enfold import build
-from enfold.devices import choose_device
+from enfold.learning import learn, prepared
 from enfold.metrics import evaluate
 
 SAMPLES = 5000  # of z for each test image, in the likelihoods
@@ -31,14 +31,13 @@ NLL = {
 def trained(recipe, settings, data, seed):
     """Train once; return the model, the settings, how long it took, and the notebook's metrics by epoch."""
     settings = enfold.RECIPES[recipe].config.with_settings({**settings, "seed": seed})
-    seen, unseen = data
-    model = build.autoencoder(settings, unseen.spec).to(choose_device())
-    epochs = {}
-    for progress in enfold.train(model, seen, settings):
+    state, training = learn(replace(data, unseen=None), settings)
+    model, epochs = state.model, {}
+    for progress in training:
         if progress.ends_epoch:
             print(f"{recipe}, seed {seed}: epoch {progress.epoch}/{progress.epochs}", file=sys.stderr)
             if recipe == "notebook" and progress.epoch in KERAS:
-                found = evaluate(model, settings, unseen, seen)
+                found = evaluate(model, settings, data.unseen, data.seen)
                 epochs[progress.epoch] = [found["notebook_loss"], found["knn_accuracy"]]
     about = {"seconds": progress.seconds, "epochs": epochs, "settings": settings.changes(enfold.Config())}
     return model, settings, about
@@ -46,16 +45,16 @@ def trained(recipe, settings, data, seed):
 
 def mapped(recipe, settings, seed):
     """Return the metrics of a model on the held-out digits."""
-    seen, unseen = digits()
-    model, config, about = trained(recipe, settings, (seen, unseen), seed)
-    return {**evaluate(model, config, unseen, seen), **about}
+    data = digits()
+    model, config, about = trained(recipe, settings, data, seed)
+    return {**evaluate(model, config, data.unseen, data.seen), **about}
 
 
 def weighed(settings, seed):
     """Return the metrics of a model on MNIST's own test images, with the likelihood."""
-    seen, unseen = enfold.load("mnist-train"), enfold.load("mnist-test")
-    model, config, about = trained("default", settings, (seen, unseen), seed)
-    found = evaluate(model, config, unseen, seen, samples=SAMPLES)
+    data = prepared(enfold.load("mnist-train"), enfold.Config(), enfold.load("mnist-test"))
+    model, config, about = trained("default", settings, data, seed)
+    found = evaluate(model, config, data.unseen, data.seen, samples=SAMPLES)
     return {**found, "negative_log_likelihood": -found["log_likelihood"], **about}
 
 

@@ -11,23 +11,24 @@ python ours.py make     FILE-ROWS.npy|csv               # writes that many rows 
 
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+from seeds import digits
 
 import enfold
 from enfold import build
 from enfold.config import parse_settings
-from enfold.data.split import held_out_rows, training_rows
 from enfold.devices import autocast_dtype
 from enfold.inference import encode_means
 from enfold.latent import manifold as decoded_grid
+from enfold.learning import learn
 from enfold.metrics import evaluate
 
 PRECISION = None  # of training; None is the recipe's own, "auto" takes bfloat16 where the hardware has it
-HELD_OUT, SPLIT_SEED = 5000, 555  # as in quality.py
 MNIST_SPEC = enfold.Spec((1, 28, 28), (enfold.Column("pixel", "intensity", scale=255.0),), "uint8")
 WARM_UP = 2560  # images
 MANIFOLDS = 10  # one takes too little time to be measured alone
@@ -67,13 +68,11 @@ def train(images, batch, warm_up, timed):
 
 
 def quality(seed, *changes):
-    data = enfold.load("mnist")
-    held_out = held_out_rows(len(data), HELD_OUT, SPLIT_SEED)
-    seen, unseen = data[training_rows(len(data), held_out)], data[held_out]
+    data = digits()
     config = settings("default", seed=int(seed), **parse_settings(changes))
-    model = build.autoencoder(config, data.spec)
-    taken = seconds(lambda: last(enfold.train(model, seen.x, config)))
-    return {"value": taken, **evaluate(model, config, unseen, seen)}
+    state, training = learn(replace(data, unseen=None), config, "cpu")
+    taken = seconds(lambda: last(training))
+    return {"value": taken, **evaluate(state.model, config, data.unseen, data.seen)}
 
 
 def rows(images, where, timed):

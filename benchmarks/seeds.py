@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from statistics import mean, median
 
 import enfold
-from enfold.data.split import held_out_rows, training_rows
+from enfold.learning import prepared
 
 HELD_OUT, SPLIT_SEED = 5000, 555
 NAMES = {
@@ -31,10 +31,8 @@ class Line:
 
 
 def digits():
-    """Return MNIST's rows to train on and those held out, which are the notebook's."""
-    data = enfold.load("mnist")
-    held_out = held_out_rows(len(data), HELD_OUT, SPLIT_SEED)
-    return data[training_rows(len(data), held_out)], data[held_out]
+    """Return MNIST, prepared with the notebook's split."""
+    return prepared(enfold.load("mnist"), enfold.Config.of(holdout=HELD_OUT, seed=SPLIT_SEED))
 
 
 def table(name, line, result):
