@@ -12,7 +12,7 @@ from enfold.errors import InputError
 from enfold.files import check_file, write
 from enfold.inference import conditions
 from enfold.metrics.anomaly import Anomalies, Reference, reference
-from enfold.metrics.evaluation import as_evaluated
+from enfold.metrics.quantities import as_evaluated
 from enfold.model import Autoencoder
 from enfold.rows import drawn
 

@@ -13,7 +13,7 @@ from enfold.metrics.intervals import NOTHING, Measurement, decimals, mean_of, pr
 from enfold.spec import Spec
 
 if TYPE_CHECKING:
-    from enfold.metrics.evaluation import Evaluation
+    from enfold.metrics.quantities import Evaluation
 
 Compute = Callable[["Evaluation"], Measurement]
 
