@@ -7,9 +7,17 @@ from seeds import Line, digits, table
 from enfold import latent
 from enfold.inference import encode_means
 from enfold.metrics import clustering
-from enfold.sections.clusters import label_scores
+from enfold.metrics.clustering import label_scores
 
-METRICS = ("accuracy", "nmi", "ari", "training accuracy", "clusters by auto", "k-means on pixels", "seconds")
+METRICS = (
+    "clustering_accuracy",
+    "nmi",
+    "ari",
+    "training accuracy",
+    "clusters by auto",
+    "k-means on pixels",
+    "seconds",
+)
 
 
 def run(seed):
@@ -21,11 +29,15 @@ def run(seed):
     found = latent.cluster(z, k)
     of_seen, of_unseen = (found.memberships(each).argmax(1) for each in (z, encode_means(model, unseen.x)))
     by_pixels = clustering.clusters(unseen.x.reshape(len(unseen), -1), k)
+    of_seen, of_unseen, by_pixels = (
+        {name: each.value for name, each in label_scores(*some).items()}
+        for some in ((of_seen, seen.labels), (of_unseen, unseen.labels), (by_pixels, unseen.labels))
+    )
     return {
-        **label_scores(of_unseen, unseen.labels),
-        "training accuracy": label_scores(of_seen, seen.labels)["accuracy"],
+        **of_unseen,
+        "training accuracy": of_seen["clustering_accuracy"],
         "clusters by auto": latent.cluster(z).k,
-        "k-means on pixels": label_scores(by_pixels, unseen.labels)["accuracy"],
+        "k-means on pixels": by_pixels["clustering_accuracy"],
         **about,
     }
 
@@ -35,7 +47,7 @@ LINES = {
         "ten clusters on a map that keeps neighbors",
         run,
         METRICS,
-        bounds={"accuracy": (0.85, 0.96), "training accuracy": (0.85, 0.96)},
+        bounds={"clustering_accuracy": (0.85, 0.96), "training accuracy": (0.85, 0.96)},
         known="a VAE and then a mixture 0.48 to 0.73, VaDE 0.945 (Jiang 2017)",
         seeds=(0, 1, 2, 3, 4),
     )

@@ -10,6 +10,7 @@ from enfold.learning import prepared
 HELD_OUT, SPLIT_SEED = 5000, 555
 NAMES = {
     "negative_elbo": "negative ELBO",
+    "clustering_accuracy": "accuracy",
     "knn_accuracy": "5-NN",
     "reconstruction_mse": "MSE",
     "active_units": "active units",

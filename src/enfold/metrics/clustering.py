@@ -8,6 +8,9 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics.cluster import contingency_matrix
 
+from enfold.data.dataset import class_labels
+from enfold.metrics.intervals import Measurement, bootstrap_error
+
 KMEANS_STARTS = 10
 KMEANS_SEED = 0  # the same clusters at every call
 
@@ -32,6 +35,20 @@ def counts_of(found: np.ndarray, labels: np.ndarray) -> np.ndarray:
         labels: Its class, (n,).
     """
     return np.asarray(contingency_matrix(found, labels))
+
+
+def label_scores(found: np.ndarray, labels: np.ndarray) -> dict[str, Measurement]:
+    """Return each of `SCORES` of clusters, with its standard error, on the points that have a class.
+
+    Args:
+        found: The cluster of each point, (n,).
+        labels: Its class, (n,), or NaN. If they are not classes, or all of one class, nothing is returned.
+    """
+    known, classes = ~np.isnan(labels), class_labels(labels)
+    if classes is None or len(classes) < 2:
+        return {}
+    counts = counts_of(found[known], labels[known])
+    return {name: Measurement(score(counts), bootstrap_error(score, counts)) for name, score in SCORES.items()}
 
 
 def clustering_accuracy(counts: np.ndarray) -> float:

@@ -66,13 +66,6 @@ def bootstrap_error(statistic: Callable[[np.ndarray], float], counts: np.ndarray
     return float(np.std([statistic(each) for each in drawn], ddof=1))
 
 
-def with_error(value: float, error: float | None, places: int = 3) -> str:
-    """Return a value with ± its standard error, with two digits of it; without an error, with `places` decimals."""
-    if not error:
-        return printed(value, places)
-    return f"{printed(value, decimals(error))} ± {printed(error, decimals(error))}"
-
-
 def printed(value: float, places: int) -> str:
     """Return a number with `places` decimals, a comma for thousands, and a real minus sign."""
     return f"{value:z,.{places}f}".replace("-", "−")

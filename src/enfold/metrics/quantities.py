@@ -11,7 +11,7 @@ from enfold.config import Config
 from enfold.data.dataset import Dataset, class_labels
 from enfold.inference import conditions, encode_means
 from enfold.metrics import clustering, embedding, information, likelihood, maps, reconstruction
-from enfold.metrics.intervals import NOTHING, Measurement, bootstrap_error, share_error
+from enfold.metrics.intervals import NOTHING, Measurement, share_error
 from enfold.model import Autoencoder
 from enfold.objectives import terms_of_rows
 from enfold.rows import drawn
@@ -145,9 +145,7 @@ class Evaluation:
             return {}
         some = maps.labeled_rows(self.data, CLUSTERED_ROWS)
         found = clustering.clusters(self.means[some], len(classes))
-        counts = clustering.counts_of(found, self.data.labels[some])
-        scores = clustering.SCORES.items()
-        return {name: Measurement(score(counts), bootstrap_error(score, counts)) for name, score in scores}
+        return clustering.label_scores(found, self.data.labels[some])
 
 
 def as_evaluated(data: Dataset, config: Config, spec: Spec) -> Dataset:

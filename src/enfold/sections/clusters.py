@@ -11,8 +11,9 @@ from enfold.data.dataset import Dataset, class_labels, class_name
 from enfold.errors import InputError, unknown
 from enfold.inference import conditions, latent_means
 from enfold.latent import Clustering
-from enfold.metrics import clustering as scores
-from enfold.metrics.intervals import bootstrap_error, with_error
+from enfold.metrics.clustering import label_scores
+from enfold.metrics.intervals import Measurement
+from enfold.metrics.registry import METRICS
 from enfold.rows import drawn
 from enfold.run import Run
 from enfold.sections.section import FEW, KNOWN, Section, counted, noun
@@ -20,11 +21,6 @@ from enfold.sections.section import FEW, KNOWN, Section, counted, noun
 MIXTURES = ("posterior", "prior")
 CLEAR = 0.9  # the probability of a cluster from which on a row is called clearly in it
 SHOWN = 10  # rows of each cluster
-SCORES = {
-    "accuracy": ("accuracy", scores.clustering_accuracy),
-    "nmi": ("NMI", scores.normalized_mutual_information),
-    "ari": ("ARI", scores.adjusted_rand_index),
-}
 
 
 @dataclass(frozen=True)
@@ -98,6 +94,7 @@ def clusters_section(found: Found, rows: Dataset, z: np.ndarray) -> Section:
     """
     memberships = found.clustering.memberships(z)
     nearest, clear = memberships.argmax(1), memberships.max(1) >= CLEAR
+    scores = label_scores(nearest, rows.labels)
     values = {
         "clusters": found.clustering.k,
         "components": len(found.clustering.groups),
@@ -106,7 +103,7 @@ def clusters_section(found: Found, rows: Dataset, z: np.ndarray) -> Section:
         "sizes": np.bincount(nearest, minlength=found.clustering.k).tolist(),
         "unclear": float(1 - clear.mean()),
         "agreement": found.agreement,
-        **label_scores(nearest, rows.labels),
+        **{name: each.value for name, each in scores.items()},
     }
     what = noun(rows.spec)
     gray = f"; {values['unclear']:.1%} are gray, as no cluster has {CLEAR:.0%} of their probability"
@@ -115,7 +112,7 @@ def clusters_section(found: Found, rows: Dataset, z: np.ndarray) -> Section:
         "Clusters",
         _finding(values, what),
         f"The map is colored by cluster{gray if values['unclear'] else ''}.",
-        _trust(values, found.source),
+        _trust(values, found.source, scores),
         alt="Map of the rows, colored by cluster, beside the rows nearest to each cluster's center",
         values=values,
         table=_table(memberships, rows),
@@ -126,7 +123,9 @@ def clusters_section(found: Found, rows: Dataset, z: np.ndarray) -> Section:
 def _finding(values: dict[str, Any], what: str) -> str:
     if values["clusters"] == 1:
         return "No separate clusters were found."
-    of_labels = f"; they agree with the labels for {values['accuracy']:.0%} of {what}" if "accuracy" in values else ""
+    of_labels = (
+        f"; they agree with the labels for {values['clustering_accuracy']:.0%} of {what}" if "ari" in values else ""
+    )
     return f"{values['clusters']} clusters{of_labels}."
 
 
@@ -141,26 +140,12 @@ def _picture(found: Found, rows: Dataset, z: np.ndarray) -> bytes:
     return plots.png(plots.clusters(points, shown, members, rows.spec, latent.shown_axes(points), faded))
 
 
-def label_scores(found: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Return accuracy, NMI and ARI of clusters, (n,), on the rows that have a class, with standard errors.
-
-    There are none if the labels are not classes, or all of one class.
-    """
-    known, classes = ~np.isnan(labels), class_labels(labels)
-    if classes is None or len(classes) < 2:
-        return {}
-    counts = scores.counts_of(found[known], labels[known])
-    errors = {name: bootstrap_error(score, counts) for name, (_, score) in SCORES.items()}
-    return {name: score(counts) for name, (_, score) in SCORES.items()} | {"standard_errors": errors}
-
-
-def _trust(values: dict[str, Any], source: str) -> str:
+def _trust(values: dict[str, Any], source: str, scores: dict[str, Measurement]) -> str:
     tried, agreement = values["criterion"], values["agreement"]
     words = [f"Found in {source}. {_choice([*map(int, tried)], values['components'])}"]
-    if "accuracy" in values:
-        errors = values["standard_errors"]
-        numbers = (f"{label} {with_error(values[name], errors[name])}" for name, (label, _) in SCORES.items())
-        words.append(f"Compared with the labels, which only score: {', '.join(numbers)}.")
+    if scores:
+        numbers = ", ".join(f"{METRICS[name].label} {METRICS[name].text(each)}" for name, each in scores.items())
+        words.append(f"Compared with the labels, which are only used here: {numbers}.")
     if agreement is not None:
         words.append(
             f"Clusters found in either half of the rows have an adjusted Rand index of {agreement:.2f} (1: the same, "
