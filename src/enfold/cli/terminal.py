@@ -11,9 +11,9 @@ from enfold.training import Progress
 
 
 def watch(items: Iterator[Progress]) -> Iterator[Progress]:
-    """Yield the items and show each on standard error as it passes: −ELBO = distortion + rate, nats per example."""
+    """Yield the items and show each on standard error as it passes."""
     console = Console(stderr=True)
-    console.print("−ELBO = distortion + rate, in nats per example", style="dim")
+    console.print("−ELBO = distortion + rate, in nats per row; lower is better", style="dim")
     return _with_bar(items, console) if console.is_terminal else _with_lines(items, console)
 
 
