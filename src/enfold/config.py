@@ -93,7 +93,7 @@ class Config:
     devices: int = option(1, "processes on each machine, with a device each, that share every batch", low=1)
     num_nodes: int = option(1, "machines that share every batch", low=1)
     strategy: Literal["ddp", "fsdp"] = option(
-        "ddp", "ddp: every process has all weights; fsdp: each has a part of them"
+        "ddp", "how processes keep the weights: ddp, each has all; fsdp, each has a part"
     )
     holdout: float = option(0.1, "rows to hold out: a share below 1, or a count; with test data, its rows", above=0.0)
     seed: int = option(0, "of the split, the first weights and the training", low=0)

@@ -150,7 +150,7 @@ class Corruption(Choice, part="corruption"):
 
 @dataclass(frozen=True)
 class Nothing(Corruption, name="none"):
-    """Nothing."""
+    """No corruption: the encoder sees the rows as they are."""
 
     def build(self, spec: Spec) -> Change | None:
         """Return None."""

@@ -40,7 +40,7 @@ class Encoder(Choice, part="encoder"):
 
 @dataclass(frozen=True)
 class NetworkEncoder(Encoder, name="auto"):
-    """The network's."""
+    """The encoder of the chosen network."""
 
     def build(self, network: Network, spec: Spec) -> tuple[nn.Module, int]:
         """Return the network's encoder."""
@@ -79,7 +79,7 @@ class Decoder(Choice, part="decoder"):
 
 @dataclass(frozen=True)
 class NetworkDecoder(Decoder, name="auto"):
-    """The network's."""
+    """The decoder of the chosen network."""
 
     def build(self, network: Network, inputs: int, head: nn.Module) -> nn.Module:
         """Return the network's decoder."""
