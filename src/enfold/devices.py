@@ -3,7 +3,7 @@
 import ctypes
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -99,7 +99,7 @@ def keep_freed_memory(device: torch.device) -> None:
 
 
 @contextmanager
-def usual_torch() -> Iterator[None]:
+def usual_torch() -> Generator[None]:
     """Compute with gradients, in float32 and on the processor by default, whatever the caller has set."""
     dtype = torch.get_default_dtype()
     with ExitStack() as stack:
@@ -114,7 +114,7 @@ def usual_torch() -> Iterator[None]:
 
 
 @contextmanager
-def same_random_state(device: torch.device | None = None) -> Iterator[None]:
+def same_random_state(device: torch.device | None = None) -> Generator[None]:
     """Put torch's random state, of the processor and of the device, back afterwards."""
     generators = [torch.default_generator, *_generators(device)]
     outside = [generator.get_state() for generator in generators]
@@ -126,7 +126,7 @@ def same_random_state(device: torch.device | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+def seeded(seed: int, device: torch.device | None = None) -> Generator[None]:
     """Draw torch's random numbers from a seed inside, and put the caller's random state back afterwards."""
     with same_random_state(device):
         reseed(seed, device)
@@ -144,9 +144,9 @@ def _generators(device: torch.device | None) -> tuple[torch.Generator, ...]:
         return ()
     if device.type == "cuda":
         torch.cuda.init()
-        index = torch.cuda.current_device() if device.index is None else device.index
+        index = torch.cuda.current_device() if device.index is None else device.index  # pyright: ignore[reportUnnecessaryComparison]
         return (torch.cuda.default_generators[index],)
-    return (torch.mps._get_default_mps_generator(),)
+    return (torch.mps._get_default_mps_generator(),)  # pyright: ignore[reportPrivateUsage]
 
 
 @cache

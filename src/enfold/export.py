@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -227,7 +227,7 @@ def _check(written: bytes, module: nn.Module, inputs: dict[str, Tensor], outputs
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """Keep to itself what the exporter says about other libraries and about its own calls."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [each.level for each in loggers]

@@ -5,7 +5,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import count
@@ -347,7 +347,7 @@ class _Clock:
 
 
 @contextmanager
-def caught_signals() -> Iterator[list[int]]:
+def caught_signals() -> Generator[list[int]]:
     """Collect the first SIGINT or SIGTERM instead of dying of it; a second one is not caught."""
     caught, before = [], {}
 

@@ -1,6 +1,6 @@
 """What a model says of any number of rows: batch by batch, without gradients, in bounded memory."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import repeat
 
@@ -71,7 +71,7 @@ def reconstructed_means(model: Autoencoder, x: Examples, condition: Tensor | Non
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Generator[None]:
     """Switch to evaluation, without gradients, and back."""
     was_training = model.training
     model.eval()

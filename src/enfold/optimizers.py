@@ -1,6 +1,6 @@
 """Only what torch.optim lacks."""
 
-# pyright: reportPrivateImportUsage=false
+# pyright: reportPrivateImportUsage=false, reportPrivateUsage=false
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

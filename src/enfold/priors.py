@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import zuko
@@ -33,7 +34,7 @@ class StandardNormal(nn.Module):
         self.register_buffer("zeros", torch.zeros(latent_dim), persistent=False)
         self.register_buffer("ones", torch.ones(latent_dim), persistent=False)
 
-    def forward(self) -> Independent:
+    def forward(self) -> "Independent[Any]":
         """Return the distribution, over (latent_dim,)."""
         return Independent(distributions.Normal(self.zeros, self.ones, validate_args=False), 1, validate_args=False)
 
@@ -115,7 +116,7 @@ class Flow(nn.Module):
 
     def __init__(self, latent_dim: int, kind: str = "spline", transforms: int = 4):
         super().__init__()
-        options = {"transforms": transforms, "hidden_features": FLOW_HIDDEN}
+        options: dict[str, Any] = {"transforms": transforms, "hidden_features": FLOW_HIDDEN}
         coupled = kind == "realnvp" and latent_dim > 1
         self.flow = zuko.flows.RealNVP(latent_dim, **options) if coupled else zuko.flows.NSF(latent_dim, **options)
         if latent_dim == 1:  # whose splines have no networks that would begin near the identity

@@ -8,7 +8,7 @@ import hashlib
 import mmap
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -128,7 +128,7 @@ class File:
             raise InputError(f"{self.source} has become shorter while it was read. Restore it.")
 
     @contextmanager
-    def _opened(self) -> Iterator[int]:
+    def _opened(self) -> Generator[int]:
         """Lend a descriptor, anew at every reading: there may be more files than a process may hold open."""
         if not isinstance(self.source, Path):
             yield self.source.fileno()
@@ -257,7 +257,8 @@ def unmapped(x: np.ndarray) -> Examples:
     root = x
     while isinstance(root.base, np.ndarray):
         root = root.base
-    if not isinstance(root, np.memmap) or not isinstance(root.base, mmap.mmap) or not x.ndim:
+    is_mapped = isinstance(root.base, mmap.mmap)  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(root, np.memmap) or not is_mapped or not x.ndim:
         return x
     if root.filename is None or root.mode == "c" or not x.flags.c_contiguous:  # not as it is in the file
         return Rows(x.shape, x.dtype, lambda rows: np.array(x[rows]))

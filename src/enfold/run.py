@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import shlex
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -282,7 +282,7 @@ def rewrite_history(run: Run, history: list[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def only_process(run: Run) -> Iterator[None]:
+def only_process(run: Run) -> Generator[None]:
     """Be the only process that works on a run folder; remove what a killed one left there half-written.
 
     Raises:

@@ -183,7 +183,7 @@ class Spec:
             "scales": all(0 < each.scale <= most and abs(each.offset) <= most for each in self.columns),
             "conditions": all(np.isfinite(self.conditions)) and list(self.conditions) == sorted({*self.conditions}),
             "classes": not self.classes or all(label in range(len(self.classes)) for label in self.conditions),
-            "names": bool(self.sources) and all(isinstance(name, str) for name in names),
+            "names": bool(self.sources) and {*map(type, names)} == {str},
         }
         for what, is_fine in checks.items():
             if not is_fine:
@@ -200,7 +200,8 @@ class Spec:
             columns = tuple(Column(**column) for column in values["columns"])
             lists = {name: tuple(values[name]) for name in ("shape", "classes", "sources")}
             conditions = tuple(map(float, values.get("conditions", ())))
-            spec = Spec(**{**values, **lists, "columns": columns, "conditions": conditions})
+            given: dict[str, Any] = {**values, **lists, "columns": columns, "conditions": conditions}
+            spec = Spec(**given)
             spec._check()
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"The spec is damaged ({error!r}). Restore spec.json or fit again.") from error

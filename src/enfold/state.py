@@ -4,6 +4,7 @@ import math
 import time
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -177,11 +178,11 @@ class State:
             found |= _under(f"optimizer/{i}", self.optimizer.state.get(parameter, {}))
         return found
 
-    def snapshot(self) -> tuple[dict[str, Tensor], dict]:
+    def snapshot(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return copies of the tensors and of the counters."""
         return {name: value.detach().clone() for name, value in self.tensors().items()}, asdict(self.counters)
 
-    def restore(self, tensors: dict[str, Tensor], counters: dict) -> None:
+    def restore(self, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
         """Take up the tensors and counters of a snapshot.
 
         Raises:

@@ -199,12 +199,12 @@ def _epoch(
             break
     train = state.means()  # waits for the device
     state.tick(now=True)
-    found = {"train": train, "speed": speed.now()}
+    pace = speed.now()
     losses = evaluate()
     state.end_epoch(losses)
     state.tick(now=True)
     counters.finished = plan.is_over(counters)
-    yield _progress(state, plan, held_out=losses, ends_epoch=True, **found)
+    yield _progress(state, plan, held_out=losses, ends_epoch=True, train=train, speed=pace)
 
 
 def _stepper(state: State, config: Config) -> Step:
@@ -252,7 +252,7 @@ def _check_shares(config: Config, processes: int) -> None:
         )
 
 
-def _set_back(state: State, tensors: dict[str, torch.Tensor], counters: dict, x: Examples) -> None:
+def _set_back(state: State, tensors: dict[str, torch.Tensor], counters: dict[str, Any], x: Examples) -> None:
     """Go back to a good state, to take smaller steps.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def load_weights(model: Autoencoder, path: Path) -> Autoencoder:
 
 
 @contextmanager
-def no_larger_than(path: Path) -> Iterator[None]:
+def no_larger_than(path: Path) -> Generator[None]:
     """Stop the making of a model that has far more weights than its file, which may ask for all memory there is.
 
     Args:

@@ -1,7 +1,7 @@
 """Images in files of their own: pictures, a folder of them, or a folder that has a folder for each class."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -167,7 +167,7 @@ def _decoded(file: Path, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Image.Image]:
+def _opened(file: Path) -> Generator[Image.Image]:
     """Lend a picture.
 
     Raises:

@@ -19,7 +19,7 @@ class CorrelatedNormal(MultivariateNormal):
     Under autocast torch would round the noise and its factor to half precision as it multiplies them.
     """
 
-    def rsample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+    def rsample(self, sample_shape: Any = Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
         """Return draws, (*sample_shape, B, latent_dim)."""
         with torch.autocast(self.loc.device.type, enabled=False):
             return super().rsample(sample_shape)
@@ -54,7 +54,7 @@ class Code(Distribution):
         """Zeros."""
         return torch.zeros_like(self.continuous)
 
-    def rsample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+    def rsample(self, sample_shape: Any = Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
         """Return the codes, (*sample_shape, B, latent_dim)."""
         return self.mean.expand(self._extended_shape(sample_shape))
 
@@ -98,7 +98,7 @@ class UniformCodes(Distribution):
         found = books[torch.arange(count, device=z.device)[:, None], chosen]
         return found.transpose(0, 1).reshape(z.shape)
 
-    def sample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+    def sample(self, sample_shape: Any = Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
         """Return codes, (*sample_shape, latent_dim)."""
         count, codes, _ = self.books.shape
         chosen = torch.randint(codes, (*sample_shape, count), device=self.books.device)
@@ -115,7 +115,7 @@ def _kl_code_uniform(q: Code, p: UniformCodes) -> Tensor:
 
 
 @register_kl(MultivariateNormal, Independent)
-def _kl_full_diagonal(q: MultivariateNormal, p: Independent) -> Tensor:
+def _kl_full_diagonal(q: MultivariateNormal, p: "Independent[Any]") -> Tensor:
     """KL of a normal with full covariance from one with independent coordinates, in closed form."""
     base = p.base_dist
     if not isinstance(base, Normal):
@@ -164,8 +164,8 @@ def detached(q: Distribution) -> Distribution:
     raise _unknown(q)
 
 
-@detached.register
-def _(q: Independent) -> Distribution:
+@detached.register(Independent)
+def _(q: "Independent[Any]") -> Distribution:
     return Independent(detached(q.base_dist), q.reinterpreted_batch_ndims, validate_args=False)
 
 
@@ -189,8 +189,8 @@ def joined(q: Distribution, *others: Any) -> Distribution:
     raise _unknown(q)
 
 
-@joined.register
-def _(q: Independent, *others: Any) -> Distribution:
+@joined.register(Independent)
+def _(q: "Independent[Any]", *others: Any) -> Distribution:
     base = joined(q.base_dist, *(each.base_dist for each in others))
     return Independent(base, q.reinterpreted_batch_ndims, validate_args=False)
 
@@ -225,8 +225,8 @@ def moved(q: Distribution, noise: Tensor) -> Tensor:
     raise _unknown(q)
 
 
-@moved.register
-def _(q: Independent, noise: Tensor) -> Tensor:
+@moved.register(Independent)
+def _(q: "Independent[Any]", noise: Tensor) -> Tensor:
     return moved(q.base_dist, noise)
 
 

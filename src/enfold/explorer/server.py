@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import PurePosixPath
@@ -67,7 +67,7 @@ def application(files: Files, port: int) -> Any:
 
 
 @contextmanager
-def serving(files: Files, port: int = 0) -> Iterator[str]:
+def serving(files: Files, port: int = 0) -> Generator[str]:
     """Serve the page on this machine only, in a background thread, and yield its address.
 
     Args:
@@ -84,8 +84,9 @@ def serving(files: Files, port: int = 0) -> Iterator[str]:
 
     with _listening(port) as listener:
         found = listener.getsockname()[1]
-        options = {"log_level": "error", "lifespan": "off", "timeout_graceful_shutdown": 1}
-        server = uvicorn.Server(uvicorn.Config(application(files, found), **options))
+        app = application(files, found)
+        config = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:

@@ -6,6 +6,7 @@ seen some of what the prior draws. A density fitted to q(z) after training avoid
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,7 +54,7 @@ class NearestCode(Distribution):
         self.density, self.codes = density, codes
         super().__init__(Size(), density.event_shape, validate_args=False)
 
-    def sample(self, sample_shape=Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+    def sample(self, sample_shape: Any = Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
         """Return codes, (*sample_shape, latent_dim)."""
         return self.codes.nearest(self.density.sample(sample_shape))
 
@@ -182,10 +183,11 @@ def _tempered(p: Distribution, by: float) -> Distribution:
             return NormalizingFlow(p.transform, _tempered(p.base, by))
         case NearestCode():
             return NearestCode(_tempered(p.density, by), p.codes)
-    raise InputError(
-        f"A temperature needs a distribution with a standard deviation, and a {type(p).__name__} has none. Leave it "
-        "at 1, or choose another sampler."
-    )
+        case _:
+            raise InputError(
+                f"A temperature needs a distribution with a standard deviation, and a {type(p).__name__} has none. "
+                "Leave it at 1, or choose another sampler."
+            )
 
 
 def _mixture(z: Tensor, seed: int, device: torch.device) -> MixtureSameFamily:

@@ -1,6 +1,7 @@
 """Arrays → p(x|z): the last module of a decoder. Each says in `shape` which arrays it takes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, distributions, nn
@@ -27,7 +28,7 @@ class BernoulliPixels(nn.Module):
         super().__init__()
         self.shape, self.scale = spec.shape, float(spec.scale[0])
 
-    def forward(self, h: Tensor) -> Independent:  # (B, *shape) → over (*shape,)
+    def forward(self, h: Tensor) -> "Independent[Any]":  # (B, *shape) → over (*shape,)
         """Return the distribution."""
         return Independent(self.kind(h.float(), self.scale), len(self.shape), validate_args=False)
 
@@ -56,7 +57,7 @@ class NormalValues(nn.Module):
         self.units = Normalize(spec)
         self.log_sigma = nn.Parameter(torch.full(spec.shape if each else (len(spec.columns),), INITIAL_LOG_SIGMA))
 
-    def forward(self, h: Tensor) -> Independent:  # (B, *shape) → over (*shape,)
+    def forward(self, h: Tensor) -> "Independent[Any]":  # (B, *shape) → over (*shape,)
         """Return the distribution."""
         mean = self.units.inverse(h.float())
         sigma = (self.log_sigma.clamp(min=SMALLEST_LOG_SIGMA).exp() * self.units.scale).expand_as(mean)

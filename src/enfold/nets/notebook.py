@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -128,7 +129,7 @@ class _ShiftedBack(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, shares):
+    def forward(ctx: Any, shares: Tensor) -> Tensor:
         ctx.dtype = shares.dtype
         shares = shares.to(torch.promote_types(shares.dtype, torch.float32))
         batch, height, width = shares.shape[1:]
@@ -138,7 +139,7 @@ class _ShiftedBack(torch.autograd.Function):
         return padded[:, 1:-1, 1:-1]
 
     @staticmethod
-    def backward(ctx, grad):  # pyright: ignore[reportIncompatibleMethodOverride]
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         return shifted(grad.to(ctx.dtype))
 
 
@@ -171,13 +172,13 @@ class _Doubled(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, h, weight):
+    def forward(ctx: Any, h: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(h, weight)
         return F.conv_transpose2d(h, weight, stride=2, padding=1, output_padding=1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):  # pyright: ignore[reportIncompatibleMethodOverride]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         h, weight = ctx.saved_tensors
         return F.conv2d(grad, weight, stride=2, padding=1), conv2d_weight(grad, weight.shape, h, stride=2, padding=1)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,7 @@ class DiagonalNormal(nn.Module):
         self.raw_sigma = nn.Linear(features, latent_dim)
         self.deviation = deviation
 
-    def forward(self, h: Tensor) -> Independent:  # (B, features) → over (latent_dim,)
+    def forward(self, h: Tensor) -> "Independent[Any]":  # (B, features) → over (latent_dim,)
         """Return the distribution, in float32 whatever the features' precision."""
         with torch.autocast(h.device.type, enabled=False):
             mu, sigma = self.mu(h.float()), self.deviation(self.raw_sigma(h.float()))

@@ -61,7 +61,8 @@ def importance_weighted(model: Model, x: Tensor, beta: float = 1.0, *, samples: 
     log_w = -distortion - beta * rate
     share = log_w.detach().softmax(0)
     if z.requires_grad:
-        z.register_hook(lambda gradient: gradient * (1 - beta + beta * share).unsqueeze(-1))
+        factor = (1 - beta + beta * share).unsqueeze(-1)
+        z.register_hook(factor.mul)
     surrogate = -(share * log_w).sum(0)  # its gradient is the bound's
     loss = surrogate + (math.log(samples) - log_w.logsumexp(0) - surrogate).detach()
     return Terms(loss, distortion.mean(0), rate.mean(0))

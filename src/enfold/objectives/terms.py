@@ -165,7 +165,7 @@ class Learner(nn.Module):
             x, near = task.binarize(x), near if near is None else task.binarize(near)
         view = Conditioned(self.model, condition, task.corrupt)
         terms = task.objective(view, x, task.beta if beta is None else beta)
-        if not isinstance(terms, Terms):
+        if not isinstance(terms, Terms):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InputError(
                 f"The objective must return enfold.Terms(loss, distortion, rate), a tensor (B,) each, got a "
                 f"{type(terms).__name__}."

@@ -91,7 +91,7 @@ def _images(drawing: Figure | SubFigure, unusual: Unusual) -> None:
     height, block = spec.shape[1] / spec.shape[2], _block(spec)
     originals, reconstructed, field = tiles(unusual.x, spec), tiles(unusual.reconstructed, spec), None
     maps = unusual.contributions.sum(1)  # over the channels
-    colors = {"cmap": DIVERGING, "vmin": -unusual.limit, "vmax": unusual.limit}
+    colors: dict[str, Any] = {"cmap": DIVERGING, "vmin": -unusual.limit, "vmax": unusual.limit}
     for i, name in enumerate(unusual.names):
         left, top = i % ACROSS * PITCH, i // ACROSS * block + CAPTION
         axes.text(left + 0.5, top - 0.08, name, ha="center", va="bottom", size=7, linespacing=1.3)

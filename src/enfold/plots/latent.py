@@ -1,6 +1,7 @@
 """Where the rows lie in the latent space."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colors
@@ -93,7 +94,7 @@ def scatter(
     root = np.sqrt(strength.sum())
     size, alpha = scale * np.clip(400 / root, 2, 36) * strength, np.clip(40 / root, 0.3, 0.85) * strength
 
-    def draw(rows: np.ndarray, **look) -> None:
+    def draw(rows: np.ndarray, **look: Any) -> None:
         axes.scatter(*points[rows].T, s=size[rows], alpha=alpha[rows], linewidths=0, **look)
 
     if not known.all():

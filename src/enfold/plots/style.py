@@ -6,7 +6,7 @@ both white and near-black, and each other color one of 1.6 or more.
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -64,7 +64,7 @@ STYLE: dict[Any, Any] = {
 
 
 @contextmanager
-def styled() -> Iterator[None]:
+def styled() -> Generator[None]:
     """Apply the shared style to what is made inside; also a decorator: `@styled()`."""
     fonts = ["DejaVu Sans", *(name for name in OTHER_SCRIPTS if name in _installed())]
     with rc_context({**STYLE, "font.family": fonts}):

@@ -70,8 +70,7 @@ def color_rows(
         limit: The magnitude at which the colors end.
         names: What to call each row.
     """
-    look = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit, "aspect": "auto", "interpolation": "nearest"}
-    field = axes.imshow(values, **look)
+    field = axes.imshow(values, cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
     bar = axes.figure.colorbar(field, ax=axes, shrink=0.6, extend="both")
     bar.outline.set_visible(False)
     axes.spines[:].set_visible(False)

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -199,7 +199,7 @@ def _tsne(job: Job) -> Iterator[Reduction]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> Generator[None]:
     """Silence the warnings of other libraries, which the user cannot fix."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
