@@ -23,7 +23,7 @@ FITTED = 20_000  # training rows, for the components
 NOISE = {
     "σ 0.25": partial(gaussian, level=0.25),
     "σ 0.5": partial(gaussian, level=0.5),
-    "s&p 30 %": partial(salt_and_pepper, level=0.3),
+    "s&p 30%": partial(salt_and_pepper, level=0.3),
 }
 GAIN = "gain at σ 0.5"
 METRICS = (*(f"{metric} {noise}" for noise in NOISE for metric in ("PSNR", "SSIM")), GAIN, "seconds")

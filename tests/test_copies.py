@@ -31,7 +31,7 @@ def test_copies_are_found_and_new_rows_are_not(digits):
     found = copies(made, training, held_out, digits.spec)
     assert (found.distances[150:] == 0).all()
     np.testing.assert_array_equal(found.nearest[150:], np.arange(50))
-    assert found.share == pytest.approx(50 / 200 + 150 / 200 * 0.01, abs=0.03)  # 1 % of new ones, three deviations
+    assert found.share == pytest.approx(50 / 200 + 150 / 200 * 0.01, abs=0.03)  # 1% of new ones, three deviations
 
 
 @pytest.mark.parametrize(("held_out", "near"), [(5, 1), (99, 1), (400, 4)])

@@ -81,7 +81,7 @@ def test_the_prior_and_its_quantiles_are_the_models(files):
     log_density, x, y = on_grid(files, plane)
     np.testing.assert_allclose(log_density, -np.log(2 * np.pi) - (x**2 + y[:, None] ** 2) / 2, rtol=1e-5)
     mass = np.exp(log_density).sum() * (x[1] - x[0]) * (y[1] - y[0])
-    assert mass == pytest.approx(1, abs=0.01)  # the grid holds the prior's quantiles 0.1 % to 99.9 %
+    assert mass == pytest.approx(1, abs=0.01)  # the grid holds the prior's quantiles 0.1% to 99.9%
     means = array(files, "means")
     assert (means.min(0) > [left, low]).all()
     assert (means.max(0) < [right, high]).all()

@@ -326,7 +326,7 @@ def test_a_linear_probe_tells_what_a_plane_divides_in_any_units():
 
 
 def test_errors_cover_the_truth_as_often_as_they_say():
-    """Two standard errors cover 95 % of 400 samples; three deviations of such a share are 3.3 %."""
+    """Two standard errors cover 95% of 400 samples; three deviations of such a share are 3.3%."""
     random = np.random.default_rng(0)
     means = [random.exponential(size=200) for _ in range(400)]
     assert np.mean([abs(each.mean() - 1) < 1.96 * mean_error(each) for each in means]) == pytest.approx(
@@ -337,7 +337,7 @@ def test_errors_cover_the_truth_as_often_as_they_say():
 
 
 def test_the_bootstrap_finds_the_error_that_has_a_formula():
-    """Two hundred resamples know a deviation to 5 %; three times that."""
+    """Two hundred resamples know a deviation to 5%; three times that."""
     counts = np.array([60, 140])
     found = bootstrap_error(lambda counts: counts[0] / counts.sum(), counts)
     assert found == pytest.approx(share_error(0.3, 200), rel=0.15)

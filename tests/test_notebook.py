@@ -173,7 +173,7 @@ def test_its_weights_begin_as_kerass_do(oracle):
         bound = np.sqrt(6 / (field * (kernel.shape[-1] + kernel.shape[-2])))
         assert layer.weight.abs().max() <= bound
         assert not layer.bias.any()
-        if kernel.size > 1000:  # below that, the sample's variance strays by more than 10 %
+        if kernel.size > 1000:  # below that, the sample's variance strays by more than 10%
             assert layer.weight.var().item() == pytest.approx(bound**2 / 3, rel=0.1)
 
 

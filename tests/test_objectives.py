@@ -294,7 +294,7 @@ def test_dip_vae_knows_full_covariances(linear):
 
 
 def test_a_regularized_autoencoder_pays_for_the_norm_and_the_decoders_gradient(linear):
-    """The decoder is linear, so its squared Jacobian is ‖W‖²; of 20,000 signs the mean is within 3 %."""
+    """The decoder is linear, so its squared Jacobian is ‖W‖²; of 20,000 signs the mean is within 3%."""
     x = torch.randn(20_000, D)
     z = linear.encode(x).mean
     plain, off = autoencoder(linear, x), regularized_autoencoder(linear, x, latent=2.0)

@@ -18,8 +18,8 @@ WHOLE = {**dict.fromkeys(METRICS, 0.5), "rows": 20, "mistakes": [], "standard_er
         ("negative_elbo", 147.238, 0.514, "147.24 ± 0.51 nats"),
         ("log_likelihood", -1234.4, 12.0, "−1,234 ± 12 nats"),  # with a real minus sign
         ("rate", 9.114, None, "9.11 nats"),
-        ("knn_accuracy", 0.7571, 0.0213, "75.7 ± 2.1 %"),
-        ("knn_accuracy", 1.0, 0.0, "100.0 %"),  # never ± 0
+        ("knn_accuracy", 0.7571, 0.0213, "75.7% ± 2.1%"),
+        ("knn_accuracy", 1.0, 0.0, "100.0%"),  # never ± 0
         ("trustworthiness", 0.98763, 0.0012, "0.9876 ± 0.0012"),
         ("reconstruction_mse", 0.041234, 0.00123, "0.0412 ± 0.0012"),
         ("train_seconds", 0.0123, None, "0.012 s"),  # two digits at least

@@ -208,7 +208,7 @@ def test_the_figures_that_are_known_are_on_the_page_and_the_others_are_not(make_
 def test_an_error_stands_beside_its_figure_where_it_is_known(make_run):
     errors = {"negative_elbo": 0.514, "knn_accuracy": 0.0213}
     page = page_of(make_run(SMALL, GRAY, standard_errors=errors))
-    for text in ("147.24 ± 0.51 nats", "75.7 ± 2.1 %", "± is one standard error"):
+    for text in ("147.24 ± 0.51 nats", "75.7% ± 2.1%", "± is one standard error"):
         assert text in page.text
     assert page.text.count("±") == 3
 

@@ -147,7 +147,7 @@ def test_what_cannot_be_fitted_is_said(known, rows):
 
 
 def test_the_manifold_walks_through_the_priors_quantiles(known):
-    """Exact for normal priors; of others, the quantiles of 20,000 draws, to four standard errors at 5 %."""
+    """Exact for normal priors; of others, the quantiles of 20,000 draws, to four standard errors at 5%."""
     expected = torch.special.ndtri(torch.linspace(0.05, 0.95, 20, dtype=torch.float64)).float().numpy()
     np.testing.assert_array_equal(latent.manifold(known).horizontal, expected)
     prior = MixturePrior(2, 1)

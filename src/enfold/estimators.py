@@ -168,7 +168,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         They are float32 in the data's own units, (n_components, n_steps, features), or images if those were fitted.
 
         Args:
-            X: Examples, through the quantiles of whose latent vectors to go, 5 % to 95 %.
+            X: Examples, through the quantiles of whose latent vectors to go, 5% to 95%.
             n_steps: How many places along each dimension.
         """
         means = self.transform(X)
@@ -348,7 +348,7 @@ class VAE(_Estimator):
     def copies(self, X: Any, training: Any, held_out: Any) -> Copies:
         """Return how near new examples are to the rows that the model was fitted to, beside unseen rows.
 
-        Its `share` is of those as near to a training row as the nearest 1 % of the unseen rows; of new rows of the
+        Its `share` is of those as near to a training row as the nearest 1% of the unseen rows; of new rows of the
         data it would be about its `expected_share`. A larger one says that the model repeats rows, or makes only
         ordinary ones, also as new examples lack the noise of data; a small one does not prove that they are good.
 

@@ -34,7 +34,7 @@ class Cosine(Schedule, name="cosine"):
 
 @dataclass(frozen=True)
 class OneCycle(Schedule, name="one_cycle"):
-    """It rises from a 25th as half a cosine over 30 % of training, then falls to zero (Smith & Topin 2018)."""
+    """It rises from a 25th as half a cosine over 30% of training, then falls to zero (Smith & Topin 2018)."""
 
     def build(self) -> Factor:
         """Return `one_cycle`."""
@@ -58,7 +58,7 @@ def cosine(done: float, warmup: float) -> float:
 
 
 def one_cycle(done: float) -> float:
-    """Return the factor of a rate that rises as half a cosine from a 25th over 30 %, then falls to zero."""
+    """Return the factor of a rate that rises as half a cosine from a 25th over 30%, then falls to zero."""
     if done < ONE_CYCLE_RISE:
         return 1 - (1 - ONE_CYCLE_START) * _half_cosine(done / ONE_CYCLE_RISE)
     return _half_cosine((done - ONE_CYCLE_RISE) / (1 - ONE_CYCLE_RISE))

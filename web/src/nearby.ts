@@ -67,7 +67,7 @@ export function neighbors(means: Float32Array, z: Vector, k: number): Neighbor[]
   return found.map(({ row, distance }) => ({ row, distance: Math.sqrt(distance) }));
 }
 
-/** Returns the 95 % quantile of the distances of some rows to their nearest neighbors. */
+/** Returns the 95% quantile of the distances of some rows to their nearest neighbors. */
 export function usualDistance(means: Float32Array, d: number): number {
   const n = means.length / d;
   const some = Array.from({ length: Math.min(n, SAMPLED) }, (_, i) => Math.floor((i * n) / Math.min(n, SAMPLED)));

@@ -9,7 +9,7 @@ from pathlib import Path
 from enfold.explorer.payload import Files
 
 STATIC = Path(__file__).parent / "static"  # built from web/ by `make web`
-LEVEL = 6  # of gzip; on images, 9 takes fifteen times as long and saves 2 %
+LEVEL = 6  # of gzip; on images, 9 takes fifteen times as long and saves 2%
 RUNTIME = "runtime.wasm"  # of ONNX, as WebAssembly
 SCRIPT = re.compile(r'<script [^>]*src="(\./)?page\.js"[^>]*></script>')
 STYLE = re.compile(r'<link [^>]*href="(\./)?page\.css"[^>]*>')

@@ -37,7 +37,7 @@ AGGREGATED = 20_000  # rows, at most: more would change q(z) little
 COMPONENTS = 20  # of the mixture, at most
 ROWS_FOR_A_COVARIANCE = 10  # for each latent dimension: fewer would leave it to chance
 FLOW_STEPS, FLOW_BATCH, FLOW_RATE, FLOW_TRANSFORMS = 300, 256, 5e-3, 3
-BLUR = 0.15  # standard deviation, in distances between codes; a density needs some, and 0.1 % of it changes the code
+BLUR = 0.15  # standard deviation, in distances between codes; a density needs some, and 0.1% of it changes the code
 
 
 class NearestCode(Distribution):

@@ -29,7 +29,7 @@ class Copies:
 
     @property
     def threshold(self) -> float:
-        """The distance up to which a row is called a near copy: the closest 1 % of held-out rows are within it."""
+        """The distance up to which a row is called a near copy: the closest 1% of held-out rows are within it."""
         return float(np.quantile(self.held_out, COPY_QUANTILE, method="inverted_cdf"))
 
     @property
@@ -39,7 +39,7 @@ class Copies:
 
     @property
     def near(self) -> int:
-        """How many held-out rows are as close; if more than 1 % repeat training rows, all of these."""
+        """How many held-out rows are as close; if more than 1% repeat training rows, all of these."""
         return int((self.held_out <= self.threshold).sum())
 
     @property

@@ -27,7 +27,7 @@ class Metric:
         label: What people call it.
         meaning: What it says, in a sentence; `meaning` fills in the words in braces.
         better: Which values are better.
-        unit: What follows the number; `describe` fills in the words in braces. "%" prints shares of 1 as percent.
+        unit: Printed at the end; `describe` fills in the words in braces. "%" prints a share of 1 as a percentage.
         decimals: To print where the standard error does not say how many; 0 for whole numbers.
         compute: Measures it on the rows of an evaluation; None where it is measured elsewhere.
     """
@@ -46,21 +46,25 @@ class Metric:
         if value is None:
             return "–"
         places = decimals(error) if error else max(self.decimals, decimals(abs(value)))
-        return printed(value, places if self.decimals else 0)
+        return printed(value, places if self.decimals else 0) + self._sign
 
     def error(self, measured: Measurement) -> str:
         """Return ± the standard error as text, with two digits; nothing if it is unknown or 0."""
         error = self._scale * (measured.error or 0)
-        return f"± {printed(error, decimals(error))}" if error else ""
+        return f"± {printed(error, decimals(error))}{self._sign}" if error else ""
 
     def text(self, measured: Measurement) -> str:
         """Return the number, ± its standard error, and the unit, as in "147.24 ± 0.51 nats"; a dash if unknown."""
-        unit = self.unit if measured.value is not None else ""
+        unit = self.unit.strip("%") if measured.value is not None else ""
         return " ".join(part for part in (self.number(measured), self.error(measured), unit) if part)
 
     @property
     def _scale(self) -> int:
         return 100 if self.unit == "%" else 1
+
+    @property
+    def _sign(self) -> str:
+        return "%" if self.unit == "%" else ""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def describe(metrics: Mapping[str, Any], config: Config, spec: Spec, names: Iter
     for name in names or METRICS:
         metric, measured = METRICS[name], Measurement(metrics.get(name), errors.get(name))
         if measured.value is not None:
-            unit = metric.unit.format(latent_dim=config.latent_dim, rows="images" if spec.is_image else "rows")
+            unit = metric.unit.strip("%").format(latent_dim=config.latent_dim, rows="images" if spec.is_image else "rows")
             number, error = metric.number(measured), metric.error(measured)
             lines.append(Line(name, metric.label, number, error, unit, meaning(name, spec)))
     return lines
