@@ -1,11 +1,13 @@
 """Images in files of their own: pictures, a folder of them, or a folder that has a folder for each class."""
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +27,10 @@ GRAY = ("1", "L", "LA", "I;16", "I;16B", "I;16L")
 SIXTEEN_BITS = "I;16"  # with which such modes begin
 LARGEST = 256 * 256  # pixels of a picture that is taken as it is; a photograph's millions ask for as wide a network
 AT_ONCE = 2**26  # bytes of examples
+MOST_PIXELS = 2**26  # of a picture that is read at all: 256 MB in color
+SIDE_BY_SIDE = 2**22  # pixels of a picture that is decoded while others are; larger ones take turns
+DRAFT = 3  # times the size asked for, at which what is resized further has lost nothing (Pillow's `reducing_gap`)
+TURN = Lock()
 ORIENTATION = 0x0112  # a camera's note of how it was held (EXIF 2.3, section 4.6.4)
 ON_ITS_SIDE = range(5, 9)
 ADVICE = (
@@ -82,10 +88,11 @@ def read_images(
         folder: Which they are from: the names of the folders in it are then the labels of what is in them.
 
     Raises:
-        InputError: A picture is damaged, or they are large or of several sizes and no shape is given.
+        InputError: A picture is damaged or has more than 67 million pixels, or they are large or of several sizes and
+            no shape is given.
     """
     source, paths = folder or files[0], [path_name(file) for file in files]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(os.cpu_count()) as pool:  # what Pillow could mend
         shape = _shape(image_shape, files, pool)
         x = unpacked(_decoded_parts(files, shape, pool), len(files) * int(np.prod(shape)), source)
     within = [file.relative_to(folder).parts[:-1] if folder else () for file in files]
@@ -103,7 +110,7 @@ def _shape(given: Sequence[int] | None, files: Sequence[Path], pool: Executor) -
     """Return (channels, height, width) of the examples."""
     if given is not None:
         *channels, height, width = given if len(given) > 1 else (0, *given)
-        if len(given) > 3 or min(height, width) < 1 or (channels and channels[0] not in MODES):
+        if len(given) > 3 or not 1 <= min(height, width) <= height * width <= MOST_PIXELS or (channels and channels[0] not in MODES):
             raise InputError(
                 f"Pictures have no shape {tuple(given)}. Give height x width, as in --image-shape 64x64."
             )
@@ -153,17 +160,24 @@ def _decoded(file: Path, shape: tuple[int, int, int]) -> np.ndarray:
     """Return a picture as an example, `shape` uint8."""
     channels, height, width = shape
     with _opened(file) as image:
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith(SIXTEEN_BITS):
-            upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-        if upright.has_transparency_data and channels != 4:
-            opaque = upright.convert("RGBA")
-            upright = Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque)
-        pixels = upright.convert(MODES[channels])
-        if pixels.size != (width, height):
-            pixels = ImageOps.fit(pixels, (width, height), Image.Resampling.LANCZOS)
+        if "progressive" not in image.info:  # such a JPEG is in memory as a whole even if it is decoded smaller
+            image.draft(None, (DRAFT * max(height, width),) * 2)
+        with TURN if image.width * image.height > SIDE_BY_SIDE else nullcontext():
+            pixels = ImageOps.fit(_upright(image, MODES[channels]), (width, height), Image.Resampling.LANCZOS)
+            image.close()  # which frees its pixels, before the next one has its turn
+        if pixels.mode != MODES[channels]:
+            pixels = Image.alpha_composite(Image.new("RGBA", pixels.size, "white"), pixels).convert(MODES[channels])
         values = np.asarray(pixels).reshape(height, width, channels)
         return np.ascontiguousarray(np.moveaxis(values, -1, 0))
+
+
+def _upright(image: Image.Image, mode: str) -> Image.Image:
+    """Return a picture as it is seen, of the mode asked for, or with its opacity; copied no more often than need be."""
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode.startswith(SIXTEEN_BITS):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    mode = "RGBA" if image.has_transparency_data else mode
+    return image if image.mode == mode else image.convert(mode)
 
 
 @contextmanager
@@ -177,6 +191,8 @@ def _opened(file: Path) -> Iterator[Image.Image]:
         with Image.open(file, formats=FORMATS) as image:
             if image.mode in ("I", "F"):
                 raise ValueError("its values have 32 bits")
+            if image.width * image.height > MOST_PIXELS:
+                raise ValueError(f"it has {image.width * image.height:,} pixels, more than {MOST_PIXELS:,}")
             yield image
     except MemoryError:
         raise
