@@ -287,3 +287,29 @@ def test_what_pillow_warns_of_is_mended_silently(tmp_path, recwarn):
     solid(tmp_path / "b.jpg", (4, 6), exif=b"Exif\0\0II*\0\x08\0\0\0\x09\0")
     assert len(enfold.load(tmp_path)) == 2
     assert not recwarn
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes among its files")
+def test_a_pipe_among_pictures_is_refused_by_name(tmp_path):
+    saved(tmp_path / "a.png", GRAY)
+    (tmp_path / "cats").mkdir()
+    os.mkfifo(tmp_path / "cats" / "b.png")
+    with pytest.raises(enfold.InputError, match=r"b\.png is a pipe, not a regular file"):
+        enfold.load(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has shorter paths")
+def test_folders_may_be_nested_deeper_than_pythons_stack(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    deepest = tmp_path
+    for _ in range(1_100):
+        deepest /= "a"
+        deepest.mkdir()
+    saved(deepest / "b.png", GRAY)
+    data = enfold.load(tmp_path)
+    (deepest / "b.png").unlink()
+    for _ in range(1_100):  # what removes the folders of tests calls itself for each level
+        deepest.rmdir()
+        deepest = deepest.parent
+    assert data.spec.classes == ("a",)
+    assert len(data) == 1

@@ -17,7 +17,7 @@ from enfold.data.arrays import encode_labels
 from enfold.data.dataset import Dataset
 from enfold.data.unpacked import unpacked
 from enfold.errors import InputError
-from enfold.files import path_name
+from enfold.files import check_file, path_name
 from enfold.spec import Column, Spec
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -59,18 +59,22 @@ def image_files(folder: Path) -> list[Path]:
     What is hidden is left out, and so are folders of runs and comparisons. Links are followed.
 
     Raises:
-        InputError: A folder cannot be read.
+        InputError: A folder cannot be read, or a pipe or a device is called a picture.
     """
-    found, seen = [], set()
-    for where, folders, names in os.walk(folder, followlinks=True, onerror=_refuse):
+    found, seen, waiting = [], set(), [folder]
+    while waiting:  # not os.walk, which calls itself for each level before Python 3.12
+        where = waiting.pop()
+        try:
+            inside = [each for each in where.iterdir() if each.name[0] != "." and each.name != "__MACOSX"]
+        except OSError as error:
+            raise InputError(f"{where} cannot be read: {error.strerror}. Check the folder.") from error
         real = os.path.realpath(where)
-        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
-        if real in seen or any(name in names for name in OF_ENFOLD):
-            folders.clear()
+        if real in seen or any(each.name in OF_ENFOLD for each in inside):
             continue
         seen.add(real)
-        found += [Path(where, name) for name in names if not name.startswith(".")]
-    return sorted(path for path in found if is_image_file(path))
+        waiting += (folders := [*filter(Path.is_dir, inside)])
+        found += [each for each in {*inside}.difference(folders) if each.suffix.lower() in SUFFIXES]
+    return sorted(map(check_file, found))
 
 
 def read_images(
@@ -92,7 +96,10 @@ def read_images(
             no shape is given.
     """
     source, paths = folder or files[0], [path_name(file) for file in files]
-    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(os.cpu_count()) as pool:  # what Pillow could mend
+    with (
+        warnings.catch_warnings(action="ignore"),
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):  # what Pillow could mend
         shape = _shape(image_shape, files, pool)
         x = unpacked(_decoded_parts(files, shape, pool), len(files) * int(np.prod(shape)), source)
     within = [file.relative_to(folder).parts[:-1] if folder else () for file in files]
@@ -102,15 +109,15 @@ def read_images(
     return Dataset(x, labels, spec, np.array(paths, object))
 
 
-def _refuse(error: OSError) -> None:
-    raise InputError(f"{error.filename} cannot be read: {error.strerror}.") from error
-
-
 def _shape(given: Sequence[int] | None, files: Sequence[Path], pool: Executor) -> tuple[int, int, int]:
     """Return (channels, height, width) of the examples."""
     if given is not None:
         *channels, height, width = given if len(given) > 1 else (0, *given)
-        if len(given) > 3 or not 1 <= min(height, width) <= height * width <= MOST_PIXELS or (channels and channels[0] not in MODES):
+        if (
+            len(given) > 3
+            or not 1 <= min(height, width) <= height * width <= MOST_PIXELS
+            or (channels and channels[0] not in MODES)
+        ):
             raise InputError(
                 f"Pictures have no shape {tuple(given)}. Give height x width, as in --image-shape 64x64."
             )
@@ -172,7 +179,7 @@ def _decoded(file: Path, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def _upright(image: Image.Image, mode: str) -> Image.Image:
-    """Return a picture as it is seen, of the mode asked for, or with its opacity; copied no more often than need be."""
+    """Return a picture as it is seen, of the mode asked for, or with its opacity, in few copies."""
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith(SIXTEEN_BITS):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
