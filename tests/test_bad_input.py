@@ -156,3 +156,26 @@ def test_unequal_idx_labels_are_refused(tmp_path, capsys, write_idx):
     write_idx(tmp_path / "a-labels-idx1-ubyte", np.zeros(2))
     assert main(["data", str(tmp_path)]) == 2
     assert "3 examples but labels of shape (2,)" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes among its files")
+@pytest.mark.parametrize("name", ["a.csv", "a.png", "a.npy", "a.parquet", "a-images-idx3-ubyte.gz"])
+def test_a_pipe_is_refused_by_name_wherever_it_is(name, tmp_path, capsys):
+    """Reading it might never end."""
+    os.mkfifo(tmp_path / name)
+    (tmp_path / "zeros.npy").symlink_to("/dev/zero")
+    for source in (tmp_path / name, tmp_path / "zeros.npy", tmp_path):
+        assert main(["data", str(source)]) == 2
+        err = capsys.readouterr().err
+        assert "not a regular file" in err
+        assert str(source) in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes among its files")
+def test_labels_that_are_a_pipe_are_refused_by_name(tmp_path, capsys, write_idx):
+    write_idx(tmp_path / "a-images-idx3-ubyte", np.zeros((3, 2, 2)))
+    np.save(tmp_path / "b.npy", np.zeros((3, 2)))
+    for name, labels in {"a-images-idx3-ubyte": "a-labels-idx1-ubyte", "b.npy": "b.labels.npy"}.items():
+        os.mkfifo(tmp_path / labels)
+        assert main(["data", str(tmp_path / name)]) == 2
+        assert f"{labels} is a pipe" in capsys.readouterr().err

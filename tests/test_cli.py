@@ -281,6 +281,7 @@ def test_recipes_and_devices_are_shown(json_of, enfold):
         (["fit", "digits", "--set", "precision=half"], "auto, float32 or bfloat16"),
         (["fit", "digits", "--image-shape", "28"], "28x28"),
         (["fit", "digits", "--image-shape", "²x2"], "28x28"),
+        (["fit", "digits", "--image-shape", f"{'9' * 5000}x2"], f"got '{'9' * 40}'"),
         (["fit", "digits", "--latent-dim", "2.7"], "2.7"),
         (["fit", "digits", "--holdout", "1.5"], "whole number"),
         (["fit", "digits", "--seed", "5000000000"], "below 2³²"),

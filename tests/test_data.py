@@ -428,3 +428,9 @@ def test_a_folder_called_array_is_a_folder(tmp_path, monkeypatch):
     np.save(tmp_path / "array" / "a.npy", np.zeros((3, 2, 2), np.uint8))
     assert not enfold.load("array").spec.is_array
     assert enfold.load("array")[:2].spec.is_array
+
+
+def test_a_name_with_a_number_that_python_does_not_read_is_no_pixels(tmp_path):
+    name = f"pixel{'9' * 5_000}"
+    (tmp_path / "a.csv").write_text(f"{name}\n1\n")
+    assert [column.name for column in enfold.load(tmp_path / "a.csv").spec.columns] == [name]

@@ -249,3 +249,67 @@ def test_files_stay_with_their_rows(digits_in_folders):
     picked = data[[121, 5, 0]]
     assert picked.files.tolist() == ["", *data.files[[5, 0]]]
     assert data[:3].files.tolist() == data.files[:3].tolist()
+
+
+def solid(path, size, mode="RGB", **options):
+    """Save a picture of one color: a small file, whatever its size."""
+    Image.new(mode, size, "teal" if mode == "RGB" else 7).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("side", [8_300, 9_600, 13_500])
+def test_more_pixels_than_fit_into_memory_are_refused_by_name(side, tmp_path, recwarn):
+    """Pillow warns of some, and refuses others in its own words."""
+    path = solid(tmp_path / "a.png", (side, side), "1")
+    with pytest.raises(enfold.InputError, match=r"a\.png cannot be read as a picture \(.*pixels"):
+        enfold.load(tmp_path, image_shape=(1, 8, 8))
+    with pytest.raises(enfold.InputError, match="Pictures have no shape"):
+        enfold.load(path, image_shape=(side, side))
+    assert not recwarn
+
+
+def test_large_pictures_are_in_memory_one_at_a_time(tmp_path, peak_of):
+    """And a JPEG file is decoded no larger than it is needed."""
+    for i in range(4):
+        solid(tmp_path / f"{i}.png", (5_000, 5_000), compress_level=1)  # 100 MB
+        solid(tmp_path / f"{i}.jpg", (5_000, 5_000))
+    read = "enfold.load({!r}, image_shape=(8, 8))"
+    small = peak_of(read.format(str(solid(tmp_path.parent / "small.png", (9, 9)))))
+    assert peak_of(read.format(str(tmp_path))) - small < 160
+    for path in tmp_path.glob("*.png"):
+        path.unlink()
+    assert peak_of(read.format(str(tmp_path))) - small < 40
+
+
+def test_what_pillow_warns_of_is_mended_silently(tmp_path, recwarn):
+    """Opacity of a palette in bytes, and a camera's notes that end too early."""
+    Image.new("P", (4, 6)).save(tmp_path / "a.png", transparency=bytes([0, 128]))
+    solid(tmp_path / "b.jpg", (4, 6), exif=b"Exif\0\0II*\0\x08\0\0\0\x09\0")
+    assert len(enfold.load(tmp_path)) == 2
+    assert not recwarn
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes among its files")
+def test_a_pipe_among_pictures_is_refused_by_name(tmp_path):
+    saved(tmp_path / "a.png", GRAY)
+    (tmp_path / "cats").mkdir()
+    os.mkfifo(tmp_path / "cats" / "b.png")
+    with pytest.raises(enfold.InputError, match=r"b\.png is a pipe, not a regular file"):
+        enfold.load(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has shorter paths")
+def test_folders_may_be_nested_deeper_than_pythons_stack(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    deepest = tmp_path
+    for _ in range(1_100):
+        deepest /= "a"
+        deepest.mkdir()
+    saved(deepest / "b.png", GRAY)
+    data = enfold.load(tmp_path)
+    (deepest / "b.png").unlink()
+    for _ in range(1_100):  # what removes the folders of tests calls itself for each level
+        deepest.rmdir()
+        deepest = deepest.parent
+    assert data.spec.classes == ("a",)
+    assert len(data) == 1

@@ -152,6 +152,7 @@ def test_shards_of_other_shapes_are_refused(shards, images):
         ({"a": [[1, 2], [3]]}, "a list of 2 numbers"),
         ({"a": [[1, 2]], "b": [1]}, "Keep one"),
         ({"a": pl.Series([], dtype=pl.Float64)}, "no rows"),
+        ({"a": pl.repeat(0, 40_000_000, dtype=pl.UInt8, eager=True)}, r"claims 40,000,000 rows in \d\d,"),
     ],
 )
 def test_parquet_that_is_not_as_it_must_be(tmp_path, content, message):

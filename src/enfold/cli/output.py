@@ -1,6 +1,7 @@
 """What the commands have in common: the kinds of their arguments, and what they print."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +9,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter, Token
 
 from enfold.errors import InputError
+
+SIZE = re.compile(r"\s*\d{1,6}\s*([x×]\s*\d{1,6}\s*){1,2}", re.IGNORECASE)
 
 
 def _whole(type_: type, tokens: Sequence[Token]) -> int:
@@ -79,7 +82,6 @@ def image_size(text: str | None) -> tuple[int, ...] | None:
     """
     if text is None:
         return None
-    parts = text.lower().replace("×", "x").split("x")
-    if not all(part.strip().isdecimal() for part in parts) or len(parts) not in (2, 3):
-        raise InputError(f"Expected --image-shape as in 28x28 (height x width) or 3x32x32, got '{text}'.")
-    return tuple(int(part) for part in parts)
+    if not SIZE.fullmatch(text):
+        raise InputError(f"Expected --image-shape as in 28x28 (height x width) or 3x32x32, got '{text[:40]}'.")
+    return tuple(map(int, re.findall(r"\d+", text)))

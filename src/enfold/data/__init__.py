@@ -18,7 +18,7 @@ from enfold.data.idx import read_idx
 from enfold.data.images import SUFFIXES, image_files, is_image_file, read_images
 from enfold.data.tables import Reading, read_csv
 from enfold.errors import InputError
-from enfold.files import path_name
+from enfold.files import check_file, path_name
 from enfold.rows import Examples, mapped
 from enfold.spec import Spec
 
@@ -147,11 +147,11 @@ def _read(source: Any, how: Reading) -> Dataset:
 
 def _read_folder(path: Path, how: Reading) -> Dataset:
     beside = sorted(file for file in path.iterdir() if not file.name.startswith("."))
-    files = [file for file in beside if file.is_file() and _is_examples(file)]
+    files = [file for file in beside if _is_examples(file) and not file.is_dir()]
     if files:
         if any(is_image_file(file) for file in beside):
             logging.getLogger("enfold").warning("%s: reading its data files, not its pictures", path)
-        data = join(_each_read(files, how, _read_file))
+        data = join(_each_read(files, how, _read))
         return replace(data, spec=replace(data.spec, sources=(str(path),)))
     pictures = image_files(path)
     if pictures:
@@ -201,7 +201,7 @@ def _named(name: str) -> Dataset:
 
 
 def _read_file(path: Path, how: Reading) -> Dataset:
-    if path.stat().st_size == 0:
+    if check_file(path).stat().st_size == 0:
         raise InputError(f"{path} is empty. Give a file with at least one example.")
     if _is_csv(path):
         return read_csv(path, how)

@@ -9,6 +9,7 @@ import numpy as np
 
 from enfold.data.dataset import Dataset
 from enfold.errors import InputError
+from enfold.files import check_file
 from enfold.rows import IN_MEMORY, Examples, File, Rows, mapped, pieces, stored, unmapped
 from enfold.spec import ARRAY, Column, Spec
 
@@ -167,6 +168,7 @@ def is_number(text: str) -> bool:
 
 def _stored(path: Path) -> Examples:
     """Return the array in a `.npy` file, its rows unread."""
+    check_file(path)
     try:  # mapped, so that a header cannot claim more than the file holds
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # NumPy raises errors of many kinds for damaged files

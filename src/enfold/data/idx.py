@@ -16,6 +16,7 @@ import numpy as np
 from enfold.data.arrays import from_array
 from enfold.data.dataset import Dataset
 from enfold.errors import InputError
+from enfold.files import check_file
 
 UNSIGNED_BYTE = 8
 GZIP_BEST_RATIO = 1032  # deflate cannot shrink by more (zlib's technical notes)
@@ -45,7 +46,7 @@ def read_idx_array(path: Path) -> np.ndarray:
     Raises:
         InputError: The magic number is another, or the file holds fewer bytes than its header claims.
     """
-    compressed = path.suffix.lower() == ".gz"
+    compressed = check_file(path).suffix.lower() == ".gz"
     try:
         with gzip.open(path) if compressed else path.open("rb") as file:
             shape = _header(file.read(4), file, path)

@@ -1,11 +1,13 @@
 """Images in files of their own: pictures, a folder of them, or a folder that has a folder for each class."""
 
 import os
+import warnings
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +17,7 @@ from enfold.data.arrays import encode_labels
 from enfold.data.dataset import Dataset
 from enfold.data.unpacked import unpacked
 from enfold.errors import InputError
-from enfold.files import path_name
+from enfold.files import check_file, path_name
 from enfold.spec import Column, Spec
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -25,6 +27,10 @@ GRAY = ("1", "L", "LA", "I;16", "I;16B", "I;16L")
 SIXTEEN_BITS = "I;16"  # with which such modes begin
 LARGEST = 256 * 256  # pixels of a picture that is taken as it is; a photograph's millions ask for as wide a network
 AT_ONCE = 2**26  # bytes of examples
+MOST_PIXELS = 2**26  # of a picture that is read at all: 256 MB in color
+SIDE_BY_SIDE = 2**22  # pixels of a picture that is decoded while others are; larger ones take turns
+DRAFT = 3  # times the size asked for, at which what is resized further has lost nothing (Pillow's `reducing_gap`)
+TURN = Lock()
 ORIENTATION = 0x0112  # a camera's note of how it was held (EXIF 2.3, section 4.6.4)
 ON_ITS_SIDE = range(5, 9)
 ADVICE = (
@@ -53,18 +59,22 @@ def image_files(folder: Path) -> list[Path]:
     What is hidden is left out, and so are folders of runs and comparisons. Links are followed.
 
     Raises:
-        InputError: A folder cannot be read.
+        InputError: A folder cannot be read, or a pipe or a device is called a picture.
     """
-    found, seen = [], set()
-    for where, folders, names in os.walk(folder, followlinks=True, onerror=_refuse):
+    found, seen, waiting = [], set(), [folder]
+    while waiting:  # not os.walk, which calls itself for each level before Python 3.12
+        where = waiting.pop()
+        try:
+            inside = [each for each in where.iterdir() if each.name[0] != "." and each.name != "__MACOSX"]
+        except OSError as error:
+            raise InputError(f"{where} cannot be read: {error.strerror}. Check the folder.") from error
         real = os.path.realpath(where)
-        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
-        if real in seen or any(name in names for name in OF_ENFOLD):
-            folders.clear()
+        if real in seen or any(each.name in OF_ENFOLD for each in inside):
             continue
         seen.add(real)
-        found += [Path(where, name) for name in names if not name.startswith(".")]
-    return sorted(path for path in found if is_image_file(path))
+        waiting += (folders := [*filter(Path.is_dir, inside)])
+        found += [each for each in {*inside}.difference(folders) if each.suffix.lower() in SUFFIXES]
+    return sorted(map(check_file, found))
 
 
 def read_images(
@@ -82,10 +92,14 @@ def read_images(
         folder: Which they are from: the names of the folders in it are then the labels of what is in them.
 
     Raises:
-        InputError: A picture is damaged, or they are large or of several sizes and no shape is given.
+        InputError: A picture is damaged or has more than 67 million pixels, or they are large or of several sizes and
+            no shape is given.
     """
     source, paths = folder or files[0], [path_name(file) for file in files]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with (
+        warnings.catch_warnings(action="ignore"),
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):  # what Pillow could mend
         shape = _shape(image_shape, files, pool)
         x = unpacked(_decoded_parts(files, shape, pool), len(files) * int(np.prod(shape)), source)
     within = [file.relative_to(folder).parts[:-1] if folder else () for file in files]
@@ -95,15 +109,15 @@ def read_images(
     return Dataset(x, labels, spec, np.array(paths, object))
 
 
-def _refuse(error: OSError) -> None:
-    raise InputError(f"{error.filename} cannot be read: {error.strerror}.") from error
-
-
 def _shape(given: Sequence[int] | None, files: Sequence[Path], pool: Executor) -> tuple[int, int, int]:
     """Return (channels, height, width) of the examples."""
     if given is not None:
         *channels, height, width = given if len(given) > 1 else (0, *given)
-        if len(given) > 3 or min(height, width) < 1 or (channels and channels[0] not in MODES):
+        if (
+            len(given) > 3
+            or not 1 <= min(height, width) <= height * width <= MOST_PIXELS
+            or (channels and channels[0] not in MODES)
+        ):
             raise InputError(
                 f"Pictures have no shape {tuple(given)}. Give height x width, as in --image-shape 64x64."
             )
@@ -153,17 +167,24 @@ def _decoded(file: Path, shape: tuple[int, int, int]) -> np.ndarray:
     """Return a picture as an example, `shape` uint8."""
     channels, height, width = shape
     with _opened(file) as image:
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith(SIXTEEN_BITS):
-            upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-        if upright.has_transparency_data and channels != 4:
-            opaque = upright.convert("RGBA")
-            upright = Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque)
-        pixels = upright.convert(MODES[channels])
-        if pixels.size != (width, height):
-            pixels = ImageOps.fit(pixels, (width, height), Image.Resampling.LANCZOS)
+        if "progressive" not in image.info:  # such a JPEG is in memory as a whole even if it is decoded smaller
+            image.draft(None, (DRAFT * max(height, width),) * 2)
+        with TURN if image.width * image.height > SIDE_BY_SIDE else nullcontext():
+            pixels = ImageOps.fit(_upright(image, MODES[channels]), (width, height), Image.Resampling.LANCZOS)
+            image.close()  # which frees its pixels, before the next one has its turn
+        if pixels.mode != MODES[channels]:
+            pixels = Image.alpha_composite(Image.new("RGBA", pixels.size, "white"), pixels).convert(MODES[channels])
         values = np.asarray(pixels).reshape(height, width, channels)
         return np.ascontiguousarray(np.moveaxis(values, -1, 0))
+
+
+def _upright(image: Image.Image, mode: str) -> Image.Image:
+    """Return a picture as it is seen, of the mode asked for, or with its opacity, in few copies."""
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode.startswith(SIXTEEN_BITS):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    mode = "RGBA" if image.has_transparency_data else mode
+    return image if image.mode == mode else image.convert(mode)
 
 
 @contextmanager
@@ -177,6 +198,8 @@ def _opened(file: Path) -> Generator[Image.Image]:
         with Image.open(file, formats=FORMATS) as image:
             if image.mode in ("I", "F"):
                 raise ValueError("its values have 32 bits")
+            if image.width * image.height > MOST_PIXELS:
+                raise ValueError(f"it has {image.width * image.height:,} pixels, more than {MOST_PIXELS:,}")
             yield image
     except MemoryError:
         raise

@@ -17,8 +17,11 @@ from enfold.data.dataset import Dataset
 from enfold.data.tables import Reading, layout_of
 from enfold.data.unpacked import unpacked
 from enfold.errors import InputError
+from enfold.rows import IN_MEMORY
 
 AT_ONCE = 2**26  # bytes; smaller pieces are slow, as each begins with the file's directory
+BEST_RATIO = 1_000  # of bytes unpacked to bytes packed; pixels come to some ten, and rows of nothing to any number
+LABEL_BYTES = 8
 
 
 def read_parquet(path: Path, how: Reading) -> Dataset:
@@ -44,16 +47,27 @@ def read_parquet(path: Path, how: Reading) -> Dataset:
             if are_lists
             else partial(_numbers, are_pixels=layout.image is not None, path=path)
         )
-        n, row_bytes = frame.select(pl.len()).collect().item(), int(first.estimated_size())
+        row_bytes = int(first.estimated_size())
+        n = _count(frame, row_bytes, path)
         parts = _parts(frame.select(layout.features), n, max(1, AT_ONCE // max(row_bytes, 1)))
         x = unpacked(starmap(read, parts), n * row_bytes, path)
-        labels, classes = _labels(frame, layout.label, path)
+        labels, classes = _labels(frame, layout.label, n, path)
         if not are_lists:
             return layout.dataset(x, labels, classes, path)
         data = from_array(x, image_shape=how.image_shape, as_table=how.as_table, source=str(path))
         return Dataset(data.x, labels, replace(data.spec, classes=classes, label=layout.label or ""))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise InputError(f"{path} cannot be read as a Parquet file ({error}). Check the file.") from error
+
+
+def _count(frame: pl.LazyFrame, row_bytes: int, path: Path) -> int:
+    """Return how many rows there are, of which a small file can claim any number."""
+    n = frame.select(pl.len()).collect().item()
+    if n * max(row_bytes, LABEL_BYTES) > max(IN_MEMORY, BEST_RATIO * path.stat().st_size):
+        raise InputError(
+            f"{path} claims {n:,} rows in {path.stat().st_size:,} bytes, so that almost all are alike. Keep fewer."
+        )
+    return n
 
 
 def _check_types(types: dict[str, pl.DataType], path: Path) -> None:
@@ -67,9 +81,9 @@ def _check_types(types: dict[str, pl.DataType], path: Path) -> None:
             raise InputError(f"{path} has columns beside '{name}', which has lists. Keep one of them, and the label.")
 
 
-def _labels(frame: pl.LazyFrame, label: str | None, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+def _labels(frame: pl.LazyFrame, label: str | None, n: int, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     if label is None:
-        return encode_labels(None, frame.select(pl.len()).collect().item(), str(path))
+        return encode_labels(None, n, str(path))
     column = frame.select(label).collect()[label]
     values = column.to_numpy() if column.dtype.is_numeric() else np.array(column.to_list(), dtype=object)
     return encode_labels(values, len(column), str(path))

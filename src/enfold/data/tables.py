@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LONGEST_PIXEL = 20  # digits; leading zeros are fine, and int() is slow for very long texts
 LABEL_NAMES = ("label", "class", "target", "y")
 COUNTED = "Columns that are counted 0, 1, … are read as pixels: for a table, give them other names."
-PIXEL_NAME = re.compile(r"(pixel|px)[ _-]?\d+|\d+x\d+", re.IGNORECASE)
+PIXEL_NAME = re.compile(r"(pixel|px)[ _-]?\d{1,9}|\d{1,9}x\d{1,9}", re.IGNORECASE)
 INDEX_NAME = re.compile(r"|Unnamed: \d+|__index_level_\d+__")  # that pandas gives to the numbers of rows
 
 
