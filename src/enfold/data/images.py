@@ -168,7 +168,8 @@ def _decoded(file: Path, shape: tuple[int, int, int]) -> np.ndarray:
     channels, height, width = shape
     with _opened(file) as image:
         if "progressive" not in image.info:  # such a JPEG is in memory as a whole even if it is decoded smaller
-            image.draft(None, (DRAFT * max(height, width),) * 2)
+            side = DRAFT * max(height, width)
+            image.draft(None, (side, side))
         with TURN if image.width * image.height > SIDE_BY_SIDE else nullcontext():
             pixels = ImageOps.fit(_upright(image, MODES[channels]), (width, height), Image.Resampling.LANCZOS)
             image.close()  # which frees its pixels, before the next one has its turn

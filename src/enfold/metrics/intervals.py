@@ -6,9 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-RESAMPLES = (
-    200  # of the bootstrap; the error of its standard error is then 5% (Efron & Tibshirani 1993, section 6.4)
-)
+RESAMPLES = 200  # of the bootstrap; the error of its standard error is then 5% (Efron & Tibshirani 1993, section 6.4)
 BOOTSTRAP_SEED = 0  # the same resamples at every call
 
 

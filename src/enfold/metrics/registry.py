@@ -106,7 +106,8 @@ def describe(metrics: Mapping[str, Any], config: Config, spec: Spec, names: Iter
     for name in names or METRICS:
         metric, measured = METRICS[name], Measurement(metrics.get(name), errors.get(name))
         if measured.value is not None:
-            unit = metric.unit.strip("%").format(latent_dim=config.latent_dim, rows="images" if spec.is_image else "rows")
+            rows = "images" if spec.is_image else "rows"
+            unit = metric.unit.strip("%").format(latent_dim=config.latent_dim, rows=rows)
             number, error = metric.number(measured), metric.error(measured)
             lines.append(Line(name, metric.label, number, error, unit, meaning(name, spec)))
     return lines
