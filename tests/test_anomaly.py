@@ -130,8 +130,8 @@ def test_the_error_of_a_table_is_in_units_of_each_columns_deviation(linear):
     model = Autoencoder(linear.encoder, linear.decoder, linear.prior, Spec((5,), columns))
     x = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
     found = Anomalies(model, Reference(np.zeros((1, 2), np.float32), 1.0, 0.0), x)
-    rebuilt = model.reconstruct(x).detach().numpy()
-    expected = (((x - rebuilt) / np.arange(1, 6)) ** 2).mean(1)
+    reconstructed = model.reconstruct(x).detach().numpy()
+    expected = (((x - reconstructed) / np.arange(1, 6)) ** 2).mean(1)
     np.testing.assert_allclose(found.scores("reconstruction"), expected, rtol=1e-5)
 
 

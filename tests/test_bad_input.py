@@ -79,14 +79,14 @@ CASES = {
     "wrong magic": ("a-idx3-ubyte", idx(1, 2, 2, magic=(1, 2, 3), values=bytes(4)), "begins with 01 02 03"),
     "floats in IDX": ("a-idx3-ubyte", idx(1, 2, 2, magic=(0, 0, 13), values=bytes(16)), "begins with 00 00 0d"),
     "cut header": ("a-idx3-ubyte", idx(1, 2, 2)[:9], "ends within its header"),
-    "fewer bytes than claimed": ("a-idx3-ubyte", idx(2, 2, 2, values=bytes(7)), "holds fewer"),
-    "more bytes than claimed": ("a-idx3-ubyte", idx(2, 2, 2, values=bytes(9)), "holds more"),
-    "a trillion images": ("a-idx3-ubyte", idx(10**9, 1000, 10**3), "claims 1,000,000,000,000,000 values"),
-    "a trillion images in gz": ("a-idx3-ubyte.gz", gzip.compress(idx(10**9, 1000, 10**3)), "holds fewer"),
+    "fewer bytes than claimed": ("a-idx3-ubyte", idx(2, 2, 2, values=bytes(7)), "but has fewer"),
+    "more bytes than claimed": ("a-idx3-ubyte", idx(2, 2, 2, values=bytes(9)), "but has more"),
+    "a trillion images": ("a-idx3-ubyte", idx(10**9, 1000, 10**3), "should have 1,000,000,000,000,000 values"),
+    "a trillion images in gz": ("a-idx3-ubyte.gz", gzip.compress(idx(10**9, 1000, 10**3)), "but has fewer"),
     "labels as images": ("a-idx1-ubyte", idx(3, values=bytes(3)), "holds labels"),
     "no images in IDX": ("a-idx3-ubyte", idx(0, 28, 28), "it is empty"),
     "pickled npy": ("a.npy", npy(np.array([{}], dtype=object), allow_pickle=True), "Python objects are refused"),
-    "an npz by another name": ("a.npy", npz(x=np.zeros((3, 3))), "Call it a.npz"),
+    "an npz by another name": ("a.npy", npz(x=np.zeros((3, 3))), "Rename it to a.npz"),
     "cut npy": ("a.npy", npy(np.zeros((3, 3)))[:100], "read safely"),
     "empty npz": ("a.npz", empty_zip(), "found: none"),
     "no npz": ("a.npz", b"PK\x03\x04 and then nothing", "read safely"),
@@ -108,7 +108,7 @@ CASES = {
     ),
     "garbled npy header": ("a.npy", npy(np.zeros((9, 9))).replace(b"(9, 9)", b"(9, (9"), "read safely"),
     "infinite labels": ("a.npz", npz(x=np.zeros((3, 2)), y=np.array([0, 1, np.inf])), "infinite"),
-    "unknown kind": ("a.docx", b"text", "no kind known here"),
+    "unknown kind": ("a.docx", b"text", "an unknown type"),
 }
 
 
@@ -146,16 +146,27 @@ def test_a_folder_without_data_is_refused(tmp_path, capsys):
     assert "holds no data files" in capsys.readouterr().err
 
 
+def test_an_unknown_label_column_is_answered_with_the_columns(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text(f"{','.join(f'c{i}' for i in range(13))},y\n{'1,' * 13}0\n")
+    assert main(["data", str(tmp_path / "a.csv"), "--label", "digit"]) == 2
+    assert "column named 'digit'. The columns are: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 3 more." in (
+        capsys.readouterr().err
+    )
+    (tmp_path / "b.csv").write_text("a,species\n1,setosa\n")
+    assert main(["data", str(tmp_path / "b.csv")]) == 2
+    assert "got 'setosa'. Fix or drop the line, or name the label column with --label." in capsys.readouterr().err
+
+
 def test_sources_of_two_kinds_are_not_joined(capsys):
     assert main(["data", "digits", "mnist"]) == 2
-    assert "examples of one kind" in capsys.readouterr().err
+    assert "rows of one kind" in capsys.readouterr().err
 
 
 def test_unequal_idx_labels_are_refused(tmp_path, capsys, write_idx):
     write_idx(tmp_path / "a-images-idx3-ubyte", np.zeros((3, 2, 2)))
     write_idx(tmp_path / "a-labels-idx1-ubyte", np.zeros(2))
     assert main(["data", str(tmp_path)]) == 2
-    assert "3 examples but labels of shape (2,)" in capsys.readouterr().err
+    assert "3 rows but labels of shape (2,)" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes among its files")

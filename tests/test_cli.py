@@ -1,4 +1,5 @@
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from enfold.cli import app, main, register
+from enfold.cli import OUTPUTS, app, main, register
 from enfold.data import load, overlap
 from enfold.inference import encode_means
 
@@ -68,7 +69,7 @@ def run(digits_run):
     return digits_run.folder
 
 
-def test_a_lack_of_memory_is_told(enfold, monkeypatch):
+def test_a_lack_of_memory_is_reported(enfold, monkeypatch):
     def lacking(*given, **named):
         raise MemoryError
 
@@ -135,13 +136,13 @@ def test_encode_decode_and_encode_again(json_of, run, digits, digits_run, tmp_pa
     np.testing.assert_array_equal(frame.select("z0", "z1").to_numpy().astype(np.float32), expected)
     json_of("decode", run, tmp_path / "z.csv", "-o", tmp_path / "images.npz")
     decoded = load(tmp_path / "images.npz").x
-    rebuilt = digits_run.model.reconstruct(digits.x[:30]).detach().numpy()
-    np.testing.assert_allclose(decoded, rebuilt, atol=0.51)
+    reconstructed = digits_run.model.reconstruct(digits.x[:30]).detach().numpy()
+    np.testing.assert_allclose(decoded, reconstructed, atol=0.51)
     json_of("decode", run, tmp_path / "z.csv", "-o", tmp_path / "images")
     names = [f"{i:05}.png" for i in range(30)]
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == names
     shown = np.asarray(Image.open(tmp_path / "images" / "00029.png"), float)
-    np.testing.assert_allclose(shown, rebuilt[29, 0] * 255 / 16, atol=0.51)  # pixels are whole
+    np.testing.assert_allclose(shown, reconstructed[29, 0] * 255 / 16, atol=0.51)  # pixels are whole
 
 
 def test_encode_in_bfloat16_rounds_means_within_their_posteriors(json_of, run, digits, digits_run, tmp_path):
@@ -154,8 +155,8 @@ def test_encode_in_bfloat16_rounds_means_within_their_posteriors(json_of, run, d
     exact, rounded = found
     np.testing.assert_array_equal(exact, encode_means(digits_run.model, digits.x[:200]))
     with torch.no_grad():
-        deviation = digits_run.model.encode(digits.x[:200]).stddev.numpy()
-    error = np.sqrt(np.mean(((rounded - exact) / deviation) ** 2))
+        std = digits_run.model.encode(digits.x[:200]).stddev.numpy()
+    error = np.sqrt(np.mean(((rounded - exact) / std) ** 2))
     assert 1e-4 < error < 0.2
     assert rounded.dtype == np.float32
 
@@ -183,24 +184,24 @@ def test_reconstruct_draws_pairs_and_writes_arrays(json_of, run, digits, tmp_pat
         assert np.mean(np.abs(arrays["reconstruction"].astype(float) - digits.x)) < 4
 
 
-def test_evaluate_finds_the_figures_again_and_takes_other_data(json_of, run, digits_run, digits, tmp_path):
+def test_evaluate_finds_the_metrics_again_and_takes_other_data(json_of, run, digits_run, digits, tmp_path):
     again = json_of("evaluate", run, "--device", "cpu")
     assert again == {name: digits_run.metrics[name] for name in again}
     np.savez(tmp_path / "other.npz", x=digits.x[:100], y=digits.labels[:100])
     other = json_of("evaluate", run, tmp_path / "other.npz")
     assert other["rows"] == 100
     assert other["knn_accuracy"] > 0.3
-    assert "fitted to some" not in other["protocol"]["rows"]
+    assert "trained on some" not in other["protocol"]["rows"]
 
 
-def test_evaluate_says_when_rows_were_seen_in_training(json_of, digits, tmp_path, monkeypatch):
+def test_evaluate_says_when_rows_were_used_in_training(json_of, digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("a.npy", digits.x[:200])
     np.save("b.npy", digits.x[200:300])
     json_of("fit", "a.npy", "--test", "b.npy", "--epochs", "1", "--set", "width=16", "--out", "run")
-    assert "fitted to some" in json_of("evaluate", "run", tmp_path / "a.npy")["protocol"]["rows"]
-    assert "fitted to some" not in json_of("evaluate", "run", "b.npy")["protocol"]["rows"]
-    assert "fitted to some" in json_of("evaluate", "run", ".")["protocol"]["rows"]
+    assert "trained on some" in json_of("evaluate", "run", tmp_path / "a.npy")["protocol"]["rows"]
+    assert "trained on some" not in json_of("evaluate", "run", "b.npy")["protocol"]["rows"]
+    assert "trained on some" in json_of("evaluate", "run", ".")["protocol"]["rows"]
 
 
 @pytest.mark.parametrize(
@@ -221,8 +222,8 @@ def test_evaluate_prints_each_metric_with_its_error_and_how_it_was_measured(enfo
     arguments = ("evaluate", run, "--samples", 3, "--binarize", "static")
     found = json_of(*arguments)
     text = enfold(*arguments)[1]
-    figures, words = text.split("\n\n")
-    lines = {line.split("  ")[0]: line for line in figures.splitlines()[1:]}
+    metrics, words = text.split("\n\n")
+    lines = {line.split("  ")[0]: line for line in metrics.splitlines()[1:]}
     error = found["standard_errors"]["negative_elbo"]
     assert f"± {error:.2f}" in lines["negative ELBO"]
     assert len(lines) == len(found["standard_errors"])
@@ -261,6 +262,16 @@ def test_recipes_and_devices_are_shown(json_of, enfold):
     assert json_of("devices")["devices"][-1]["name"] == "cpu"
 
 
+@pytest.mark.parametrize("command", OUTPUTS)
+def test_a_missing_output_is_answered_with_a_command_that_has_one(enfold, command):
+    words = [command, "my run", *(["z.csv"] if command == "decode" else [])]
+    status, _, error = enfold(*words)
+    assert status == 2
+    assert f"as in: enfold {command} 'my run'" in error
+    example = shlex.split(error.partition("as in: ")[2])
+    assert "my run is no folder" in enfold(*example[1:])[2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -282,7 +293,7 @@ def test_recipes_and_devices_are_shown(json_of, enfold):
         (["fit", "digits", "--image-shape", "28"], "28x28"),
         (["fit", "digits", "--image-shape", "²x2"], "28x28"),
         (["fit", "digits", "--image-shape", f"{'9' * 5000}x2"], f"got '{'9' * 40}'"),
-        (["fit", "digits", "--latent-dim", "2.7"], "2.7"),
+        (["fit", "digits", "--latent-dim", "2.7"], "a whole number, got '2.7'"),
         (["fit", "digits", "--holdout", "1.5"], "whole number"),
         (["fit", "digits", "--seed", "5000000000"], "below 2³²"),
         (["fit", "digits", "--set", "width=inf"], "a whole number"),
@@ -296,7 +307,8 @@ def test_recipes_and_devices_are_shown(json_of, enfold):
         (["fit", "digts"], "'digits'"),
         (["encode", "{run}", "digits", "-o", "z.xlsx"], ".csv"),
         (["encode", "{run}", "-o", "z.csv"], "source"),
-        (["encode", "{run}", "digits"], "--out"),
+        (["encode", "{run}"], "-o z.csv"),
+        (["decode", "{run}"], "needs VECTORS. See: enfold decode --help"),
         (["encode", "{run}", "mnist", "-o", "z.csv"], "8 × 8"),
         (["encode", "{run}", "digits", "-o", "z.csv", "--precision", "half"], "'half'"),
         (["sample", "{run}", "-n", "0", "-o", "s.png"], "at least 1"),
@@ -306,7 +318,7 @@ def test_recipes_and_devices_are_shown(json_of, enfold):
         (["evaluate", "{run}", "--samples", "-3"], "at least 1 draw"),
     ],
 )
-def test_what_the_user_can_mend_ends_with_a_message_and_status_2(
+def test_what_the_user_can_fix_ends_with_a_message_and_status_2(
     enfold, run, tmp_path, monkeypatch, arguments, message
 ):
     monkeypatch.chdir(tmp_path)

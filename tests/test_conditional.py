@@ -1,4 +1,4 @@
-"""A conditional model is told an example's class, makes examples of a class, and does without one."""
+"""A conditional model uses the class of a row, generates rows of a class, and works without classes."""
 
 from functools import partial
 
@@ -50,12 +50,12 @@ def test_classes_decode_differently_from_the_same_z(run, digits):
 
 
 def test_the_class_explains_what_z_need_not(run, digits):
-    """On rows whose class it is told, against the same rows with wrong classes."""
+    """On rows with their classes, against the same rows with wrong classes."""
     x, classes = torch.from_numpy(digits.x[:200]), conditions(digits.labels[:200], run.spec)
     model, losses = run.model, []
-    for told in (classes, (classes + 1) % 10):
+    for known in (classes, (classes + 1) % 10):
         with torch.no_grad():
-            losses.append(-model.decode(model.encode(x, told).mean, told).log_prob(x).mean().item())
+            losses.append(-model.decode(model.encode(x, known).mean, known).log_prob(x).mean().item())
     assert losses[0] < losses[1] - 3
 
 
@@ -128,7 +128,7 @@ def test_rows_in_chunks_meet_their_own_classes(run, digits):
 
 @without_pictures()
 def test_a_class_that_training_never_saw_is_no_class(tmp_path, digits):
-    """A test set may have others: the model is told them as unknown, and offers none of them."""
+    """A test set may have others: the model takes them as unknown, and offers none of them."""
     seen, unseen = (digits[np.flatnonzero(each)] for each in (digits.labels < 9, digits.labels == 9))
     run = enfold.fit(seen, test=unseen, condition="label", epochs=1, width=8, device="cpu", out=tmp_path / "run")
     assert run.spec.conditions == tuple(map(float, range(9)))

@@ -31,12 +31,14 @@ def test_copies_are_found_and_new_rows_are_not(digits):
     found = copies(made, training, held_out, digits.spec)
     assert (found.distances[150:] == 0).all()
     np.testing.assert_array_equal(found.nearest[150:], np.arange(50))
-    assert found.share == pytest.approx(50 / 200 + 150 / 200 * 0.01, abs=0.03)  # 1% of new ones, three deviations
+    assert found.share == pytest.approx(
+        50 / 200 + 150 / 200 * 0.01, abs=0.03
+    )  # 1% of new ones, three standard errors
 
 
 @pytest.mark.parametrize(("held_out", "near"), [(5, 1), (99, 1), (400, 4)])
 def test_new_rows_are_as_near_as_is_expected_of_them(digits, held_out, near):
-    """The mean and the deviation over 400 draws of rows; of the first the tolerance is five errors."""
+    """The mean and the standard deviation over 400 draws of rows; of the first the tolerance is five errors."""
     rng, shares = np.random.default_rng(0), []
     training = rng.normal(8, 3, (50, 1, 8, 8)).astype(np.float32)
     for _ in range(400):

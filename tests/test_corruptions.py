@@ -38,7 +38,7 @@ def test_salt_and_pepper_replaces_a_share_by_the_extremes(x, spec, low, high):
 
 
 def test_noise_has_the_deviation_of_each_columns_scale():
-    """100,000 draws: the standard error of a deviation is 0.22%."""
+    """100,000 draws: the standard error of a standard deviation is 0.22%."""
     found = gaussian(ROWS, TABLE, 0.5)
     torch.testing.assert_close(found.mean(0), ROWS[0], atol=0.02, rtol=0)
     torch.testing.assert_close(found.std(0), torch.tensor([1.0, 0.25]), rtol=0.012, atol=0)

@@ -83,7 +83,7 @@ def test_the_best_rank_is_that_of_trying_all(digits):
     assert np.mean((projection.denoised(rows, best) - tuned) ** 2) == pytest.approx(min(errors), rel=1e-6)
 
 
-def test_nearness_is_in_decibels_of_images_and_in_scales_of_tables(digits, table_run):
+def test_similarity_is_psnr_of_images_and_rmse_of_tables(digits, table_run):
     clean = digits.x[:10] / 16
     assert similarity(clean, clean + 0.1, digits.spec)["psnr"] == (pytest.approx(20), pytest.approx(0, abs=1e-9))
     rows = np.zeros((10, 4))
@@ -175,7 +175,7 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(request, source, tmp_path,
 def test_tables_go_into_no_folder(table_run, tmp_path, capsys):
     out = tmp_path / "clean"
     assert main(["denoise", str(table_run.folder), table_run.spec.sources[0], "-o", str(out)]) == 2
-    assert "Let its name end in .csv or" in capsys.readouterr().err
+    assert "Use .csv or" in capsys.readouterr().err
 
 
 def test_a_folder_is_written_whole_or_not_at_all(tmp_path):

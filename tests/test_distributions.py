@@ -34,7 +34,7 @@ def test_bernoulli_has_the_mean_of_its_samples():
 
 
 def test_normal_integrates_to_one_in_raw_units():
-    """A table's column in raw units of mean 100 and deviation 20: the density is per raw unit, not per deviation."""
+    """A table's column in raw units of mean 100 and standard deviation 20: the density is per raw unit."""
     x = torch.tensor([[60.0], [80.0], [100.0], [120.0], [140.0]])
     spec = from_array(x.numpy()).spec.standardized(x.numpy())
     p = Config.of(likelihood="normal").likelihood.build(spec)(torch.tensor([[0.7]]))

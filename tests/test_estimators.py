@@ -51,7 +51,7 @@ def test_a_table_of_booleans_is_transformed_as_it_was_fitted():
 
 
 def test_a_vae_stands_where_pca_stands(images):
-    """Two dimensions rebuild digits better than the best two linear ones."""
+    """Two dimensions reconstruct digits better than the best two linear ones."""
     rows = images.reshape(-1, 64)
     pca = PCA(2).fit(rows)
     vae = VAE(n_components=2, epochs=40, random_state=0, device="cpu").fit(rows)

@@ -1,4 +1,4 @@
-"""What ONNX says of examples, torch says too."""
+"""ONNX and torch give the same outputs."""
 
 import json
 import re
@@ -21,16 +21,19 @@ GRAY = Spec((1, 8, 8), (Column("pixel", "intensity", scale=255.0),), "uint8")
 ODD = Spec((1, 13, 9), (Column("pixel", "intensity"),), "float32")
 COLOR = Spec((3, 8, 6), GRAY.columns, "uint8")
 TABLE = Spec((4,), tuple(Column(f"column {i}", "real", offset=10.0**i, scale=0.1**i) for i in range(4)))
-TOLD = Spec((1, 8, 8), GRAY.columns, "uint8", conditions=(0.0, 3.0, 7.0))
+CONDITIONAL = Spec((1, 8, 8), GRAY.columns, "uint8", conditions=(0.0, 3.0, 7.0))
 FAMILY = {  # each name of a network, a posterior and a likelihood is here once at least
     "mlp": (GRAY, {"likelihood": "normal", "latent_dim": 1}),
     "conv full": (ODD, {"network": "conv", "posterior": "full", "latent_dim": 3, "likelihood": "normal_each"}),
     "notebook": (GRAY, {"network": "notebook"}),
     "notebook in color": (COLOR, {"network": "notebook", "likelihood": "logistic"}),
-    "vq": (TOLD, {"condition": "label", "posterior": "vq", "latent_dim": 4, "num_codebooks": 2, "codebook_size": 16}),
+    "vq": (
+        CONDITIONAL,
+        {"condition": "label", "posterior": "vq", "latent_dim": 4, "num_codebooks": 2, "codebook_size": 16},
+    ),
     "fsq": (GRAY, {"posterior": "fsq", "latent_dim": 3, "likelihood": "continuous_bernoulli"}),
     "plain autoencoder": (TABLE, {"objective": "autoencoder"}),
-    "conditional": (TOLD, {"condition": "label", "prior": "vamp", "components": 5}),
+    "conditional": (CONDITIONAL, {"condition": "label", "prior": "vamp", "components": 5}),
 }
 
 
@@ -46,10 +49,10 @@ def test_onnx_says_what_torch_says_of_batches_of_any_size(name, random_run):
     for n in (1, 3, 130):
         x = spec.offset + spec.scale * random.random((n, *spec.shape), np.float32)
         z = random.normal(size=(n, model.latent_dim)).astype(np.float32)
-        told = {"condition": random.integers(-1, 3, n)} if spec.conditions else {}
-        condition = torch.from_numpy(told["condition"]) if told else None
-        mean, tril = ask(onnx.encoder, x=x, **told)
-        (decoded,) = ask(onnx.decoder, z=z, **told)
+        known = {"condition": random.integers(-1, 3, n)} if spec.conditions else {}
+        condition = torch.from_numpy(known["condition"]) if known else None
+        mean, tril = ask(onnx.encoder, x=x, **known)
+        (decoded,) = ask(onnx.decoder, z=z, **known)
         assert mean.dtype == tril.dtype == decoded.dtype == np.float32
         np.testing.assert_allclose(mean, encode_means(model, x, condition), atol=TOLERANCE)
         with torch.no_grad():
@@ -63,7 +66,7 @@ def test_onnx_says_what_torch_says_of_batches_of_any_size(name, random_run):
 
 @pytest.fixture(scope="module")
 def conditional(random_run):
-    return random_run(TOLD, condition="label", posterior="full")
+    return random_run(CONDITIONAL, condition="label", posterior="full")
 
 
 def test_the_root_of_a_full_covariance_is_the_posteriors(conditional):
@@ -83,7 +86,7 @@ def test_it_writes_a_folder_whose_readme_works_as_it_stands(conditional, tmp_pat
     exec(re.search(r"```python\n(.*?)```", Path("README.md").read_text("utf-8"), re.DOTALL)[1], names)
     assert names["mean"].shape == (3, 2)
     assert names["scale_tril"].shape == (3, 2, 2)
-    assert names["rebuilt"].shape == (3, 1, 8, 8)
+    assert names["reconstruction"].shape == (3, 1, 8, 8)
     assert json.loads(Path("spec.json").read_text("utf-8"))["conditions"] == [0, 3, 7]
 
 
@@ -124,7 +127,7 @@ def test_what_cannot_be_exported_is_refused(conditional, tmp_path, monkeypatch):
     save_weights(own, own.untrained().state_dict())
     with pytest.raises(InputError, match=r"from x\.shape\[0\]"):
         as_onnx(open_run(own.folder, "cpu", encoder=Counting()))
-    monkeypatch.setattr("enfold.export.find_spec", lambda name: None if name == "onnxscript" else name)
+    monkeypatch.setattr("enfold.errors.find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(InputError, match=r"ONNX needs onnxscript.*pip install 'enfold"):
         export(conditional, tmp_path / "model")
     assert not (tmp_path / "model").exists()

@@ -45,7 +45,7 @@ COMBINATIONS = [
 
 
 def is_exempt(objective, name):
-    """Whether a parameter rightly learns nothing: a plain autoencoder draws no noise, so no deviation counts."""
+    """Whether a parameter rightly learns nothing: a plain autoencoder draws no noise, so no scale counts."""
     return objective in ("autoencoder", "rae") and "raw_sigma" in name
 
 

@@ -317,7 +317,7 @@ BAD = {
     "a number of 5,000 digits": (["traverse", "--dimensions", "9" * 5000], "Expected --dimensions as in"),
     "too many for a picture": (["interpolate", "digits", "--rows", ",".join("5" * 102)], "101 lines are too many"),
     "images as csv": (["traverse"], "Only tables"),
-    "an unknown suffix": (["traverse"], "Let its name end in"),
+    "an unknown suffix": (["traverse"], "whose type is unknown. Use .png or"),
 }
 
 

@@ -73,7 +73,7 @@ def test_samples_of_gray_have_the_mean(kind):
 
 @pytest.mark.parametrize("each", [False, True])
 def test_normal_integrates_to_one_with_a_deviation_for_all_values_or_for_each(each):
-    """A table of two columns in raw units of very different size, on a grid of 6 deviations."""
+    """A table of two columns in raw units of very different size, on a grid of 6 standard deviations."""
     x = np.random.default_rng(0).normal([100, -3], [20, 0.5], (50, 2)).astype(np.float32)
     head = head_of("normal_each" if each else "normal", from_array(x).spec.standardized(x))
     with torch.no_grad():

@@ -33,7 +33,7 @@ def data():
 @pytest.fixture(scope="module")
 def model(data):
     torch.manual_seed(0)
-    spec = Spec((D,), (Column("value", "real"),)).standardized(data)  # one deviation for all columns, as in PPCA
+    spec = Spec((D,), (Column("value", "real"),)).standardized(data)  # one scale for all columns, as in PPCA
     encoder = nn.Sequential(Normalize(spec), DiagonalNormal(D, K))
     decoder = nn.Sequential(nn.Linear(K, D), NormalValues(spec))
     model = Autoencoder(encoder, decoder, StandardNormal(K), spec)

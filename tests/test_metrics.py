@@ -30,17 +30,17 @@ D, K = 6, 2
 class Posterior(nn.Module):
     """q(z|x) = N(a x, s²), or with `full` the same as a MultivariateNormal."""
 
-    def __init__(self, weight, deviation, full=False):
+    def __init__(self, weight, std, full=False):
         super().__init__()
-        self.weight, self.deviation = nn.Parameter(torch.as_tensor(weight).float()), deviation
+        self.weight, self.std = nn.Parameter(torch.as_tensor(weight).float()), std
         self.full = full
 
     def forward(self, x):
         mean = x.float().flatten(1) @ self.weight
-        deviation = torch.full_like(mean, self.deviation)
+        std = torch.full_like(mean, self.std)
         if self.full:
-            return MultivariateNormal(mean, scale_tril=torch.diag_embed(deviation))
-        return Independent(Normal(mean, deviation), 1)
+            return MultivariateNormal(mean, scale_tril=torch.diag_embed(std))
+        return Independent(Normal(mean, std), 1)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_information_is_at_most_what_tells_the_rows_apart():
 
 
 def test_the_error_of_active_units_is_that_of_units_near_the_threshold():
-    """Four units are far from it; one at the threshold is active in half of all samples: a deviation of ½."""
+    """Four units are far from it; one at the threshold is active in half of all samples: its error is ½."""
     scales = np.array([1.0, 0.5, 0.001, 0.0, 0.1])
     points = np.random.default_rng(0).normal(size=(400, 5)) * scales
     points[:, 4] *= 0.1 / points[:, 4].std() * 1.0001
@@ -326,7 +326,7 @@ def test_a_linear_probe_tells_what_a_plane_divides_in_any_units():
 
 
 def test_errors_cover_the_truth_as_often_as_they_say():
-    """Two standard errors cover 95% of 400 samples; three deviations of such a share are 3.3%."""
+    """Two standard errors cover 95% of 400 samples; three standard errors of such a share are 3.3%."""
     random = np.random.default_rng(0)
     means = [random.exponential(size=200) for _ in range(400)]
     assert np.mean([abs(each.mean() - 1) < 1.96 * mean_error(each) for each in means]) == pytest.approx(
@@ -337,7 +337,7 @@ def test_errors_cover_the_truth_as_often_as_they_say():
 
 
 def test_the_bootstrap_finds_the_error_that_has_a_formula():
-    """Two hundred resamples know a deviation to 5%; three times that."""
+    """Two hundred resamples give a standard error to 5%; three times that."""
     counts = np.array([60, 140])
     found = bootstrap_error(lambda counts: counts[0] / counts.sum(), counts)
     assert found == pytest.approx(share_error(0.3, 200), rel=0.15)

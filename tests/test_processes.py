@@ -91,7 +91,7 @@ def test_two_processes_have_the_gradient_of_one_with_the_joined_batch(tmp_path, 
         state.learner(torch.from_numpy(digits.x[:64])).loss.mean().backward()
         found = np.load(tmp_path / f"{config.network.name}.npz")
         for i, parameter in enumerate(state.parameters):
-            if parameter.grad is None:  # of the deviations, which a plain autoencoder does not use
+            if parameter.grad is None:  # of the scale, which a plain autoencoder does not use
                 assert str(i) not in found or not found[str(i)].any()
                 continue
             expected = parameter.grad.numpy()

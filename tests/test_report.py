@@ -244,12 +244,12 @@ def test_a_notebook_run_says_what_is_wrong_with_it_as_long_as_its_objective_is_t
     page = page_of(make_run(notebook, GRAY, notebook_loss=0.17894))
     assert all(" ".join(each.split()) in page.text for each in recipes.mistakes(notebook))
     assert "0.1789" in page.text
-    mended = Run(tmp_path / "mended", replace(notebook, objective="elbo"), GRAY, "cpu")
-    create_run(mended, Split(200, np.arange(20), sha256=""))
-    values = {**METRICS, "mistakes": recipes.mistakes(mended.config)}
-    (mended.folder / "metrics.json").write_text(json.dumps(values))
-    (mended.folder / "history.jsonl").write_text(json.dumps(EPOCH) + "\n")
-    assert "known to be wrong" not in page_of(mended).text
+    fixed = Run(tmp_path / "fixed", replace(notebook, objective="elbo"), GRAY, "cpu")
+    create_run(fixed, Split(200, np.arange(20), sha256=""))
+    values = {**METRICS, "mistakes": recipes.mistakes(fixed.config)}
+    (fixed.folder / "metrics.json").write_text(json.dumps(values))
+    (fixed.folder / "history.jsonl").write_text(json.dumps(EPOCH) + "\n")
+    assert "known to be wrong" not in page_of(fixed).text
 
 
 def test_a_missing_picture_is_left_out_with_a_note(make_run):

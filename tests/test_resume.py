@@ -1,4 +1,4 @@
-"""Nothing is lost: a fit that is killed, stopped or out of space goes on where it was."""
+"""Nothing is lost: a fit that is killed, stopped or out of space continues where it was."""
 
 import json
 import os

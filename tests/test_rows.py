@@ -138,7 +138,7 @@ def test_a_large_file_is_trained_on_in_little_memory(tmp_path):
 
 def test_shards_of_other_shapes_are_refused(shards, images):
     np.save(shards / "z.npy", images[:, :5])
-    with pytest.raises(InputError, match="examples of one kind"):
+    with pytest.raises(InputError, match="rows of one kind"):
         enfold.load(shards)
 
 

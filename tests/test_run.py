@@ -134,8 +134,8 @@ def test_a_table_is_fitted_from_raw_columns_to_pictures(tmp_path):
     x = np.column_stack([1000 + 100 * np.cos(angle), 0.01 * np.sin(angle), rng.normal(size=400)])
     run = enfold.fit(x, out=tmp_path / "run", epochs=100, width=64, device="cpu")
     assert run.spec.columns[0].offset == pytest.approx(1000, abs=15)
-    rebuilt = run.model.reconstruct(x.astype(np.float32)).detach().numpy()
-    assert np.corrcoef(rebuilt[:, 0], x[:, 0])[0, 1] > 0.9
+    reconstructed = run.model.reconstruct(x.astype(np.float32)).detach().numpy()
+    assert np.corrcoef(reconstructed[:, 0], x[:, 0])[0, 1] > 0.9
     assert (run.folder / "figures" / "manifold.png").exists()
 
 

@@ -110,10 +110,10 @@ def test_a_large_beta_empties_the_latent_space(digits):
 
 def test_a_plain_autoencoder_is_not_credited_with_a_bound(digits):
     config = QUICK.with_settings({"objective": "autoencoder"})
-    figures = evaluate(fitted(digits, config), config, digits[:50], digits)
-    assert figures["negative_elbo"] is None
-    assert figures["rate"] is None
-    assert figures["distortion"] > 0
+    metrics = evaluate(fitted(digits, config), config, digits[:50], digits)
+    assert metrics["negative_elbo"] is None
+    assert metrics["rate"] is None
+    assert metrics["distortion"] > 0
 
 
 def test_labels_of_another_kind_have_no_accuracy(digits):
@@ -182,9 +182,9 @@ def test_the_metrics_are_what_their_names_say(digits):
     model = fitted(digits, QUICK)
     x = digits.x[:200]
     means = encode_means(model, x)
-    figures = {name: each.mean() for name, each in bound_of_rows(model, x).items()}
-    assert figures["negative_elbo"] == pytest.approx(figures["distortion"] + figures["rate"], rel=1e-6)
-    assert -log_likelihood_bounds(model, x).mean() == pytest.approx(figures["negative_elbo"], rel=0.01)
+    metrics = {name: each.mean() for name, each in bound_of_rows(model, x).items()}
+    assert metrics["negative_elbo"] == pytest.approx(metrics["distortion"] + metrics["rate"], rel=1e-6)
+    assert -log_likelihood_bounds(model, x).mean() == pytest.approx(metrics["negative_elbo"], rel=0.01)
     error = (decode_means(model, means) - x) / 16
     assert reconstruction_mse(model, x, means) == pytest.approx(np.mean(error**2), rel=1e-5)
     classifier = KNeighborsClassifier(5).fit(means[:100], digits.labels[:100])

@@ -23,7 +23,7 @@ class Batch:
 
     Attributes:
         x: Raw examples, (B, *shape).
-        condition: The class of each, (B,) integers, if the model is told it.
+        condition: The class of each, (B,) integers, for a conditional model.
         near: A neighbor of each, (B, *shape), if the model keeps neighbors.
     """
 
@@ -54,7 +54,7 @@ class Source:
 
     Attributes:
         x: Raw examples, (n, *shape), in memory or in files.
-        condition: The class of each, (n,) integers, if the model is told it.
+        condition: The class of each, (n,) integers, for a conditional model.
         graph: Their neighbors, if the model keeps them.
     """
 

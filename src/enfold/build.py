@@ -19,16 +19,16 @@ from enfold.priors import Context
 from enfold.rows import IN_MEMORY, Examples
 from enfold.spec import Spec
 
-IN_MODEL = ("encoder", "decoder", "prior")  # the parts that are modules, and may be the user's own
+IN_MODEL = ("encoder", "decoder", "prior")  # the parts that are modules and may be custom
 
 
 def autoencoder(config: Config, spec: Spec) -> Autoencoder:
     """Return the model that the settings describe, for data as in `spec`, with weights drawn from the seed.
 
-    Modules of the user's own are copied, so that every model has weights of its own.
+    Custom modules are copied, so that every model has its own weights.
 
     Raises:
-        InputError: A choice does not fit the data, or an object of the user's own does not fit or is missing.
+        InputError: A choice does not fit the data, or a custom object does not fit or is missing.
     """
     check_custom(config, IN_MODEL)
     encoder, decoder, prior = deepcopy((config.encoder, config.decoder, config.prior))  # they may share weights
@@ -49,7 +49,7 @@ def task(config: Config, spec: Spec) -> Task:
     """Return what is to be learned from data as in `spec`.
 
     Raises:
-        InputError: A choice does not fit the data, or the objective is the user's own and is missing.
+        InputError: A choice does not fit the data, or a custom objective is missing.
     """
     check_custom(config, ("objective",))
     objective = config.objective
@@ -58,7 +58,7 @@ def task(config: Config, spec: Spec) -> Task:
 
 
 def check_custom(config: Config, parts: tuple[str, ...]) -> None:
-    """Raise an InputError if one of the parts is an object of the user's own and was not given again."""
+    """Raise an InputError if one of the parts is a custom object and was not given again."""
     choices = ((part, getattr(config, part)) for part in parts)
     missing = [part for part, choice in choices if isinstance(choice, Custom) and choice.value is None]
     if missing:

@@ -1,4 +1,4 @@
-"""Settings: a frozen dataclass of choices and numbers that checks itself, and its TOML."""
+"""Settings: a frozen dataclass of choices and numbers that checks itself, read from and written to TOML."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -50,16 +50,16 @@ ELSEWHERE = {  # what other libraries call a setting
 
 @dataclass(frozen=True)
 class Config:
-    """All settings of a fit: a choice for each part of the model and of its training, and what belongs to none.
+    """All settings of a fit: a choice for each part of the model and of its training, and other values.
 
     `enfold recipes` lists them. A choice is given by name, `prior="vamp"`, or with its options,
-    `prior=enfold.priors.Vamp(components=50)`; `Config.of` also takes the options of chosen parts by their own names.
+    `prior=enfold.priors.Vamp(components=50)`; `Config.of` also takes the options of chosen parts by name.
 
     Raises:
         InputError: A value is of the wrong type or out of range, or choices do not go together.
     """
 
-    recipe: str = option("default", "the recipe that these settings started from")
+    recipe: str = option("default", "recipe that these settings started from")
     network: Network = field(default=MLP())
     encoder: Encoder = field(default=NetworkEncoder())
     decoder: Decoder = field(default=NetworkDecoder())
@@ -72,31 +72,34 @@ class Config:
     corruption: Corruption = field(default=Nothing())
     latent_dim: int = option(2, "number of latent dimensions", low=1)
     binarize: Literal["none", "static", "dynamic"] = option(
-        "none", "make pixels black or white, by chance: none; static, once; dynamic, anew each time"
+        "none",
+        "draw black or white pixels with the intensity as probability: none; static: once; dynamic: in each batch",
     )
     condition: Literal["none", "label"] = option("none", "what encoder and decoder are conditioned on: none, label")
     n_neighbors: int = option(0, "number of nearest neighbors that the map preserves; 0 turns it off", low=0)
-    neighbor_weight: float = option(2.0, "the weight of preserving them, in nats for each value", low=0.0)
-    batch_size: int = option(256, "examples in a batch", low=1)
-    accumulate: int = option(1, "batches whose gradients make one step", low=1)
-    clip: float = option(0.0, "the largest norm of a step's gradient; 0: any", low=0.0)
+    neighbor_weight: float = option(2.0, "weight of preserving them, in nats for each value", low=0.0)
+    batch_size: int = option(256, "rows in a batch", low=1)
+    accumulate: int = option(1, "batches for each step of the optimizer (gradient accumulation)", low=1)
+    clip: float = option(0.0, "largest norm of the gradient, to which it is clipped; 0: no limit", low=0.0)
     ema: float = option(
         0.0, "decay of the moving average of the weights, such as 0.999; 0: no average", low=0.0, high=0.99999
     )
-    epochs: int | Literal["auto"] = option("auto", "passes over the data; auto: by its size", low=1)
-    minutes: float = option(0.0, "how long to train, instead of a number of epochs; 0: for epochs", low=0.0)
+    epochs: int | Literal["auto"] = option(
+        "auto", "passes over the training rows; auto: chosen by the size of the data", low=1
+    )
+    minutes: float = option(0.0, "training time, instead of a number of epochs; 0: train for epochs", low=0.0)
     patience: int = option(0, "epochs without a lower held-out loss after which training stops; 0: never", low=0)
     keep: Literal["last", "best"] = option("last", "which weights to keep: last, or best on the held-out rows")
     precision: Literal["auto", "float32", "bfloat16"] = option(
-        "auto", "of training: float32, bfloat16; auto: bfloat16 where it is faster"
+        "auto", "training precision: float32, bfloat16; auto: bfloat16 where it is faster"
     )
     devices: int = option(1, "processes on each machine, with a device each, that share every batch", low=1)
     num_nodes: int = option(1, "machines that share every batch", low=1)
     strategy: Literal["ddp", "fsdp"] = option(
         "ddp", "how processes keep the weights: ddp, each has all; fsdp, each has a part"
     )
-    holdout: float = option(0.1, "rows to hold out: a share below 1, or a count; with test data, its rows", above=0.0)
-    seed: int = option(0, "of the split, the first weights and the training", low=0)
+    holdout: float = option(0.1, "rows to hold out: a share below 1, or a count; not with test data", above=0.0)
+    seed: int = option(0, "random seed of the split, the initial weights and training", low=0)
 
     def __post_init__(self):
         for part in CHOICES:
@@ -117,22 +120,22 @@ class Config:
 
     @property
     def custom(self) -> list[str]:
-        """The parts that are the user's own objects."""
+        """The parts that are custom objects."""
         return [part for part, choice in self.choices.items() if isinstance(choice, Custom)]
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is a plain autoencoder, of whose posterior only the mean has a meaning."""
+        """Whether it is a plain autoencoder, whose posterior has a mean but no meaningful width."""
         return self.objective.is_plain
 
     @property
     def has_prior(self) -> bool:
-        """Whether there is a prior to draw from; a plain autoencoder has one only of codes."""
+        """Whether there is a prior to draw from; a plain autoencoder has one only if its posterior is discrete."""
         return not self.is_plain or self.posterior.is_discrete
 
     @property
     def chooses_epoch(self) -> bool:
-        """Whether the held-out rows choose the epoch whose weights are kept, so that metrics on them flatter."""
+        """Whether the held-out rows choose the epoch whose weights are kept, so metrics on them are optimistic."""
         return self.keep == "best" or self.patience > 0
 
     def with_settings(self, settings: Mapping[str, Any]) -> "Config":
@@ -140,7 +143,7 @@ class Config:
 
         Args:
             settings: Fields of `Config`; for a part a name, a table with a name and options, a choice, or an object
-                of the user's own; and options of the chosen parts, as "components" or "prior.components".
+                that are custom; and options of the chosen parts, as "components" or "prior.components".
 
         Raises:
             InputError: A name is unknown or of a part that is not chosen, or a value is of the wrong type or out of

@@ -39,7 +39,7 @@ def masking(x: Tensor, spec: Spec, level: float) -> Tensor:
     Args:
         x: Raw examples, (B, *shape).
         spec: What they are.
-        level: The chance of each value to be replaced.
+        level: The probability of each value to be replaced.
     """
     offset = torch.from_numpy(spec.offset).to(x.device)
     return torch.where(_chosen(x, level), offset, x.float())
@@ -53,7 +53,7 @@ def salt_and_pepper(x: Tensor, spec: Spec, level: float | Tensor) -> Tensor:
     Args:
         x: Raw examples, (B, *shape).
         spec: What they are.
-        level: The chance of each value to be replaced.
+        level: The probability of each value to be replaced.
     """
     offset, scale = torch.from_numpy(spec.offset).to(x.device), _scale(x, spec)
     low, high = (offset, offset + scale) if spec.kind == "intensity" else (offset - 2 * scale, offset + 2 * scale)
@@ -62,7 +62,7 @@ def salt_and_pepper(x: Tensor, spec: Spec, level: float | Tensor) -> Tensor:
 
 
 def mixed(x: Tensor, spec: Spec, level: float) -> Tensor:
-    """Return examples with normal noise or with salt and pepper, by an even chance, each at a level of its own.
+    """Return examples with Gaussian noise or salt and pepper, with equal probability, each at a random level.
 
     Args:
         x: Raw examples, (B, *shape).
@@ -90,7 +90,7 @@ def binarized(x: Tensor, spec: Spec) -> Tensor:
 def binarized_once(x: Examples, spec: Spec) -> Examples:
     """Return intensities as binary pixels, 0 or the scale, drawn as by `binarized` but the same at every reading.
 
-    The draws are a function of the row's own content, so that a row is the same wherever it is, in memory or in a
+    The draws are a function of the row's content, so that a row is the same wherever it is, in memory or in a
     file, and rows that are equal stay equal. Binary pixels stay as they are.
 
     Args:
@@ -141,7 +141,7 @@ def _in_range(x: Tensor, spec: Spec) -> Tensor:
 
 @dataclass(frozen=True)
 class Corruption(Choice, part="corruption"):
-    """What is done to the examples that the encoder sees, so that the model learns to undo it."""
+    """Noise on the input of the encoder, which the model learns to remove."""
 
     def build(self, spec: Spec) -> Change | None:
         """Return what the encoder is given instead of examples, (B, *shape) raw; None: the examples themselves."""
@@ -181,7 +181,7 @@ class Masking(Corruption, name="masking"):
 
 @dataclass(frozen=True)
 class SaltAndPepper(Corruption, name="salt_and_pepper"):
-    """Some values are set to the lowest or the highest one."""
+    """Some values are set to the lowest or the highest value."""
 
     noise_level: float = option(0.25, "the probability of each value to be replaced", low=0.0, high=1.0)
 
@@ -192,7 +192,7 @@ class SaltAndPepper(Corruption, name="salt_and_pepper"):
 
 @dataclass(frozen=True)
 class Mixed(Corruption, name="mixed"):
-    """gaussian or salt_and_pepper, at a level that is drawn for each example."""
+    """gaussian or salt_and_pepper, at a level drawn for each row."""
 
     noise_level: float = option(0.25, "the highest level", low=0.0, high=1.0)
 

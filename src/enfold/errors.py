@@ -1,16 +1,17 @@
-"""The one error that enfold raises for what its user can mend."""
+"""The error that enfold raises for what its user can fix, and the messages that several modules share."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib.util import find_spec
 
 
 class InputError(ValueError):
-    """A file, an array or a setting is not what it must be; the message says what came and what to do.
+    """A file, an array or a setting is invalid; the message says what came and what to do.
 
     The command line prints it and exits with status 2. It is a `ValueError`, as scikit-learn expects.
 
     Attributes:
-        shared: Whether all processes that work together raise it, so that the first one speaks for them.
+        shared: Whether all processes raise it, so that only the first prints it.
     """
 
     shared = False
@@ -24,12 +25,19 @@ def unknown(what: str, given: str, known: Iterable[str]) -> InputError:
     return InputError(f"There is no {what} named '{given}'{hint} Known: {', '.join(names)}.")
 
 
+def require(what: str, extra: str, *modules: str) -> None:
+    """Raise an InputError if some of the modules are missing, with the extra of enfold that installs them."""
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        raise InputError(f"{what} needs {' and '.join(missing)}. Install with: pip install 'enfold[{extra}]'")
+
+
 class Interrupted(KeyboardInterrupt):
-    """A signal asked for an end; what was done is saved.
+    """A signal asked enfold to stop; what was done is saved.
 
     Attributes:
         signal: Its number.
-        shared: As of an `InputError`: processes that work together stop together.
+        shared: As of an `InputError`: all processes stop together.
     """
 
     shared = True

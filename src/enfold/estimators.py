@@ -138,7 +138,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return encode_means(self.model_, x)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
-        """Return the examples that latent vectors X, (n, n_components), stand for, in the data's own units.
+        """Decode latent vectors X, (n, n_components), into rows in the data's own units.
 
         They are float32, (n, features) if the model was fitted to rows, else (n, channels, height, width).
         """
@@ -149,27 +149,27 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return decode_means(self.model_, z).reshape(-1, *self.shape_)
 
     def interpolate(self, X: Any, n_steps: int = 10, *, spherical: bool = False) -> np.ndarray:
-        """Return what lies between examples: decoded places on the path from each of X to the next one.
+        """Return decoded interpolations from each row of X to the next one.
 
         They are float32 in the data's own units, (len(X) − 1, n_steps, features), or images if those were fitted.
 
         Args:
-            X: The examples to go through, two or more.
-            n_steps: How many places on each path, the ends included.
-            spherical: Whether to go along great circles about the origin rather than straight.
+            X: The rows to go through, two or more.
+            n_steps: Number of steps from a row to the next, both included.
+            spherical: Whether to interpolate along great circles around the origin instead of straight lines.
         """
         means = self.transform(X)
         z = latent.interpolation(self.model_, means, n_steps, is_spherical=spherical)
         return latent.decoded(self.model_, z).reshape(*z.shape[:2], *self.shape_)
 
     def traverse(self, X: Any, n_steps: int = 10) -> np.ndarray:
-        """Return what each latent dimension does: decoded places along it, while the others stay at their medians.
+        """Return what each latent dimension does: decoded points along it, with the others at their medians.
 
         They are float32 in the data's own units, (n_components, n_steps, features), or images if those were fitted.
 
         Args:
-            X: Examples, through the quantiles of whose latent vectors to go, 5% to 95%.
-            n_steps: How many places along each dimension.
+            X: Rows; each dimension goes from the 5% to the 95% quantile of their latent vectors.
+            n_steps: Number of points along each dimension.
         """
         means = self.transform(X)
         z = latent.traversal(self.model_, range(means.shape[1]), n_steps, means=means)
@@ -178,19 +178,19 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def cluster(self, X: Any, n_clusters: int | Literal["auto"] = "auto") -> latent.Clustering:
         """Return clusters of X on the map, the same at every call.
 
-        Its `memberships(self.transform(new))` says how likely each of new rows is of each, (n, k).
+        Its `memberships(self.transform(new))` are the probabilities that new rows are in each cluster, (n, k).
 
         Args:
             X: As for `fit`.
             n_clusters: How many; "auto": as `enfold.latent.cluster` chooses.
 
         Raises:
-            InputError: There are fewer different rows than clusters to be found.
+            InputError: There are fewer distinct rows than clusters.
         """
         return latent.cluster(self.transform(X), n_clusters)
 
     def anomaly_scores(self, X: Any, *, score: str = "combined") -> np.ndarray:
-        """Return how unlike the rows that the model was fitted to each row is, (n,), the same at every call.
+        """Return how unlike the training rows each row is, (n,); the same at every call.
 
         Args:
             X: Rows, as for `fit`.
@@ -205,13 +205,13 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return Anomalies(self.model_, self.reference_, x).scores(score)
 
     def p_values(self, X: Any, held_out: Any, *, score: str = "combined") -> np.ndarray:
-        """Return how rare it is that an ordinary row has at least the score of each row, (n,) in 1/(m + 1)…1.
+        """Return the p-value of each row's score among held-out rows, (n,) in 1/(m + 1)…1.
 
-        Of rows drawn as the held-out ones were, a share of at most α has p ≤ α.
+        Of rows from the same distribution as the held-out ones, a share of at most α has p ≤ α.
 
         Args:
             X: Rows, as for `fit`.
-            held_out: Ordinary rows that the model was not fitted to, (m, …).
+            held_out: Ordinary rows that were not used in training, (m, …).
             score: As for `anomaly_scores`.
 
         Raises:
@@ -248,8 +248,8 @@ class AE(_Estimator):
     Attributes:
         model_: The fitted `Autoencoder`.
         history_: For each epoch its number, the seconds so far and the mean terms, named as in `Run.history`.
-        n_iter_: How many epochs were run.
-        n_features_in_: How many values an example has.
+        n_iter_: Number of epochs.
+        n_features_in_: Number of values in a row.
 
     Example:
         >>> from enfold import AE, load
@@ -261,10 +261,9 @@ class AE(_Estimator):
     usual_recipe = "autoencoder"
 
     def denoise(self, X: Any) -> np.ndarray:
-        """Return what X, with noise, was without it: `inverse_transform(transform(X))`, in the data's own units.
+        """Return X without its noise: `inverse_transform(transform(X))`, in the data's own units.
 
-        The noise must be of the kinds and levels of the recipe "denoise", which it need not be told; the result is
-        the mean of what could be there, among things like those that the model was fitted to.
+        The noise may have any kind and level that the recipe "denoise" trains with; neither needs to be given.
 
         Raises:
             InputError: The estimator has no corruption to learn from.
@@ -295,11 +294,11 @@ class VAE(_Estimator):
         n_components: Number of latent dimensions; None: the recipe's.
         recipe: The settings to start from; None: "default".
         network, encoder, decoder, posterior, prior, likelihood, objective, optimizer, schedule, corruption: Choices;
-            None: the recipe's. Encoder, decoder, prior and objective may be objects of your own.
+            None: the recipe's. Encoder, decoder, prior and objective may be custom objects.
         beta: The weight of the rate (the KL divergence) in the loss; None: the recipe's.
         learning_rate: The highest step size; None: the recipe's.
         n_neighbors: Number of nearest neighbors that the map preserves; None: the recipe's.
-        batch_size: Examples in a batch; None: the recipe's.
+        batch_size: Rows in a batch; None: the recipe's.
         epochs: Passes over the data; None: by the data's size.
         patience: Epochs without a lower held-out loss after which training stops; a tenth of the rows is held out
             for it (`settings={"holdout": 0.2}` for more). None: the recipe's.
@@ -312,8 +311,8 @@ class VAE(_Estimator):
     Attributes:
         model_: The fitted `Autoencoder`.
         history_: For each epoch its number, the seconds so far and the mean terms, named as in `Run.history`.
-        n_iter_: How many epochs were run.
-        n_features_in_: How many values an example has.
+        n_iter_: Number of epochs.
+        n_features_in_: Number of values in a row.
 
     Example:
         >>> from enfold import VAE, load
@@ -328,16 +327,16 @@ class VAE(_Estimator):
     def sample(
         self, n_samples: int = 1, *, sampler: str = "prior", temperature: float = 1, X: Any = None
     ) -> np.ndarray:
-        """Return new examples: the means of p(x|z) at draws of z, in the data's own units.
+        """Generate new rows: the means of p(x|z) at draws of z, in the data's own units.
 
         They are float32, (n, features) if the model was fitted to rows, else (n, channels, height, width); the
         same at every call if `random_state` is a number.
 
         Args:
-            n_samples: How many.
+            n_samples: Number of rows.
             sampler: "prior", or "mixture" or "flow", which are fitted to the latent vectors of X.
-            temperature: What the draws' spread is multiplied by, above 0.
-            X: Examples, for a sampler that is fitted.
+            temperature: Factor on the standard deviation of the draws, above 0.
+            X: Training rows, for a sampler that is fitted.
         """
         check_is_fitted(self)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -346,44 +345,44 @@ class VAE(_Estimator):
         return self.inverse_transform(latent.draws(p, n_samples, seed, self.model_.device))
 
     def copies(self, X: Any, training: Any, held_out: Any) -> Copies:
-        """Return how near new examples are to the rows that the model was fitted to, beside unseen rows.
+        """Return how near generated rows are to training rows, compared with unseen rows.
 
-        Its `share` is of those as near to a training row as the nearest 1% of the unseen rows; of new rows of the
-        data it would be about its `expected_share`. A larger one says that the model repeats rows, or makes only
-        ordinary ones, also as new examples lack the noise of data; a small one does not prove that they are good.
+        `share` is the share that is as near to a training row as the nearest 1% of unseen rows are; of unseen rows it
+        is about `expected_share`. A larger share means that the model copies rows or generates only typical ones,
+        which have no noise. A small share does not prove that they are good.
 
         Args:
-            X: New examples, (n, …), as `sample` returns them.
-            training: The rows that the model was fitted to, (N, …).
-            held_out: Rows that it was not fitted to, (m, …).
+            X: Generated rows, (n, …), as `sample` returns them.
+            training: The training rows, (N, …).
+            held_out: Rows that were not used in training, (m, …).
 
         Raises:
-            InputError: The new examples have another number of values, or NaN or infinity.
+            InputError: The generated rows have another number of values, or NaN or infinity.
         """
         known, unseen = self._examples(training), self._examples(held_out)
         made, spec = np.asarray(X, np.float32), self.model_.spec
         if made.ndim < 2 or made[0].size != spec.size:
-            raise InputError(f"Expected new examples of {spec.size} values each, got shape {made.shape}.")
+            raise InputError(f"Expected generated rows of {spec.size} values each, got shape {made.shape}.")
         if not np.isfinite(made).all():
-            raise InputError("The new examples have NaN or infinity. Drop such rows.")
+            raise InputError("The generated rows have NaN or infinity. Drop such rows.")
         return copies(made.reshape(-1, *spec.shape), known, unseen, spec)
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """Return the evidence lower bound of each example, (n,): at most log p(x), in nats; higher is likelier.
+        """Return the evidence lower bound (ELBO) of each row, (n,), in nats: a lower bound of log p(x).
 
-        The noise is the same at every call.
+        It is the same at every call.
         """
         x = self._examples(X)
         return log_likelihood_bounds(self.model_, x)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Return the mean of `score_samples`, so that a grid search looks for the likeliest model."""
+        """Return the mean of `score_samples`; a grid search maximizes it."""
         return float(self.score_samples(X).mean())
 
     def _config(self) -> Config:
         config = super()._config()
         if config.is_plain:
-            raise InputError("A plain autoencoder has no prior to sample from and no bound. Use enfold.AE.")
+            raise InputError("A plain autoencoder has no prior and no ELBO. Use enfold.AE.")
         return config
 
 

@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from enfold.data.dataset import class_name
-from enfold.errors import InputError
+from enfold.errors import InputError, require
 from enfold.files import check_new_folder, json_text, write_folder
 from enfold.inference import decode_means
 from enfold.latent import prior_samples
@@ -23,31 +22,34 @@ from enfold.report import title
 from enfold.run import Run
 from enfold.version import __version__
 
-OPSET = 20  # of the operators; onnxruntime knows it since 1.17
-TOLERANCE = 1e-4  # how far ONNX may be from torch, in units of the data's scale or of the largest latent value
-BATCHES = (1, 2, 5)  # sizes that are compared: whatever depends on the size of the example batch shows in one of them
-EXAMPLES = 3  # rows in the example batch, a size that is not among them
+OPSET = 20  # supported by onnxruntime 1.17 and newer
+TOLERANCE = 1e-4  # largest difference from torch, in units of the data's scale or of the largest latent value
+BATCHES = (1, 2, 5)  # sizes to compare, as an export can depend on the size of the batch that it was traced with
+TRACED = 3  # rows in that batch
 LOGGERS = ("torch.onnx", "onnx_ir")
 EXPORTER_WARNINGS = ("`isinstance\\(treespec, LeafSpec\\)", "# The axis name: n will not be used")
 README = """\
-# {title} in {d} numbers
+# {title}: encoder and decoder, {d} latent dimensions
 
-Written by enfold {version}. `encoder.onnx` takes {spec} as `x`, (n, {shape}), float32 in
-the data's own units, and gives the `mean` of q(z|x), (n, {d}), and `scale_tril`, (n, {d}, {d}), the lower triangular
-root of its covariance{zeros}. `decoder.onnx` takes `z`, (n, {d}), and gives the `mean` of p(x|z), (n, {shape}).
-n may be any number. `spec.json` says what the values are.
-{told}
+Written by enfold {version} for {spec}; n is the number of rows.
+
+- `encoder.onnx`: `x`, (n, {shape}), float32 in the data's own units → the `mean` of q(z|x), (n, {d}), and
+  `scale_tril`, (n, {d}, {d}), the lower triangular Cholesky factor of its covariance{zeros}
+- `decoder.onnx`: `z`, (n, {d}) → the `mean` of p(x|z), (n, {shape}), in the data's own units
+- `spec.json`: what the values are
+
+{conditional}
 ```python
 import numpy as np
 import onnxruntime
 
 {condition}x = np.zeros((3, {shape}), np.float32)
 mean, scale_tril = onnxruntime.InferenceSession("encoder.onnx").run(None, {{"x": x{given}}})
-(rebuilt,) = onnxruntime.InferenceSession("decoder.onnx").run(None, {{"z": mean{given}}})
+(reconstruction,) = onnxruntime.InferenceSession("decoder.onnx").run(None, {{"z": mean{given}}})
 ```
 """
-TOLD = """\
-Both also take `condition`, (n,) int64: the position of each row's label in {names}; −1 where it is not known.
+CONDITIONAL = """\
+Both also take `condition`, (n,) int64: the position of each row's label in {names}; −1 if unknown.
 """
 
 
@@ -67,7 +69,7 @@ class Onnx:
 
 
 def export(run: Run, folder: str | Path) -> Path:
-    """Write a run's encoder and decoder as ONNX, with what the values are, and how to use them from Python.
+    """Write a run's encoder and decoder as ONNX files, with a README that shows how to use them.
 
     Args:
         run: The run.
@@ -77,8 +79,8 @@ def export(run: Run, folder: str | Path) -> Path:
         The folder.
 
     Raises:
-        InputError: The extra `onnx` is not installed, a module of the user's own cannot be written as ONNX, or the
-            folder holds something, or cannot be written to.
+        InputError: The extra `onnx` is not installed, a custom module cannot be exported to ONNX, or the folder is
+            not empty, or cannot be written to.
 
     Example:
         >>> import enfold
@@ -88,7 +90,7 @@ def export(run: Run, folder: str | Path) -> Path:
     """
     check_new_folder(folder)
     model = as_onnx(run)
-    spec = {name: value for name, value in run.spec.to_dict().items() if name != "sources"}  # whose paths are no news
+    spec = {name: value for name, value in run.spec.to_dict().items() if name != "sources"}  # local paths
     about = {"title": title(run.spec), "recipe": run.config.recipe, "enfold": __version__}
     files = {
         "encoder.onnx": model.encoder,
@@ -100,18 +102,16 @@ def export(run: Run, folder: str | Path) -> Path:
 
 
 def as_onnx(run: Run) -> Onnx:
-    """Return a run's encoder and decoder as ONNX, compared with torch's.
+    """Return a run's encoder and decoder as ONNX, checked against torch.
 
     Raises:
         InputError: As for `export`.
     """
-    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
-    if missing:
-        raise InputError(f"ONNX needs {' and '.join(missing)}. Install the extra: pip install 'enfold[onnx]'")
+    require("ONNX", "onnx", "onnx", "onnxscript", "onnxruntime")
     model = replace(run, device="cpu").model
     z = torch.from_numpy(prior_samples(model, max(BATCHES)))
     condition = torch.arange(len(z)) % (len(run.spec.conditions) + 1) - 1 if run.spec.conditions else None
-    x = torch.from_numpy(decode_means(model, z.numpy(), condition))  # something like the data
+    x = torch.from_numpy(decode_means(model, z.numpy(), condition))  # similar to the data
     has_noise = not run.config.is_plain
     given = {} if condition is None else {"condition": condition}
     largest = _encoded(model, x, condition).abs().max().clamp(min=1)
@@ -126,7 +126,7 @@ def as_onnx(run: Run) -> Onnx:
 
 
 class _Encoder(nn.Module):
-    """Examples → the parameters of q(z|x), as arrays."""
+    """Rows → the parameters of q(z|x), as arrays."""
 
     def __init__(self, encoder: nn.Module, has_noise: bool):
         super().__init__()
@@ -160,18 +160,18 @@ def _written(module: nn.Module, inputs: dict[str, Tensor], outputs: dict[str, Te
 
     Args:
         module: Tensors → tensors.
-        inputs: Those to compare with, by name.
-        outputs: How large a difference of 1 is, by name.
+        inputs: Rows to trace and to check with, by name.
+        outputs: The scale of each output, by name.
 
     Raises:
-        InputError: It cannot be written, or what was written computes something else.
+        InputError: It cannot be exported, or the exported model gives other values.
     """
     n = torch.export.Dim("n")
     try:
         with _quiet(), torch.no_grad():
             program: Any = torch.onnx.export(
                 module.eval(),
-                tuple(each[:EXAMPLES] for each in inputs.values()),
+                tuple(each[:TRACED] for each in inputs.values()),
                 input_names=list(inputs),
                 output_names=list(outputs),
                 dynamic_shapes=[{0: n}] * len(inputs),
@@ -180,17 +180,17 @@ def _written(module: nn.Module, inputs: dict[str, Tensor], outputs: dict[str, Te
                 verbose=False,
             )
             written = _bare(program.model_proto)
-    except Exception as error:  # of many kinds; enfold's own modules can all be written
+    except Exception as error:  # of many types; all modules of enfold can be exported
         raise InputError(
-            f"The model cannot be written as ONNX ({type(error).__name__}: {str(error).partition(chr(10))[0]}). If a "
-            "module is your own, build it of layers that torch.onnx.export knows."
+            f"The model cannot be exported to ONNX ({type(error).__name__}: {str(error).partition(chr(10))[0]}). "
+            "Build custom modules of layers that torch.onnx.export supports."
         ) from error
     _check(written, module, inputs, outputs)
     return written
 
 
 def _bare(model: Any) -> bytes:
-    """Return an ONNX model without the notes on where in which file each node comes from."""
+    """Return a serialized ONNX model without the source locations of its nodes."""
     for node in [*model.graph.node, *(each for function in model.functions for each in function.node)]:
         del node.metadata_props[:]
         node.doc_string = ""
@@ -201,7 +201,7 @@ def _bare(model: Any) -> bytes:
 
 
 def _check(written: bytes, module: nn.Module, inputs: dict[str, Tensor], outputs: dict[str, Tensor]) -> None:
-    """Raise an InputError unless ONNX and torch say the same about batches of several sizes."""
+    """Raise an InputError unless ONNX and torch agree on batches of several sizes."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(written, providers=["CPUExecutionProvider"])
@@ -212,23 +212,23 @@ def _check(written: bytes, module: nn.Module, inputs: dict[str, Tensor], outputs
         expected = expected if isinstance(expected, tuple) else (expected,)
         try:
             found = session.run(None, {name: each.numpy() for name, each in batch.items()})
-        except Exception as error:  # onnxruntime has a type for each of its errors
+        except Exception as error:  # onnxruntime has many types of errors
             raise InputError(
-                f"The model's ONNX does not take batches of {size}, though it was written with a batch of {EXAMPLES} "
-                "(a module of your own should take the size from x.shape[0], not from len(x))."
+                f"The exported model does not take batches of {size}; it was traced with a batch of {TRACED}. A "
+                "custom module must take the size from x.shape[0], not from len(x)."
             ) from error
         for name, a, b in zip(outputs, found, expected, strict=True):
             apart = float(np.max(np.abs(a - b.numpy()) / outputs[name].numpy()))
             if not apart <= TOLERANCE:
                 raise InputError(
-                    f"The model's ONNX is off by {apart:.2g} of the scale in '{name}', more than {TOLERANCE:g}. "
-                    "Nothing was written. A module of your own must give the same in evaluation whenever it is asked."
+                    f"The exported model differs from torch by {apart:.2g} of the scale in '{name}', more than "
+                    f"{TOLERANCE:g}. Nothing was written. In evaluation, a custom module must be deterministic."
                 )
 
 
 @contextmanager
 def _quiet() -> Generator[None]:
-    """Keep to itself what the exporter says about other libraries and about its own calls."""
+    """Silence the exporter's messages about other libraries and about its internals."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [each.level for each in loggers]
     for each in loggers:
@@ -254,7 +254,7 @@ def _readme(run: Run) -> str:
         spec=spec,
         shape=", ".join(map(str, spec.shape)),
         zeros="" if has_noise else ", here zeros",
-        told=TOLD.format(names=names) if names else "",
+        conditional=CONDITIONAL.format(names=names) if names else "",
         condition="condition = np.zeros(3, np.int64)\n" if names else "",
         given=', "condition": condition' if names else "",
     )

@@ -59,18 +59,18 @@ def fit(
     watch: Watch = iter,
     **settings: Any,
 ) -> Run:
-    """Fit a model to data, and leave a run folder with the model, its figures and its pictures.
+    """Fit a model to data, and write a run folder with the model, its metrics and its pictures.
 
     Args:
         data: A `Dataset`, or whatever `load` takes.
-        test: The same, with the rows to hold out; without it, `holdout` of the data's own.
+        test: The same, with the rows to hold out; by default `holdout` of the data's rows.
         recipe: The name of the settings to start from: "default", "neighbors", "autoencoder", "denoise" or
             "notebook".
         out: The folder to make; without it, a new one in `runs/`.
         device: "auto", "cpu", "cuda", "cuda:0", "mps", …
         watch: Wraps the iterator over the training's `Progress`, as tqdm does, to show it.
         **settings: Settings to change, such as `latent_dim=8`, `prior="vamp"` or `beta=0.5`, as
-            `Config.with_settings` takes them; `encoder`, `decoder`, `prior` and `objective` may be your own objects.
+            `Config.with_settings` takes them; `encoder`, `decoder`, `prior` and `objective` may be custom objects.
 
     Raises:
         InputError: A setting or the data is not as it must be, or `out` exists already. Nothing was written.
@@ -85,7 +85,7 @@ def fit(
         check_new(Path(out))
     config = named_recipe(recipe).config.with_settings(settings)
     if test is not None and "holdout" in settings:
-        raise InputError("The rows to hold out are those of the test data, or a holdout of the data's own. Give one.")
+        raise InputError("Rows are held out by test data or by holdout, not by both. Give one.")
     data = load(data)
     ready = prepared(data, config, None if test is None else load_like(data.spec, test))
     config = config.with_settings({} if test is None else {"holdout": len(ready.held_out)})
@@ -120,7 +120,7 @@ def resume(
         test: The test data, if there was some, and `data` is given.
         device: Where to train; "auto" is where the fit began.
         watch: As for `fit`.
-        **custom: Your own objects that `fit` was given, under the same names.
+        **custom: The custom objects that `fit` was given, under the same names.
 
     Raises:
         InputError: The folder or its checkpoints are not as they were, the data has other rows or is gone, or another
@@ -192,7 +192,7 @@ def read_again(run: Run, data: Any = None, test: Any = None) -> Dataset:
     if sha256(found.x) != run.split.sha256:
         raise InputError(f"{sources} had other values, or another order, when the run was fitted. {advice}")
     if run.spec.conditions and not found.labeled.any():
-        raise InputError(f"{sources} had labels when the run was fitted, which its model is told. {advice}")
+        raise InputError(f"{sources} had labels when the run was fitted, on which its model is conditioned. {advice}")
     return found
 
 

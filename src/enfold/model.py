@@ -13,7 +13,7 @@ from enfold.spec import Spec
 
 
 class Autoencoder(nn.Module):
-    """An encoder, a decoder and a prior for data in its own, raw units.
+    """An encoder, a decoder and a prior for data in raw units.
 
     The encoder's first module scales raw values and the decoder's distribution gives raw values back, so nobody
     else needs to know how the data is scaled.

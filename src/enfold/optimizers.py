@@ -70,7 +70,7 @@ class KerasRMSprop(_Eager):
 
 @dataclass(frozen=True)
 class OptimizerChoice(Choice, part="optimizer"):
-    """What turns gradients into steps."""
+    """The optimizer."""
 
     learning_rate: float = option(4e-3, "the highest step size", above=0.0)
 

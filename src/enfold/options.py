@@ -22,7 +22,7 @@ class Option(NamedTuple):
     """A setting with its meaning.
 
     Attributes:
-        name: As it is typed.
+        name: The name to type.
         value: The value that it has.
         meaning: What it sets.
     """
@@ -86,7 +86,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Custom(Choice):
-    """What choices share that are a Python object of the user's; a settings file keeps only that it is one.
+    """A choice that is a custom Python object; a settings file only says that there is one.
 
     Attributes:
         value: The object; None where the settings were read from a file.
@@ -111,7 +111,7 @@ def option_fields(settings: Any) -> list[Field[Any]]:
 
 
 def choices_of(part: str) -> dict[str, type[Choice]]:
-    """Return the choices of a part by name, the user's own last."""
+    """Return the choices of a part by name, custom last."""
     return dict(sorted(CHOICES[part].items(), key=lambda pair: pair[0] == "custom"))
 
 
@@ -141,7 +141,7 @@ def check_options(settings: Any) -> None:
 
 
 def chosen(part: str, value: Any, current: Choice) -> Choice:
-    """Return the choice that a value stands for: a name, a table with a name, a `Choice`, or a user's own object.
+    """Return the choice that a value stands for: a name, a table with a name, a `Choice`, or a custom object.
 
     Args:
         part: The part.
@@ -149,7 +149,7 @@ def chosen(part: str, value: Any, current: Choice) -> Choice:
         current: The choice so far, which keeps its options if its name is asked for again.
 
     Raises:
-        InputError: There is no such choice, or a user's own object cannot be this part.
+        InputError: There is no such choice, or this part cannot be a custom object.
     """
     known = CHOICES[part]
     if isinstance(value, Mapping):

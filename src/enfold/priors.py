@@ -157,7 +157,7 @@ class Prior(Choice, part="prior"):
 
 @dataclass(frozen=True)
 class Auto(Prior, name="auto"):
-    """uniform if the posterior gives codes, else normal."""
+    """uniform for a posterior with codes, otherwise normal."""
 
     def build(self, context: Context) -> nn.Module:
         """Return the prior that suits the posterior."""
@@ -187,7 +187,7 @@ class Mixture(Prior, name="mixture"):
 
 @dataclass(frozen=True)
 class Vamp(Prior, name="vamp"):
-    """The mixture of the posteriors of learned pseudo-inputs (VampPrior)."""
+    """A mixture of the posteriors of learned pseudo-inputs (VampPrior)."""
 
     components: int = option(100, "pseudo-inputs", low=1)
 
@@ -221,7 +221,7 @@ class Spline(Prior, name="spline"):
 
 @dataclass(frozen=True)
 class Uniform(Prior, name="uniform"):
-    """Every code with the same probability, for the posteriors fsq and vq."""
+    """The same probability for every code, for the posteriors fsq and vq."""
 
     def build(self, context: Context) -> nn.Module:
         """Return a `CodesPrior`."""

@@ -86,7 +86,7 @@ class Processes:
 
         Raises:
             InputError: The first process raised it; so do all.
-            RuntimeError: The first process raised another error, so that the others cannot go on.
+            RuntimeError: The first process raised another error, so the others cannot continue.
         """
         if self.rank > 0:
             found: Any = self.told(None)
@@ -202,7 +202,7 @@ def _is_in_parts(tensor: Tensor) -> bool:
 def _ddp(processes: int) -> "Strategy":
     from lightning_fabric.strategies.ddp import DDPStrategy
 
-    # with a static graph parameters may be unused, as the deviations of a plain autoencoder are
+    # with a static graph parameters may be unused, as the scale of a plain autoencoder's posterior is
     return DDPStrategy(static_graph=True, broadcast_buffers=False, timeout=PATIENCE)
 
 

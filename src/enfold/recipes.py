@@ -66,11 +66,11 @@ RECIPES = {
             n_neighbors=15,
             batch_size=512,
         ),
-        "A map that keeps what is near in the data near, as UMAP's does, and can still be decoded.",
+        "A map that keeps neighbors together, as UMAP does, and can still be decoded.",
     ),
     "autoencoder": Recipe(
         Config(recipe="autoencoder", objective=PlainAutoencoder()),
-        "A plain autoencoder: no noise and no prior. It reconstructs well; new examples need a sampler.",
+        "A plain autoencoder: no noise and no prior. It reconstructs well; to generate new rows choose a sampler.",
     ),
     "denoise": Recipe(
         Config(
@@ -96,7 +96,7 @@ RECIPES = {
             holdout=5000,
             seed=555,
         ),
-        "The notebook that enfold grew from, to the last detail, its mistakes included.",
+        "An exact copy of the Keras notebook that enfold grew from, with its mistakes.",
         NOTEBOOK_MISTAKES,
         shown_rows=(13, 690, 2375, 42013),
     ),

@@ -69,20 +69,20 @@ class Run:
         """The trained model.
 
         Raises:
-            InputError: The fit is not finished, the weights are missing, damaged, or another model's, or an object
-                of the user's own is missing.
+            InputError: The fit is not finished, the weights are missing, damaged, or another model's, or a custom
+                object is missing.
         """
         path = self._of_finished(WEIGHTS)
         return load_weights(self.untrained(), path).eval()
 
     def untrained(self) -> Autoencoder:
-        """Return the model as it is before training."""
+        """Return the model before training."""
         with no_larger_than(self.folder / WEIGHTS):
             return build.autoencoder(self.config, self.spec).to(choose_device(self.device))
 
     @property
     def resumption(self) -> str:
-        """The command that goes on with the fit; with objects of the user's own, the call in Python."""
+        """The command that resumes the fit; with custom objects, the call in Python."""
         objects = "".join(f", {name}={name}" for name in self.config.custom)
         if objects:
             return f'enfold.resume("{self.folder}"{objects})'
@@ -96,7 +96,7 @@ class Run:
         """
         path = self.folder / name
         if not path.exists() and not self.is_finished:
-            raise InputError(f"The fit in {self.folder} is not finished. Go on with: {self.resumption}")
+            raise InputError(f"The fit in {self.folder} is not finished. Continue with: {self.resumption}")
         return path
 
     @property
@@ -215,7 +215,7 @@ def check_new(folder: Path) -> None:
     """Check that a run folder can be made under that name.
 
     Raises:
-        InputError: Something is there already, or the name is no text.
+        InputError: It exists already, or the name is no text.
     """
     path_name(folder)
     if os.path.lexists(folder):
@@ -230,7 +230,7 @@ def open_run(folder: str | Path, device: str = "auto", **custom: Any) -> Run:
     Args:
         folder: What `fit` made.
         device: Where to put the model.
-        **custom: Your own objects that were passed to `fit`, under the same names: `encoder=`, `decoder=`, `prior=`,
+        **custom: The custom objects passed to `fit`, under the same names: `encoder=`, `decoder=`, `prior=`,
             `objective=`. Without them, all but the model can be had.
 
     Raises:

@@ -23,7 +23,7 @@ class Schedule(Choice, part="schedule"):
 
 @dataclass(frozen=True)
 class Cosine(Schedule, name="cosine"):
-    """It rises linearly, then falls as half a cosine to zero (Loshchilov & Hutter 2017)."""
+    """Linear warmup, then cosine decay to zero (Loshchilov & Hutter 2017)."""
 
     lr_warmup: float = option(0.1, "the share of training in which the learning rate rises", low=0.0, high=0.9)
 
@@ -34,7 +34,7 @@ class Cosine(Schedule, name="cosine"):
 
 @dataclass(frozen=True)
 class OneCycle(Schedule, name="one_cycle"):
-    """It rises from a 25th as half a cosine over 30% of training, then falls to zero (Smith & Topin 2018)."""
+    """The one-cycle policy: a cosine rise from 1/25 over 30% of training, then decay to zero (Smith & Topin 2018)."""
 
     def build(self) -> Factor:
         """Return `one_cycle`."""
@@ -43,7 +43,7 @@ class OneCycle(Schedule, name="one_cycle"):
 
 @dataclass(frozen=True)
 class Constant(Schedule, name="constant"):
-    """It stays the same."""
+    """A constant rate."""
 
     def build(self) -> Factor:
         """Return a function that is 1."""
@@ -58,7 +58,7 @@ def cosine(done: float, warmup: float) -> float:
 
 
 def one_cycle(done: float) -> float:
-    """Return the factor of a rate that rises as half a cosine from a 25th over 30%, then falls to zero."""
+    """Return the factor of a rate that rises as a cosine from 1/25 over 30%, then falls to zero."""
     if done < ONE_CYCLE_RISE:
         return 1 - (1 - ONE_CYCLE_START) * _half_cosine(done / ONE_CYCLE_RISE)
     return _half_cosine((done - ONE_CYCLE_RISE) / (1 - ONE_CYCLE_RISE))

@@ -41,7 +41,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Spec:
-    """What one example of a data set is.
+    """What one row of a data set is.
 
     Attributes:
         shape: (channels, height, width) of an image, or (columns,) of a table's row.
@@ -50,7 +50,7 @@ class Spec:
         classes: The names of the labels 0, 1, …, where labels are names; empty where they are numbers.
         sources: Where the data came from, in the order of its rows.
         label: The name of the label column, where the source was a table with one.
-        conditions: The labels that a conditional model is told apart by, in order; empty: it is not told any.
+        conditions: The labels that a conditional model is conditioned on, in order; empty for other models.
     """
 
     shape: tuple[int, ...]
@@ -63,7 +63,7 @@ class Spec:
 
     @property
     def is_image(self) -> bool:
-        """Whether an example is an image rather than a table's row."""
+        """Whether a row is an image rather than a table's row."""
         return len(self.shape) == 3
 
     @property
@@ -120,7 +120,7 @@ class Spec:
         return (vectors.reshape(-1, *self.shape) * self.scale + self.offset).astype(np.float32)
 
     def standardized(self, x: Examples) -> "Spec":
-        """Return this spec with each real column's offset and scale set to its mean and deviation in `x`.
+        """Return this spec with each real column's offset and scale set to its mean and standard deviation in `x`.
 
         Args:
             x: Raw training rows, (n, *shape). A column that hardly varies, beside its mean, is not scaled up: its
@@ -128,9 +128,9 @@ class Spec:
         """
         if self.kind == "intensity":
             return self
-        mean, deviation = _moments(x, len(self.columns))
+        mean, std = _moments(x, len(self.columns))
         least = np.maximum(SMALLEST_VARIATION * np.abs(mean), np.finfo(np.float32).tiny)
-        scales = np.where(deviation > least, deviation, np.maximum(least, 1.0))
+        scales = np.where(std > least, std, np.maximum(least, 1.0))
         columns = [
             replace(column, offset=float(m), scale=float(s)) if column.kind == "real" else column
             for column, m, s in zip(self.columns, mean, scales, strict=True)
@@ -209,7 +209,7 @@ class Spec:
 
 
 def _moments(x: Examples, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return each column's mean and deviation, (columns,) float64, from one pass (Chan, Golub & LeVeque 1983)."""
+    """Return each column's mean and standard deviation, (columns,) float64, in one pass (Chan et al. 1983)."""
     n, mean, squares = 0, np.zeros(columns), np.zeros(columns)
     for _, part in pieces(x):
         values = part.reshape(-1, columns)

@@ -1,4 +1,4 @@
-"""The command that sorts rows into clusters."""
+"""The command `cluster`."""
 
 from pathlib import Path
 from textwrap import fill
@@ -28,20 +28,20 @@ def cluster(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Sort rows into clusters that are found in the training rows; labels only score them.
+    """Assign rows to clusters that are found in the training rows; labels are only used to score them.
 
-    Without a source, the held-out rows of the run are sorted, and its report shows these clusters.
+    Without a source, the run's held-out rows are clustered, and its report shows the result.
 
     Parameters
     ----------
     source
         Files, folders or data sets by name, with rows like those of the run. If the training data cannot be read
-        again, the clusters are found in the source itself.
+        again, clusters are found in the source.
     k
-        The number of clusters; auto: the Bayesian information criterion chooses the number of Gaussians, and those
-        that share rows are merged.
+        Number of clusters; auto: the Bayesian information criterion chooses a number of Gaussians, and those that
+        overlap are merged.
     by
-        posterior: a Gaussian mixture fitted to latent means; prior: the prior, for a mixture or vamp prior.
+        posterior: a Gaussian mixture fitted to the latent means; prior: the components of a mixture or vamp prior.
     out
         A .csv file with columns row, cluster, p0, p1, … (the probability of each cluster), label, and file for
         images in files; or a .png picture of the map and the rows nearest to each center.

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from enfold.run import Run
 
 SEEN_ROWS = (
-    " The model was fitted to some of them, which flatters all figures: without a source, only held-out rows count."
+    " The model was trained on some of them, so metrics are optimistic. Without a source, held-out rows are used."
 )
 
 
 @app.command(help_format="markdown")
 def resume(run: RunFolder, /, *, device: Device = "auto", json: Json = False) -> None:
-    """Finish a fit that was interrupted, as if it had never been."""
+    """Continue a fit that was interrupted; the result is as if it had not been."""
     from enfold.cli.terminal import watch
     from enfold.fitting import resume as resume_run
     from enfold.processes import leads
@@ -44,7 +44,7 @@ def resume(run: RunFolder, /, *, device: Device = "auto", json: Json = False) ->
 
 @app.command(help_format="markdown")
 def report(run: RunFolder, /, *, json: Json = False) -> None:
-    """Write a run's report anew from what is in its folder, and say where it is."""
+    """Write a run's report again from the files in its folder."""
     from enfold.report import write_report
     from enfold.run import only_process, open_run
 
@@ -56,7 +56,7 @@ def report(run: RunFolder, /, *, json: Json = False) -> None:
 
 @app.command(help_format="markdown")
 def summary(run: RunFolder, /, *, json: Json = False) -> None:
-    """Show a run's figures, its layers with their parameters, and what is known to be wrong with it."""
+    """Show a run's metrics, its layers with their parameters, and known mistakes in its settings."""
     from enfold.report import layer_table, layers
     from enfold.run import open_run
 
@@ -77,19 +77,19 @@ def evaluate(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Show how good a model is on new data, or without a source, on the rows held out when it was fitted.
+    """Evaluate a model on new data or, without a source, on its held-out rows.
 
-    Each figure comes with ± its standard error, and below them stands how they were got.
+    Each metric has ± its standard error. The text below them says how they were measured.
 
     Parameters
     ----------
     source
-        Files, folders or data sets by name, with examples of the run's kind.
+        Files, folders or data sets by name, with rows like those of the run.
     samples
-        Draws for each row in the importance-weighted log-likelihood, such as 500 or 5000; 0: it is not estimated.
+        Draws per row for the importance-weighted estimate of the log-likelihood, such as 500 or 5000; 0: no estimate.
     binarize
-        static or dynamic: figures of pixels that are drawn once, on with the chance that the intensity says; none:
-        of the values as they are; without it, as the run was fitted.
+        static or dynamic: evaluate on black and white pixels, drawn once, with the intensity as the probability of
+        white; none: on the values as they are. By default as in training.
     """
     from enfold.cli.metrics import metrics_table, protocol
     from enfold.data import overlap
@@ -104,11 +104,7 @@ def evaluate(
         metrics["protocol"]["rows"] = f"{metrics['rows']:,} rows of {', '.join(rows.spec.sources_in_short)}."
         if overlap(source, [opened.placed(each) for each in opened.spec.sources if each not in opened.split.tested]):
             metrics["protocol"]["rows"] += SEEN_ROWS
-    missing = (
-        ""
-        if known
-        else "\n(no 5-NN accuracy, no linear probe: the data that the run was fitted to cannot be read any more)"
-    )
+    missing = "" if known else "\n(no 5-NN accuracy, no linear probe: the training data cannot be read any more)"
     where = "in the source" if source else "held out"
     shown = f"{metrics['rows']:,} rows {where}\n{metrics_table(metrics, config, opened.spec)}{missing}"
     say(json, metrics, f"{shown}\n\n{protocol(metrics)}")
@@ -116,7 +112,7 @@ def evaluate(
 
 @app.command(help_format="markdown")
 def data(*source: str, label: LabelColumn = None, image_shape: ImageShape = None, json: Json = False) -> None:
-    """Show what enfold reads in a source: how many examples of which kind, their range and their labels.
+    """Show what enfold reads in a source: the number and kind of rows, their range and their labels.
 
     Parameters
     ----------
@@ -148,7 +144,7 @@ def data(*source: str, label: LabelColumn = None, image_shape: ImageShape = None
 
 @app.command(help_format="markdown")
 def recipes(*, json: Json = False) -> None:
-    """Show the recipes, every setting with what it means, and what each part of a model can be."""
+    """List the recipes, all settings, and the choices for each part of a model."""
     from enfold.config import describe
     from enfold.recipes import RECIPES
 
@@ -181,7 +177,7 @@ def _part(part: str) -> str:
 
 @app.command(help_format="markdown")
 def devices(*, json: Json = False) -> None:
-    """Show the devices at hand; `--device auto` takes the first."""
+    """List the available devices; `--device auto` takes the first."""
     from dataclasses import asdict
 
     from enfold.devices import devices as find
@@ -192,7 +188,7 @@ def devices(*, json: Json = False) -> None:
 
 
 def unseen_and_known(run: "Run", source: tuple[str, ...], label: str | None) -> tuple["Dataset", "Dataset | None"]:
-    """Return the rows to evaluate on, and those that the model was fitted to, if they can still be read."""
+    """Return the rows to evaluate on, and the training rows if they can still be read."""
     from enfold.data import load_like
     from enfold.fitting import split_again
 

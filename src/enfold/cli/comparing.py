@@ -1,4 +1,4 @@
-"""The command that compares methods, and the progress that it shows."""
+"""The command `compare`, and the progress that it shows."""
 
 import time
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def compare(
 ) -> None:
     """Compare PCA, a plain autoencoder, enfold, UMAP, t-SNE and the notebook's VAE on the same held-out rows.
 
-    Results are saved as they come: after an interruption, the same command continues with the next method.
+    Each result is saved when it is there. After an interruption, the same command continues with the next method.
 
     Parameters
     ----------
@@ -45,21 +45,21 @@ def compare(
         Files, folders or data sets by name, joined in order; by default mnist.
     methods
         Some of pca, autoencoder, default, neighbors, umap, tsne, notebook, separated by commas; by default all that
-        suit the data and are installed.
+        are installed and suit the data.
     latent_dim
-        How many dimensions the maps have.
+        Number of dimensions of the maps.
     epochs
-        Passes over the data for every network; by default those of its recipe.
+        Epochs for every network; by default those of its recipe.
     minutes
-        How long to train every network, instead of for epochs.
+        Training time of every network, instead of epochs.
     rows
-        How many training rows every method gets at most; by default all.
+        The most training rows for each method; by default all.
     test
-        A source whose rows to compare on, instead of a part of the others; may be repeated.
+        A source whose rows are all held out to compare on, instead of a part of the others; may be repeated.
     holdout
-        Rows to compare on: a share such as 0.1, the default, or a count such as 5000. At most 10,000 are used.
+        Rows to hold out and compare on: a share, by default 0.1, or a count such as 5000. At most 10,000 are used.
     seed
-        The seed of the split and of every method.
+        Random seed of the split and of every method.
     out
         The folder for comparison.html, comparison.json, maps.png and reconstructions.png; by default one in runs/.
     """

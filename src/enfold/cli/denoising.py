@@ -1,4 +1,4 @@
-"""The command that removes noise."""
+"""The command `denoise`."""
 
 from enfold.cli import app
 from enfold.cli.output import Device, Json, Label, OutExamples, RunFolder, say
@@ -18,17 +18,17 @@ def denoise(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Remove the noise from rows, with a run of the recipe denoise.
+    """Remove noise from rows, with a model that was fitted with --recipe denoise.
 
-    The run's report says under "Removing noise" how well that works and how far to trust it. Rows that change more
-    than any held-out row with the noise of training are named as doubtful, counted from 0: they have more noise than
-    the model knows, or are of another kind. Rows that are not named need not be right.
+    The run's report says under "Removing noise" how well that works. The command lists doubtful rows, counted from 0:
+    they change more than any held-out row with the noise of training, as they have more noise or are of another kind.
+    Other rows can be wrong too.
 
     Parameters
     ----------
     source
         Files, folders or data sets by name, with rows like those of the run, in raw units. Their noise may have any
-        level up to the highest in training; none is added.
+        level up to the highest in training; enfold adds none.
     """
     import numpy as np
 

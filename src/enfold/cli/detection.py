@@ -1,4 +1,4 @@
-"""The command that finds unusual rows."""
+"""The command `score`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -45,10 +45,10 @@ def score(
         divided by their contrast; distance: mean distance to the 5 nearest training rows in the latent space;
         likelihood: -log p(x); typicality: distance of -log p(x) from its mean over training rows.
     maps
-        Also write what each value of the most unusual rows adds to the score reconstruction: a .png picture, or
+        Also write how much each value adds to the reconstruction score of the most unusual rows: a .png picture, or
         a .npz file (arrays row, x, reconstruction, map).
     n
-        The number of rows in the maps.
+        Number of rows in the maps.
     out
         A .csv file with columns row, score, p_value, label, and file for images in files. The higher the score, the
         more unusual the row; at most 1% of ordinary rows have a p-value of 0.01 or less.

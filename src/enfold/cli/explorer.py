@@ -23,17 +23,17 @@ def explore(
 ) -> None:
     """Explore a run's latent space in the browser: see its rows, decode any point, encode a drawing.
 
-    The page is served on this machine only, until Ctrl-C.
+    The page is served to this machine only, until Ctrl-C.
 
     Parameters
     ----------
     source
-        The rows to show: files, folders or data sets by name, of the same kind as the run's data. By default all rows
-        of the run, training and held-out.
+        Files, folders or data sets by name with the rows to show, of the run's kind. By default all rows of the run,
+        training and held-out.
     rows
-        The largest number of rows to show, held-out rows first; by default all, or as many as fit in 256 MB.
+        The most rows to show, held-out rows first; by default all, or as many as fit in 256 MB.
     port
-        The port to serve it on; by default a free one.
+        Port of the page; by default a free one.
     browser
         Whether to open the browser. The address is always printed.
     """
@@ -57,15 +57,15 @@ def share(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Write the explorer as one HTML file that works offline, with the model and the rows inside.
+    """Write the explorer as one HTML file that works offline; it contains the model and the rows.
 
     Parameters
     ----------
     source
-        The rows to show: files, folders or data sets by name, of the same kind as the run's data. By default all rows
-        of the run, training and held-out.
+        Files, folders or data sets by name with the rows to show, of the run's kind. By default all rows of the run,
+        training and held-out.
     rows
-        The largest number of rows to show, held-out rows first; by default all, or as many as fit in 256 MB.
+        The most rows to show, held-out rows first; by default all, or as many as fit in 256 MB.
     out
         The .html file to write.
     """

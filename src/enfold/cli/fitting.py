@@ -1,4 +1,4 @@
-"""The command that fits a model; what it says of choices comes from them."""
+"""The command `fit`, whose help takes the choices and settings from their definitions."""
 
 from pathlib import Path
 from typing import Annotated
@@ -47,18 +47,18 @@ def fit(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Fit a model to data, and write a run folder with the model, its metrics, its pictures and a report.
+    """Fit a model to data, and write a run folder with the model, metrics, pictures and a report.
 
-    What is not given is the recipe's; `enfold recipes` explains every setting.
+    Settings that are not given are those of the recipe; `enfold recipes` explains them all.
 
     Parameters
     ----------
     source
         Files (.csv, .parquet, .npy, .npz, IDX, pictures), folders of them, or data sets by name (mnist,
-        mnist-train, mnist-test, digits), joined in order. In a folder of pictures, the names of its folders are
-        their labels. Without any, mnist.
+        mnist-train, mnist-test, digits), joined in order; by default mnist. In a folder of pictures, the names of
+        its folders are the labels.
     recipe
-        The settings to start from: default, neighbors, autoencoder, denoise, notebook.
+        Settings to start from: default, neighbors, autoencoder, denoise, notebook.
     latent_dim
         {latent_dim}
     network
@@ -94,12 +94,11 @@ def fit(
     seed
         {seed}
     test
-        A source whose rows are held out, all of them, instead of some of the others; may be repeated.
+        A source whose rows are all held out, instead of a part of the others; may be repeated.
     out
-        The folder to make; without it, a new one in runs/.
+        The run folder to create; by default a new one in runs/.
     set
-        Any setting, or an option of what was chosen, as in --set batch_size=128 or --set components=50; may be
-        repeated.
+        Any setting, or an option of a choice, such as --set batch_size=128 or --set components=50; may be repeated.
     """
     given = {"latent_dim": latent_dim, "network": network, "posterior": posterior, "prior": prior}
     given |= {"likelihood": likelihood, "objective": objective, "corruption": corruption, "epochs": epochs}

@@ -1,4 +1,4 @@
-"""The commands that interpolate in the latent space."""
+"""The commands `interpolate` and `traverse`."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -41,24 +41,24 @@ def interpolate(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Write decoded rows between one row and another, and say how many of them are realistic.
+    """Interpolate between rows in the latent space, and report how many decoded steps are unrealistic.
 
     Parameters
     ----------
     source
         Files, folders or data sets by name, with rows like those of the run, joined in order.
     rows
-        The rows to go through, counted from 0, as in 3,17 or 3,17,42; by default all rows of the source, if it has
-        two to ten.
+        Rows of the source to go through, counted from 0, such as 3,17 or 3,17,42; by default all, if there are two
+        to ten.
     steps
-        The number of steps from a row to the next, both included; by default 10, and 30 in a .gif.
+        Number of steps from a row to the next, both included; by default 10, and 30 in a .gif.
     spherical
-        Go along great circles about the origin instead of straight lines.
+        Interpolate along great circles around the origin instead of straight lines.
     label
-        The class to decode as, for a model fitted with condition=label; by default that of each first row.
+        Class to decode as, for a model fitted with condition=label; by default that of each pair's first row.
     out
-        A .png picture with a line for each pair; for images a .gif that goes there and back; a .npz file (arrays x
-        and z, pair by pair); a .npy file; or for tables a .csv file with the rows.
+        A .png picture with a line for each pair; for images a .gif, forth and back; for tables a .csv file; for both
+        a .npz file (arrays x and z, pair by pair) or a .npy file.
     """
     import numpy as np
     import torch
@@ -99,27 +99,27 @@ def traverse(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Write what each latent dimension does: decoded rows along it, while the other dimensions stay.
+    """Show what each latent dimension does: decode points along it, with the other dimensions fixed.
 
-    A dimension goes through the prior's quantiles, 5% to 95%; for a plain autoencoder, through those of the data.
+    A dimension goes from the 5% to the 95% quantile of the prior, or for a plain autoencoder of the latent vectors.
 
     Parameters
     ----------
     source
-        A file, folder or data set by name with the row at which the other dimensions stay; by default they stay at
-        their medians.
+        A file, folder or data set by name with the row that gives the other dimensions; by default they are at their
+        medians.
     row
-        The row of the source, counted from 0; by default the first.
+        Row of the source, counted from 0; by default the first.
     dimensions
-        Which, in which order, as in 0,3; by default all, those first in which rows differ most, if the data can be
-        read again.
+        Latent dimensions in order, such as 0,3; by default all, by descending variance if the data can be read
+        again.
     steps
-        The number of steps along each; by default 10, and 30 in a .gif.
+        Number of steps along each; by default 10, and 30 in a .gif.
     label
-        The class to decode as, for a model fitted with condition=label; by default that of the row.
+        Class to decode as, for a model fitted with condition=label; by default that of the row.
     out
-        A .png picture with a line for each dimension; for images a .gif with all dimensions side by side; a .npz file
-        (arrays x and z, dimension by dimension); a .npy file; or for tables a .csv file with the rows.
+        A .png picture with a line for each dimension; for images a .gif, dimensions side by side; for tables a .csv
+        file; for both a .npz file (arrays x and z, dimension by dimension) or a .npy file.
     """
     from enfold.inference import conditions, encode_means, latent_means
     from enfold.latent import ENDS, by_activity, decoded, traversal
@@ -137,7 +137,7 @@ def traverse(
     means = None if again is None else latent_means(model, again[0][drawn(len(again[0]), HELD_OUT)])
     if means is None and not opened.config.has_prior:
         raise InputError(
-            "A plain autoencoder has no prior, so a dimension goes as far as the data, and the data of this run "
+            "A plain autoencoder has no prior, so a traversal needs the data's latent vectors, but this run's data "
             "cannot be read again. In Python: enfold.latent.traversal(model, axes, steps, means=z)."
         )
     axes = list(range(model.latent_dim)) if means is None else by_activity(means)
@@ -152,15 +152,15 @@ def traverse(
 
 
 def _opened(run: Path, out: Path, device: str) -> "Run":
-    """Return the run, if the file that is asked for can hold its kind of data."""
+    """Return the run, if its kind of data can be written to that file."""
     from enfold.run import open_run
 
     check_suffix(out, ".png", ".gif", ".npz", ".npy", ".csv")
     opened, suffix = open_run(run, device), out.suffix.lower()
     if suffix == ".gif" and not opened.spec.is_image:
-        raise InputError("Only images are written as .gif, and these are tables. Write .png, .csv or .npz instead.")
+        raise InputError("Only images can be written as .gif, not tables. Write .png, .csv or .npz instead.")
     if suffix == ".csv" and opened.spec.is_image:
-        raise InputError("Only tables are written as .csv, and these are images. Write .png, .gif or .npz instead.")
+        raise InputError("Only tables can be written as .csv, not images. Write .png, .gif or .npz instead.")
     return opened
 
 
@@ -237,7 +237,7 @@ def _unrealistic(
     from enfold.sections.interpolation import UNREALISTIC
 
     if again is None:
-        return None, None, "How realistic the steps are cannot be said, as the run's data cannot be read again."
+        return None, None, "Whether the steps are realistic is unknown, as the run's data cannot be read again."
     marked = unrealistic(run.model, x, *again)
     count, of = int(marked[:, steps].sum()), marked[:, steps].size
     where = "" if steps == slice(None) else " between the ends"
@@ -262,7 +262,7 @@ def _write(out: Path, block: "Strips", z: "np.ndarray", spec: "Spec") -> None:
 
 
 def _check_size(x: "np.ndarray") -> None:
-    """Refuse images along walks, (walks, steps, channels, height, width), that no picture could hold."""
+    """Refuse images along walks, (walks, steps, channels, height, width), that are too many for a picture."""
     walks, steps, _, height, width = x.shape
     if walks > MOST_WALKS or walks * height > HIGHEST * steps * width:
         raise InputError(f"{walks:,} lines are too many for a picture. Name fewer rows, or write .npz instead.")

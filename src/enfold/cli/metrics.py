@@ -1,4 +1,4 @@
-"""Metrics as the commands print them: a line each, with its standard error."""
+"""Metrics as text, a line each, with its standard error."""
 
 import textwrap
 from collections.abc import Iterable, Mapping

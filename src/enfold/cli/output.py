@@ -1,4 +1,4 @@
-"""What the commands have in common: the kinds of their arguments, and what they print."""
+"""What the commands have in common: the types of their arguments, and what they print."""
 
 import json
 import re
@@ -14,42 +14,45 @@ SIZE = re.compile(r"\s*\d{1,6}\s*([x×]\s*\d{1,6}\s*){1,2}", re.IGNORECASE)
 
 
 def _whole(type_: type, tokens: Sequence[Token]) -> int:
-    return int(tokens[0].value)  # strictly: 2.7 is refused rather than rounded
+    try:
+        return int(tokens[0].value)  # strictly: 2.7 is refused rather than rounded
+    except ValueError:
+        raise ValueError(f"expected a whole number, got '{tokens[0].value}'") from None
 
 
 Json = Annotated[
     bool, Parameter(negative="", show_default=False, help="Print one JSON object on standard output, nothing else.")
 ]
 Whole = Annotated[int, Parameter(converter=_whole)]
-RunFolder = Annotated[Path, Parameter(name="RUN", help="A run folder, as `enfold fit` makes it.")]
+RunFolder = Annotated[Path, Parameter(name="RUN", help="A run folder, written by `enfold fit`.")]
 Out = Annotated[Path, Parameter(name=["--out", "-o"])]
 Source = Annotated[
     str,
     Parameter(
-        help="Files, folders or data sets by name, with examples of the run's kind, in raw units; joined in order."
+        help="Files, folders or data sets by name, with rows like those of the run, in raw units; joined in order."
     ),
 ]
 Label = Annotated[
     str | None,
-    Parameter(help="The label column of a CSV or Parquet file, where it has neither the run's name nor a usual one."),
+    Parameter(help="Label column of a CSV or Parquet file, if not the run's, label, class, target or y."),
 ]
 LabelColumn = Annotated[
     str | None,
-    Parameter(help="The label column of a CSV or Parquet file, where it is not called label, class, target or y."),
+    Parameter(help="Label column of a CSV or Parquet file, if it is not called label, class, target or y."),
 ]
 ImageShape = Annotated[
     str | None,
     Parameter(
-        help="Height x width of flattened images that are not square, as in 28x20, or channels x height x width; and "
-        "what pictures are cut and resized to."
+        help="Height x width of flattened images that are not square, such as 28x20, or channels x height x width. "
+        "Pictures are cropped and resized to it."
     ),
 ]
 OutExamples = Annotated[
     Path,
     Parameter(
         name=["--out", "-o"],
-        help="For images a .png sheet, or a folder to make, of 00000.png, 00001.png, …; for tables a .csv file; or a "
-        ".npz file (array x) or a .npy file.",
+        help="For images a .png sheet, or a new folder with 00000.png, 00001.png, …; for tables a .csv file; for "
+        "both a .npz file (array x) or a .npy file.",
     ),
 ]
 Device = Annotated[str, Parameter(help="auto, cpu, cuda, cuda:1, mps.")]
@@ -70,12 +73,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def number(value: Any) -> str:
-    """Return a setting's value as people write it: 5000.0 is 5000."""
+    """Return a setting's value as text: 5000.0 is 5000."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def image_size(text: str | None) -> tuple[int, ...] | None:
-    """Return what `--image-shape` says.
+    """Return the shape that `--image-shape` gives.
 
     Raises:
         InputError: It is neither height x width nor channels x height x width.

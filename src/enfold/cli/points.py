@@ -1,4 +1,4 @@
-"""The commands that go between examples and latent vectors."""
+"""The commands between rows and latent vectors: `encode`, `decode`, `sample` and `reconstruct`."""
 
 import re
 from pathlib import Path
@@ -45,16 +45,15 @@ def encode(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Write the latent vectors of data: for each row its number, the posterior's mean, and the label if it has one.
+    """Write the latent vector of each row: the posterior mean.
 
     Parameters
     ----------
     out
-        A .csv file with columns row, z0, z1, …, label, and file for pictures; or a .npy file with the vectors
-        alone.
+        A .csv file with columns row, z0, z1, …, label, and file for pictures; or a .npy file of the vectors.
     precision
-        float32, or bfloat16, which is faster with a large network on hardware made for it, and moves a mean by
-        some hundredths of its posterior's width; auto: bfloat16 where it is faster.
+        float32; bfloat16: faster for large networks on hardware made for it, but shifts means by a few hundredths
+        of the posterior's standard deviation; auto: bfloat16 where it is faster.
     """
     from enfold.devices import autocast_dtype
     from enfold.inference import latent_means
@@ -80,15 +79,14 @@ def decode(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Write the examples that latent vectors stand for, in the data's own units.
+    """Decode latent vectors into rows, in the data's own units.
 
     Parameters
     ----------
     vectors
-        A .csv file with columns z0, z1, …, as `enfold encode` writes it, or a .npy file.
+        A .csv file with columns z0, z1, …, as written by `enfold encode`, or a .npy file.
     label
-        The class to decode them as, where the model was fitted with condition=label; without it, those in the
-        column `label` of the .csv file.
+        Class to decode as, for a model fitted with condition=label; by default the column `label` of the .csv file.
     """
     import numpy as np
 
@@ -101,7 +99,7 @@ def decode(
     found = _read_vectors(vectors, opened.config.latent_dim)
     x = decode_means(opened.model, np.asarray(found.x), _classes(opened.spec, position, found))
     write_examples(out, x, opened.spec)
-    say(json, {"out": str(out), "rows": len(x)}, f"{len(x):,} decoded examples: {out}")
+    say(json, {"out": str(out), "rows": len(x)}, f"{len(x):,} decoded rows: {out}")
 
 
 @app.command(help_format="markdown")
@@ -119,23 +117,23 @@ def sample(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Write new examples, decoded from draws from the prior, or from what the data was encoded to.
+    """Generate new rows: draw latent vectors and decode them.
 
     Parameters
     ----------
     n
-        How many.
+        Number of rows to generate.
     sampler
-        prior; or a density of the training data's latent vectors, for which that data is read again: mixture (of
-        normals), flow.
+        What to draw latent vectors from: prior; or a mixture (of Gaussians) or a flow, fitted to those of the
+        training rows, which are read again.
     temperature
-        What the draws' spread is multiplied by: that of a normal, of each normal in a mixture, of what a flow bends.
+        Factor on the standard deviation of a Gaussian, of each Gaussian in a mixture, or of the base of a flow.
     label
-        The class to make, where the model was fitted with condition=label; without it, all classes in turn.
+        Class to generate, for a model fitted with condition=label; by default all classes in turn.
     check
-        Say how many of them are near copies of training rows, for which the data is read again.
+        Report how many of them are near copies of training rows; this reads the data again.
     seed
-        Another seed gives other examples.
+        Random seed of the draws.
     """
     from enfold.inference import decode_means
     from enfold.latent import draws, tempered
@@ -154,7 +152,7 @@ def sample(
     found = _copies(opened, x, place) if check else None
     write_examples(out, x, spec, columns)
     values, text = _checked(found, f"the {sampler}")
-    say(json, {"out": str(out), "rows": n, **values}, f"{n:,} new examples: {out}{text}")
+    say(json, {"out": str(out), "rows": n, **values}, f"{n:,} generated rows: {out}{text}")
 
 
 @app.command(help_format="markdown")
@@ -168,14 +166,14 @@ def reconstruct(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Write examples beside what the model makes of them.
+    """Write rows beside their reconstructions.
 
     Parameters
     ----------
     n
-        How many columns a .png sheet has: the first rows of the source, originals above reconstructions.
+        Number of rows in a .png sheet, the first of the source; originals are above reconstructions.
     out
-        For images a .png sheet; or a .npz file with x and reconstruction for all rows.
+        For images a .png sheet; or a .npz file with the arrays x and reconstruction of all rows.
     """
     import numpy as np
 
@@ -190,16 +188,16 @@ def reconstruct(
     data = data[:n] if out.suffix.lower() == ".png" else data
     x, classes = data.x, conditions(data.labels, opened.spec)
     z = encode_means(opened.model, x, classes)
-    rebuilt = in_raw_type(finite(decode_means(opened.model, z, classes)), opened.spec)
+    reconstructed = in_raw_type(finite(decode_means(opened.model, z, classes)), opened.spec)
     if out.suffix.lower() == ".png":
-        write_sheet(out, np.concatenate([x, rebuilt]), opened.spec, columns=len(x))
+        write_sheet(out, np.concatenate([x, reconstructed]), opened.spec, columns=len(x))
     else:
-        write_arrays(out, x=x, reconstruction=rebuilt)
+        write_arrays(out, x=x, reconstruction=reconstructed)
     say(json, {"out": str(out), "rows": len(x)}, f"{len(x):,} reconstructions: {out}")
 
 
 def examples(run: "Run", source: tuple[str, ...], label: str | None = None) -> "Dataset":
-    """Return the examples in the sources as the run's model takes them: black and white if it has seen only such."""
+    """Return the rows of the sources as the model takes them: binarized if it was trained on binarized rows."""
     from enfold.data import load_like
     from enfold.metrics import as_evaluated
 
@@ -222,15 +220,15 @@ def class_position(spec: "Spec", name: str | None) -> int | None:
 
 
 def unnamed_class(spec: "Spec") -> InputError:
-    """Return the error that nobody has said of which class to make examples."""
+    """Return the error that a conditional model was given no class."""
     from enfold.data.dataset import class_name
 
     names = ", ".join(class_name(label, spec) for label in spec.conditions)
-    return InputError(f"The model makes examples of a class. Name it with --label: one of {names}.")
+    return InputError(f"The model is conditioned on a class. Name one with --label: {names}.")
 
 
 def _classes(spec: "Spec", position: int | None, vectors: "Dataset") -> "Tensor | None":
-    """Return the classes to decode vectors as: the one that was named, else their labels, −1 for one of no class."""
+    """Return the classes to decode vectors as: the named one, else their labels, −1 where unknown."""
     import torch
 
     from enfold.data.dataset import class_name
@@ -245,7 +243,7 @@ def _classes(spec: "Spec", position: int | None, vectors: "Dataset") -> "Tensor 
 
 
 def _as_class(spec: "Spec", place: int | None, n: int) -> "Tensor | None":
-    """Return the classes to decode `n` vectors as: one, or of a conditional model all in turn."""
+    """Return the classes to decode `n` vectors as, for a conditional model: one, or all in turn."""
     import torch
 
     if not spec.conditions:
@@ -254,10 +252,10 @@ def _as_class(spec: "Spec", place: int | None, n: int) -> "Tensor | None":
 
 
 def _sampler(run: "Run", kind: str, place: int | None) -> "Distribution":
-    """Return what to draw latent vectors from; a density is fitted to the training rows, of one class if it is named.
+    """Return what to draw latent vectors from; a density is fitted to the training rows, or those of the named class.
 
     Raises:
-        InputError: The kind is unknown, the model has no such, or the training data cannot be read again.
+        InputError: The kind is unknown, the model has no prior, or the training data cannot be read again.
     """
     from enfold.inference import conditions
     from enfold.latent import SAMPLERS, sampler
@@ -275,22 +273,20 @@ def _sampler(run: "Run", kind: str, place: int | None) -> "Distribution":
 
 
 def _split_again(run: "Run", what: str, instead: str) -> "tuple[Dataset, Dataset]":
-    """Return the held-out and the training rows, as evaluations take them.
+    """Return the held-out and the training rows, as for an evaluation.
 
     Raises:
-        InputError: They cannot be read again; it says what needs them, and what to do instead.
+        InputError: They cannot be read again; the message says what needs them, and what to do instead.
     """
     from enfold.fitting import split_as_evaluated
 
     if run.spec.is_array:
-        raise InputError(
-            f"{what} the training data, and the run's was an array, which cannot be read again. {instead}"
-        )
+        raise InputError(f"{what} the training data, but that was an array, which cannot be read again. {instead}")
     return split_as_evaluated(run)
 
 
 def _copies(run: "Run", x: "np.ndarray", place: int | None) -> "Copies":
-    """Return how near new examples are to training rows, beside held-out rows, of one class if it is named."""
+    """Return how near generated rows are to training rows, compared with held-out rows, of the class if named."""
     from enfold.inference import conditions
     from enfold.metrics.copies import copies
     from enfold.rows import drawn
@@ -305,7 +301,7 @@ def _copies(run: "Run", x: "np.ndarray", place: int | None) -> "Copies":
 
 
 def _checked(found: "Copies | None", source: str) -> "tuple[dict[str, Any], str]":
-    """Return what a check found, for programs and in words; nothing if there was none."""
+    """Return what a check found, as values and as text; nothing without a check."""
     from enfold.sections.generation import COPIES_TRUST, copies_text, copies_values
 
     return ({}, "") if found is None else (copies_values(found), f"\n{copies_text(found, source)} {COPIES_TRUST}")

@@ -1,4 +1,4 @@
-"""What commands write, and how they refuse what they could not write."""
+"""Files that commands write, and the checks of their names."""
 
 import io
 import math
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from enfold.data import Dataset
     from enfold.spec import Spec
 
-FRAME, HOLD = 70, 500  # milliseconds that a frame stays, and each end
+FRAME, HOLD = 70, 500  # milliseconds of a frame, and of the first and the last
 LEAST_SIDE = 112  # pixels of an image in an animation
 EXAMPLES = (".png", ".csv", ".npz", ".npy", "")  # a sheet of images, a table, arrays, a folder of images
 SIDE_BY_SIDE = 4  # images in one row, at most; more make the sheet about square
@@ -33,11 +33,11 @@ def required(source: tuple[str, ...]) -> tuple[str, ...]:
 def check_suffix(path: Path, *known: str) -> None:
     """Refuse a path whose name does not end in one of the known suffixes; "" stands for a folder."""
     if path.suffix.lower() not in known:
-        raise InputError(f"Cannot tell what to write into '{path}'. {_ending(known)}")
+        raise InputError(f"Cannot write to '{path}', whose type is unknown. {_ending(known)}")
 
 
 def check_examples(path: Path, spec: "Spec", known: tuple[str, ...] = EXAMPLES) -> None:
-    """Refuse a file or a folder into which examples of this kind cannot be written, before they are made."""
+    """Refuse a file or a folder that cannot hold rows of this kind, before they are computed."""
     from enfold.files import check_new_folder
 
     check_suffix(path, *known)
@@ -51,11 +51,11 @@ def check_examples(path: Path, spec: "Spec", known: tuple[str, ...] = EXAMPLES) 
 
 
 def _ending(known: tuple[str, ...]) -> str:
-    return f"Let its name end in {' or '.join(each or 'nothing, for a folder' for each in known)}."
+    return f"Use {' or '.join(each or 'no ending, for a folder' for each in known)}."
 
 
 def write_vectors(path: Path, z: "np.ndarray", data: "Dataset") -> None:
-    """Write the latent vectors of data, (n, d): as .npy alone, as .csv with what is known of each row."""
+    """Write the latent vectors of data, (n, d): as .npy alone, as .csv with row numbers, labels and files."""
     finite(z)
     if path.suffix.lower() == ".npy":
         write_arrays(path, x=z)
@@ -64,7 +64,7 @@ def write_vectors(path: Path, z: "np.ndarray", data: "Dataset") -> None:
 
 
 def write_columns(path: Path, columns: dict[str, Any], data: "Dataset") -> None:
-    """Write columns of numbers as .csv, and after them the labels and the files of the rows, if they have some."""
+    """Write columns of numbers as .csv, followed by the rows' labels and files if they have some."""
     from enfold.data.dataset import class_name
 
     known = {}
@@ -76,17 +76,17 @@ def write_columns(path: Path, columns: dict[str, Any], data: "Dataset") -> None:
 
 
 def in_raw_type(x: "np.ndarray", spec: "Spec") -> "np.ndarray":
-    """Return values as the data has them: pixels as whole numbers from 0 to their scale, such as 255."""
+    """Return values in the type of the data: pixels as whole numbers from 0 to their scale, such as 255."""
     import numpy as np
 
     return np.rint(finite(x)).clip(0, spec.scale[0]).astype(np.uint8) if spec.dtype == "uint8" else x
 
 
 def finite(x: "np.ndarray") -> "np.ndarray":
-    """Return what a model made of rows, (n, …).
+    """Return a model's outputs, (n, …), if they are finite.
 
     Raises:
-        InputError: Some of it is NaN or infinite.
+        InputError: Some are NaN or infinite.
     """
     import numpy as np
 
@@ -101,7 +101,7 @@ def finite(x: "np.ndarray") -> "np.ndarray":
 
 
 def write_examples(path: Path, x: "np.ndarray", spec: "Spec", columns: int | None = None) -> None:
-    """Write raw examples, (n, *shape), as the name of the file asks, one of `EXAMPLES`."""
+    """Write raw rows, (n, *shape), in the format of the file's ending, one of `EXAMPLES`."""
     suffix = path.suffix.lower()
     finite(x)
     if not suffix:
@@ -128,7 +128,7 @@ def _write_table(path: Path, x: "np.ndarray", spec: "Spec") -> None:
 
 
 def _write_csv(path: Path, columns: dict[str, Any]) -> None:
-    """Write columns by name as .csv, where no text is a formula to a spreadsheet."""
+    """Write columns by name as .csv, with text escaped that a spreadsheet would compute."""
     import polars as pl
 
     from enfold.data.formulas import escaped
@@ -147,7 +147,7 @@ def write_sheet(path: Path, x: "np.ndarray", spec: "Spec", columns: int | None =
 
 
 def write_animation(path: Path, x: "np.ndarray", spec: "Spec") -> None:
-    """Write images, (tiles, frames, *shape) raw, as a .gif file: tiles side by side, there and back without end."""
+    """Write images, (tiles, frames, *shape) raw, as a .gif file: tiles side by side, forth and back, looped."""
     from PIL import Image
 
     from enfold.files import write

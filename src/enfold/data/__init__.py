@@ -1,4 +1,4 @@
-"""From sources to examples: `load` takes files, folders, names and arrays."""
+"""Data sets from files, folders, names and arrays: `load`."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +22,7 @@ from enfold.files import check_file, path_name
 from enfold.rows import Examples, mapped
 from enfold.spec import Spec
 
+SHOWN_NAMES = 10  # of columns, in an error
 FORMATS = (
     ".csv, .csv.gz, .parquet, .npy, .npz, IDX files (…-ubyte, .idx, with or without .gz), and pictures "
     f"({', '.join(SUFFIXES)})"
@@ -61,7 +62,9 @@ def load(
     """
     if labels is not None:
         if len(sources) != 1 or isinstance(sources[0], str | Path | Dataset):
-            raise InputError("Labels can be given for a single array. Files have theirs in a column or beside them.")
+            raise InputError(
+                "labels= is for a single array. Files have labels in a column, or in a file beside them."
+            )
         return from_array(sources[0], labels=labels, image_shape=image_shape)
     parts = _read_all(sources or ("mnist",), Reading(label, image_shape))
     _check_label(parts, label)
@@ -69,17 +72,17 @@ def load(
 
 
 def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
-    """Return the data set in the sources as examples that `spec` describes, for a model that was made for it.
+    """Return the data set in the sources as rows that `spec` describes, for a model fitted to such rows.
 
-    Class names that the spec does not have yet come after those that it has; labels that are numbers stay numbers.
+    New class names follow those of the spec; labels that are numbers stay numbers.
 
     Args:
         spec: The model's.
         *sources: As for `load`.
-        label: The label column's name, if it is neither the one that the spec has nor a usual one.
+        label: The label column's name, if it is neither the spec's nor label, class, target or y.
 
     Raises:
-        InputError: A source cannot be read, its examples do not fit the spec, or there is no such column.
+        InputError: A source cannot be read, its rows do not fit the spec, or there is no such column.
     """
     shape = spec.shape if spec.is_image else None
     features = frozenset(column.name for column in spec.columns)
@@ -89,8 +92,8 @@ def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
     if spec.conditions and data.labeled.any() and bool(data.spec.classes) != bool(spec.classes):
         theirs, its = ("names", "numbers") if data.spec.classes else ("numbers", "names")
         raise InputError(
-            f"The labels of {data.spec.sources[0]} are {theirs}, but the model was told classes that are {its}. "
-            "Label the rows as those that it was fitted to, or leave their labels out."
+            f"The labels of {data.spec.sources[0]} are {theirs}, but the model is conditioned on {its}. "
+            "Label the rows like the training rows, or leave their labels out."
         )
     new = [name for name in data.spec.classes if name not in spec.classes]
     classes = (*spec.classes, *new) if data.spec.classes else ()
@@ -99,7 +102,7 @@ def load_like(spec: Spec, *sources: Any, label: str | None = None) -> Dataset:
 
 
 def overlap(some: Iterable[str], others: Iterable[str]) -> bool:
-    """Return whether one of some sources is, lies in or holds one of the others."""
+    """Return whether one of some sources is, contains or is in one of the others."""
     ours, theirs = (
         [Path(realpath(part)) for each in sources for part in PARTS.get(each, (each,))] for sources in (some, others)
     )
@@ -107,7 +110,7 @@ def overlap(some: Iterable[str], others: Iterable[str]) -> bool:
 
 
 def _read_all(sources: Sequence[Any], how: Reading) -> list[Dataset]:
-    """Return the data in the sources, where pictures that follow each other are of one kind."""
+    """Return the data in the sources; pictures in sequence are read together."""
     parts = []
     for are_pictures, some in groupby(sources, _is_picture):
         if are_pictures:
@@ -118,7 +121,7 @@ def _read_all(sources: Sequence[Any], how: Reading) -> list[Dataset]:
 
 
 def _each_read(sources: Sequence[Any], how: Reading, read: Callable[[Any, Reading], Dataset]) -> list[Dataset]:
-    """Return the data in each source; a feature of the one that has the label column is no label of another."""
+    """Return the data in each source; a feature of a source with the label column is not a label in another."""
     parts = [read(source, how) for source in sources]
     named = [part for part in parts if part.spec.label and part.spec.label == how.label]
     again = replace(how, features=frozenset(column.name for part in named for column in part.spec.columns))
@@ -139,7 +142,7 @@ def _read(source: Any, how: Reading) -> Dataset:
         raise InputError("A source is empty. Name a file, a folder, or a data set such as mnist.")
     path = Path(path_name(source))
     if path.is_symlink() and not path.exists():
-        raise InputError(f"{path} is a link to {path.readlink()}, which does not exist. Mend the link.")
+        raise InputError(f"{path} is a link to {path.readlink()}, which does not exist. Fix the link.")
     if not path.exists():
         return _named(str(source))
     return (_read_folder if path.is_dir() else _read_file)(path, how)
@@ -156,22 +159,32 @@ def _read_folder(path: Path, how: Reading) -> Dataset:
     pictures = image_files(path)
     if pictures:
         return read_images(pictures, image_shape=how.image_shape, folder=path)
-    raise InputError(f"The folder {path} holds no data files. Known are {FORMATS}.")
+    raise InputError(f"The folder {path} holds no data files. Known types are {FORMATS}.")
 
 
 def _check_label(parts: Sequence[Dataset], label: str | None) -> None:
     if label is not None and not any(part.spec.label == label for part in parts):
-        raise InputError(f"No source has a column named '{label}'. Check the label column's name in the header.")
+        tables = [part.spec for part in parts if not part.spec.is_image]
+        names = _some(each.name for spec in tables for each in spec.columns)
+        advice = f"The columns are: {names}." if names else "Check its name."
+        raise InputError(f"No source has a column named '{label}'. {advice}")
+
+
+def _some(names: Iterable[str]) -> str:
+    """Return the first distinct names as text, and the number of the others."""
+    distinct = [name for name in dict.fromkeys(names) if name]
+    more = f" and {len(distinct) - SHOWN_NAMES:,} more" if len(distinct) > SHOWN_NAMES else ""
+    return f"{', '.join(distinct[:SHOWN_NAMES])}{more}"
 
 
 def _fitting(part: Dataset, spec: Spec) -> Dataset:
-    """Return examples as `spec` describes them, with their own labels; tables may have columns in any order."""
+    """Return rows as `spec` describes them, with their labels; tables may have columns in any order."""
     x = spec.conform(part.x if spec.is_image or part.spec.is_image else _in_order(part, spec))
     return replace(part, x=x, spec=replace(spec, classes=part.spec.classes, sources=part.spec.sources))
 
 
 def _in_order(table: Dataset, spec: Spec) -> Examples:
-    """Return a table's values with the columns in the spec's order, by name; columns without names keep theirs."""
+    """Return a table's values with the columns in the spec's order, by name; unnamed columns keep their order."""
     names, expected = ([column.name for column in each.columns] for each in (table.spec, spec))
     differing = sorted(set(names) ^ set(expected))
     if not differing:
@@ -180,8 +193,8 @@ def _in_order(table: Dataset, spec: Spec) -> Examples:
     if len(names) != len(expected) or unnamed(len(names)) in (names, expected):
         return table.x
     raise InputError(
-        f"{table.spec.sources[0]} has other columns than the model was fitted to, which were "
-        f"{', '.join(expected[:6])}, …; '{differing[0]}' is in one of them alone. Rename or drop columns."
+        f"{table.spec.sources[0]} and the model differ in columns, such as '{differing[0]}'. The model's are "
+        f"{_some(expected)}. Rename or drop columns."
     )
 
 
@@ -202,7 +215,7 @@ def _named(name: str) -> Dataset:
 
 def _read_file(path: Path, how: Reading) -> Dataset:
     if check_file(path).stat().st_size == 0:
-        raise InputError(f"{path} is empty. Give a file with at least one example.")
+        raise InputError(f"{path} is empty. Give a file with at least one row.")
     if _is_csv(path):
         return read_csv(path, how)
     if path.suffix.lower() == ".parquet":
@@ -213,7 +226,7 @@ def _read_file(path: Path, how: Reading) -> Dataset:
         return read_array(path, image_shape=how.image_shape, as_table=how.as_table)
     if _is_idx(path):
         return read_idx(path)
-    raise InputError(f"{path} is of no kind known here. Known are {FORMATS}.")
+    raise InputError(f"{path} has an unknown type. Known types are {FORMATS}.")
 
 
 def _is_csv(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Arrays, in Python or in `.npy` and `.npz` files; a `.npy` file's rows stay there until they are asked for."""
+"""Arrays, in Python or in `.npy` and `.npz` files; rows of a `.npy` file are read when they are used."""
 
 import math
 from collections.abc import Sequence
@@ -42,14 +42,14 @@ def from_array(
 
     Args:
         x: (n, …) numbers. Images hold whole numbers in 0…255, or fractions in 0…1. Rows of a memory-mapped array
-            stay in their file until they are asked for.
+            are read when they are used.
         labels: (n,) numbers, NaN where missing, or names, empty or None where missing.
         image_shape: (height, width) or (channels, height, width), for rows that are flattened images.
-        as_table: Whether rows of uint8 are no images either.
-        source: What to call the array.
+        as_table: Whether rows of uint8 are a table too.
+        source: The name of the array in errors.
 
     Raises:
-        InputError: The array is empty, not real, not finite, or of no shape or range known here.
+        InputError: The array is empty, not real, not finite, or of an unknown shape or range.
     """
     array = _real(x, source)
     found = extent(array, source)
@@ -69,12 +69,12 @@ def from_array(
 
 
 def read_array(path: Path, *, image_shape: Sequence[int] | None = None, as_table: bool = False) -> Dataset:
-    """Return the data set in a `.npy` file, or in a `.npz` file with a key for examples and perhaps one for labels.
+    """Return the data set in a `.npy` file, or in a `.npz` file with an array of rows and perhaps one of labels.
 
     The labels of `some.npy` are in `some.labels.npy` beside it, if there is such a file.
 
     Raises:
-        InputError: The file is damaged, holds Python objects, or holds no examples.
+        InputError: The file is damaged, holds Python objects, or holds no rows.
     """
     if path.suffix.lower() == ".npy":
         beside = path.with_suffix(LABELS_SUFFIX)
@@ -91,7 +91,9 @@ def read_array(path: Path, *, image_shape: Sequence[int] | None = None, as_table
         key = next(iter(arrays))
     if key is None:
         found = ", ".join(sorted(arrays)) or "none"
-        raise InputError(f"{path} has no array named '{EXAMPLES[0]}' with the examples (found: {found}). Save it so.")
+        raise InputError(
+            f"{path} has no array named '{EXAMPLES[0]}' with the rows (found: {found}). Save it under that name."
+        )
     return from_array(arrays[key], labels=labels, image_shape=image_shape, as_table=as_table, source=str(path))
 
 
@@ -120,7 +122,7 @@ def encode_labels(labels: Any, n: int, source: str) -> tuple[np.ndarray, tuple[s
         return np.full(n, np.nan), ()
     values = np.asarray(labels)
     if values.shape != (n,):
-        raise InputError(f"{source} has {n} examples but labels of shape {values.shape}. Give one label for each.")
+        raise InputError(f"{source} has {n} rows but labels of shape {values.shape}. Give one label for each row.")
     if values.dtype.kind in "biufc":
         if values.dtype.kind == "c" or np.isinf(values).any():
             raise InputError(
@@ -143,15 +145,15 @@ def _name(label: Any) -> str:
 
 
 def unnamed(n: int) -> list[str]:
-    """Return what the columns of an array are called, which has no names for them."""
+    """Return names for the columns of an array."""
     return [f"column {i}" for i in range(n)]
 
 
 def number(text: str) -> float:
-    """Return the number that a text is, as people write it: without the underscores that Python allows.
+    """Return text as a number; underscores, which Python allows, are not allowed.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not a number.
     """
     if "_" in text:
         raise ValueError(text)
@@ -174,12 +176,12 @@ def _stored(path: Path) -> Examples:
     except Exception as error:  # NumPy raises errors of many kinds for damaged files
         raise _unreadable(path, error) from error
     if not isinstance(array, np.memmap):
-        raise InputError(f"{path} is an .npz archive by another name. Call it {path.stem}.npz.")
+        raise InputError(f"{path} is an .npz archive. Rename it to {path.stem}.npz.")
     if array.ndim and array.flags.c_contiguous:
         return stored(File(path, array.offset, len(array)), array.dtype, array.shape[1:])
     if array.nbytes > IN_MEMORY:
         raise InputError(
-            f"{path} is too large to be read at once, and its rows are apart, in Fortran's order. Write it anew with "
+            f"{path} is too large to be read at once, and it is in Fortran order. Write it again with "
             "numpy.save(path, numpy.ascontiguousarray(array))."
         )
     return np.array(array)
@@ -187,14 +189,14 @@ def _stored(path: Path) -> Examples:
 
 def _unreadable(path: Path, error: Exception) -> InputError:
     return InputError(
-        f"{path} is no array file that can be read safely ({error}). Write it anew with numpy.save or "
+        f"{path} is not an array file that can be read safely ({error}). Write it again with numpy.save or "
         "numpy.savez from an array of numbers; files with Python objects are refused, as they can run code."
     )
 
 
 def _real(x: Any, source: str) -> Examples:
     if isinstance(x, np.ma.MaskedArray):
-        raise InputError(f"{source} is masked. Fill in or drop what is masked: x.filled(…).")
+        raise InputError(f"{source} is a masked array. Fill in or drop masked values: x.filled(…).")
     array = x if isinstance(x, Rows) else unmapped(np.asarray(x))
     if array.dtype.kind not in "biuf":
         raise InputError(
@@ -203,7 +205,7 @@ def _real(x: Any, source: str) -> Examples:
     if array.ndim not in (2, 3, 4):
         raise InputError(f"{source} has shape {array.shape}. Expected (n, columns), (n, height, width) or one more.")
     if 0 in array.shape:
-        raise InputError(f"{source} has shape {array.shape}: it is empty. Give at least one example.")
+        raise InputError(f"{source} has shape {array.shape}: it is empty. Give at least one row.")
     return array
 
 
@@ -222,7 +224,7 @@ def _as_images(array: np.ndarray, image_shape: tuple[int, ...] | None, source: s
         channels, height, width = array.shape[1:]
         raise InputError(
             f"{source} has shape (n, {channels}, {height}, {width}), whose last axis may be channels. Give (n, "
-            "channels, height, width): x.transpose(0, 3, 1, 2); or if it is that, say so: --image-shape "
+            "channels, height, width): x.transpose(0, 3, 1, 2); or if it is already, give --image-shape "
             f"{channels}x{height}x{width}, image_shape=({channels}, {height}, {width}) in Python."
         )
     if image_shape is not None and array.shape[1:] != _with_channels(image_shape):
@@ -251,7 +253,7 @@ def image_shape_of(size: int, image_shape: Sequence[int] | None, source: str) ->
 
 
 def pixel(largest: float) -> Column:
-    """Return what the pixels of images are, by the largest: up to 1 they are fractions or binary, else in 0…255."""
+    """Return the column of pixels with that maximum: fractions or binary up to 1, otherwise in 0…255."""
     return Column("pixel", "intensity", scale=255.0 if largest > 1 else 1.0)
 
 

@@ -1,4 +1,4 @@
-"""Examples, in memory or in their files, with what is known of them."""
+"""Rows of data, in memory or in their files, with labels and a description."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,15 +12,15 @@ from enfold.spec import ARRAY, Spec
 
 @dataclass(frozen=True)
 class Dataset:
-    """Examples, their labels, and what they are.
+    """Rows of data, their labels, and what they are.
 
     Attributes:
         x: Raw values, (n, *spec.shape), of type `spec.dtype`: an array, or `Rows`, which are read when they are
             indexed: where there is more than 256 MB of them in files, and the rows to train on.
         labels: (n,) float64; NaN where a label is missing. Where `spec.classes` has names, a label is the
             position of its name there.
-        spec: What an example is.
-        files: The file of each row, (n,) str, where rows have files of their own; "" for a row that has none.
+        spec: What a row is.
+        files: The file of each row, (n,) str, where each row is a file; "" for a row without one.
     """
 
     x: Examples
@@ -32,12 +32,12 @@ class Dataset:
         return len(self.x)
 
     def __getitem__(self, rows: np.ndarray | slice) -> "Dataset":
-        """Return some of the rows; they can no longer be read again from the sources alone."""
+        """Return some of the rows; they cannot be read again from the sources."""
         files = None if self.files is None else self.files[rows]
         return Dataset(selected(self.x, rows), self.labels[rows], replace(self.spec, sources=(ARRAY,)), files)
 
     def changed(self, f: Callable[[Examples], Examples]) -> "Dataset":
-        """Return the data set with its examples taken through a function that keeps their shape and type."""
+        """Return the data set with `f(x)` in place of `x`; `f` keeps shape and type."""
         return replace(self, x=f(self.x))
 
     @property
@@ -49,7 +49,7 @@ class Dataset:
 def join(parts: Sequence[Dataset]) -> Dataset:
     """Return the parts' rows one after another, with the labels' names united.
 
-    Whole pixels that are only 0 and 1 are no sign of a range, and have that of the others.
+    Whole pixels that are only 0 and 1 do not tell their range, and get that of the others.
 
     Raises:
         InputError: The parts differ in shape, in type, or in whether labels are names.
@@ -62,7 +62,7 @@ def join(parts: Sequence[Dataset]) -> Dataset:
         if (part.spec.shape, columns, part.spec.dtype) != (first.shape, first.columns, first.dtype):
             raise InputError(
                 f"{first.sources[0]} holds {first}, but {part.spec.sources[0]} holds {part.spec}, or columns of "
-                "other names or ranges. Sources to be joined must hold examples of one kind."
+                "other names or ranges. Sources to be joined must hold rows of one kind."
             )
     classes = _united_classes(parts)
     labels = [renumbered(part, classes) for part in parts]
@@ -84,7 +84,7 @@ def _is_binary(spec: Spec) -> bool:
 
 
 def gathered(data: Dataset) -> Dataset:
-    """Return the data set with its rows in memory, if they are not too large."""
+    """Return the data set with its rows in memory, unless they are too large."""
     fits = isinstance(data.x, Rows) and data.x.nbytes <= IN_MEMORY
     return replace(data, x=np.asarray(data.x)) if fits else data
 

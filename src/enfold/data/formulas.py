@@ -1,6 +1,6 @@
-"""Text in CSV files that a spreadsheet would take for a formula, and compute: it is written after an apostrophe.
+"""Text in CSV files that a spreadsheet would run as a formula is written after an apostrophe.
 
-Then a spreadsheet shows it as it is (OWASP, "CSV Injection"). A name of a file, a class or a column may be such text.
+A spreadsheet then shows it as text (OWASP, "CSV Injection"). Names of files, classes and columns may be such text.
 """
 
 import re
@@ -11,7 +11,7 @@ FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")  # some spreadsheets take w
 
 
 def escaped(text: str) -> str:
-    """Return text as it is written into CSV; numbers stay, also negative ones.
+    """Return text as written to CSV, escaped if it is a formula; numbers stay, negative ones too.
 
     Example:
         >>> from enfold.data.formulas import escaped
@@ -23,5 +23,5 @@ def escaped(text: str) -> str:
 
 
 def unescaped(text: str) -> str:
-    """Return the text that was written as this; what was not written by `escaped` stays."""
+    """Return the text that `escaped` was given; other text stays."""
     return text[1:] if text.startswith("'") and escaped(text[1:]) == text else text

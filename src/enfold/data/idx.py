@@ -1,4 +1,4 @@
-"""The IDX files in which MNIST and its relatives are published, plain or compressed with gzip.
+"""IDX files, the format of MNIST, plain or compressed with gzip.
 
 Format: two zero bytes, a byte for the type (8: unsigned byte), a byte for the number of dimensions, each dimension
 as a big-endian uint32, then the values (LeCun, Cortes & Burges, "The MNIST database").
@@ -44,7 +44,7 @@ def read_idx_array(path: Path) -> np.ndarray:
     """Return the array of unsigned bytes in an IDX file.
 
     Raises:
-        InputError: The magic number is another, or the file holds fewer bytes than its header claims.
+        InputError: The magic number is unknown, or the file holds fewer bytes than its header says.
     """
     compressed = check_file(path).suffix.lower() == ".gz"
     try:
@@ -54,13 +54,13 @@ def read_idx_array(path: Path) -> np.ndarray:
             possible = path.stat().st_size * (GZIP_BEST_RATIO if compressed else 1)
             content = file.read(expected + 1) if expected <= possible else b""
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path} is damaged or was cut short ({error}). Fetch the file again.") from error
+        raise InputError(f"{path} is damaged or was cut short ({error}). Download the file again.") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     if len(content) != expected:
         kind = "more" if len(content) > expected else "fewer"
         raise InputError(
-            f"{path} claims {expected:,} values of shape {shape} but holds {kind}. Fetch the file again."
+            f"{path} should have {expected:,} values of shape {shape} but has {kind}. Download the file again."
         )
     return np.frombuffer(content, np.uint8).reshape(shape).copy()  # bytes are read-only, and torch warns of that
 
@@ -79,10 +79,10 @@ def labels_beside(path: Path) -> Path | None:
 def _header(magic: bytes, file: Any, path: Path) -> tuple[int, ...]:
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] != UNSIGNED_BYTE or not 1 <= magic[3] <= 4:
         raise InputError(
-            f"{path} is no IDX file of unsigned bytes: it begins with {magic.hex(' ') or 'nothing'}, "
+            f"{path} is not an IDX file of unsigned bytes: it begins with {magic.hex(' ') or 'nothing'}, "
             "expected 00 00 08 and the number of dimensions. Check that it is the file you mean."
         )
     lengths = file.read(4 * magic[3])
     if len(lengths) < 4 * magic[3]:
-        raise InputError(f"{path} ends within its header. Fetch the file again.")
+        raise InputError(f"{path} ends within its header. Download the file again.")
     return struct.unpack(f">{magic[3]}I", lengths)

@@ -1,4 +1,4 @@
-"""Images in files of their own: pictures, a folder of them, or a folder that has a folder for each class."""
+"""Pictures: files, a folder of them, or a folder that has a folder for each class."""
 
 import os
 import warnings
@@ -25,8 +25,8 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # Pillow's names; it ha
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names, by the number of channels
 GRAY = ("1", "L", "LA", "I;16", "I;16B", "I;16L")
 SIXTEEN_BITS = "I;16"  # with which such modes begin
-LARGEST = 256 * 256  # pixels of a picture that is taken as it is; a photograph's millions ask for as wide a network
-AT_ONCE = 2**26  # bytes of examples
+LARGEST = 256 * 256  # pixels of a picture that is not resized; the millions of a photograph need as wide a network
+AT_ONCE = 2**26  # bytes of rows
 MOST_PIXELS = 2**26  # of a picture that is read at all: 256 MB in color
 SIDE_BY_SIDE = 2**22  # pixels of a picture that is decoded while others are; larger ones take turns
 DRAFT = 3  # times the size asked for, at which what is resized further has lost nothing (Pillow's `reducing_gap`)
@@ -34,14 +34,14 @@ TURN = Lock()
 ORIENTATION = 0x0112  # a camera's note of how it was held (EXIF 2.3, section 4.6.4)
 ON_ITS_SIDE = range(5, 9)
 ADVICE = (
-    "Give the size that all are to be cut and resized to: --image-shape 64x64 (height x width), image_shape=(64, 64) "
+    "Give the size to which all are cropped and resized: --image-shape 64x64 (height x width), image_shape=(64, 64) "
     "in Python."
 )
-OF_ENFOLD = ("config.toml", "comparison.json")  # in folders that enfold made, whose pictures are no data
+OF_ENFOLD = ("config.toml", "comparison.json")  # in folders written by enfold, whose pictures are not data
 
 
 class Header(NamedTuple):
-    """What a picture's file says of it before its pixels."""
+    """The header of a picture."""
 
     height: int
     width: int
@@ -49,14 +49,14 @@ class Header(NamedTuple):
 
 
 def is_image_file(path: Path) -> bool:
-    """Return whether a file is a picture, by its name."""
+    """Return whether a file is a picture, by its suffix."""
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def image_files(folder: Path) -> list[Path]:
     """Return the pictures in a folder and in the folders within it, in order.
 
-    What is hidden is left out, and so are folders of runs and comparisons. Links are followed.
+    Hidden files and folders of runs and comparisons are left out. Links are followed.
 
     Raises:
         InputError: A folder cannot be read, or a pipe or a device is called a picture.
@@ -80,16 +80,16 @@ def image_files(folder: Path) -> list[Path]:
 def read_images(
     files: Sequence[Path], *, image_shape: Sequence[int] | None = None, folder: Path | None = None
 ) -> Dataset:
-    """Return the data set in pictures, each a file of its own.
+    """Return the data set in pictures, a file for each row.
 
-    They are gray if all of them are stored so, otherwise in color. Opacity is laid on white, photographs stand
-    upright, of 16 bits the upper 8 are taken, and of several pages or frames the first. With a shape given, pictures
-    of another are cut to its proportions around their middle, and resized.
+    They are gray if all of them are stored so, otherwise in color. The background is white, photographs are
+    turned upright, 16 bits are reduced to the upper 8, and of several pages or frames the first is read. Pictures of
+    another size than a given one are cropped to its proportions around their center, and resized.
 
     Args:
         files: The pictures, at least one.
-        image_shape: (height, width) or (channels, height, width) of the examples, uint8.
-        folder: Which they are from: the names of the folders in it are then the labels of what is in them.
+        image_shape: (height, width) or (channels, height, width) of the rows, uint8.
+        folder: The folder that they are in; the names of its folders are the labels.
 
     Raises:
         InputError: A picture is damaged or has more than 67 million pixels, or they are large or of several sizes and
@@ -99,7 +99,7 @@ def read_images(
     with (
         warnings.catch_warnings(action="ignore"),
         ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):  # what Pillow could mend
+    ):  # of what Pillow can fix
         shape = _shape(image_shape, files, pool)
         x = unpacked(_decoded_parts(files, shape, pool), len(files) * int(np.prod(shape)), source)
     within = [file.relative_to(folder).parts[:-1] if folder else () for file in files]
@@ -110,7 +110,7 @@ def read_images(
 
 
 def _shape(given: Sequence[int] | None, files: Sequence[Path], pool: Executor) -> tuple[int, int, int]:
-    """Return (channels, height, width) of the examples."""
+    """Return (channels, height, width) of the rows."""
     if given is not None:
         *channels, height, width = given if len(given) > 1 else (0, *given)
         if (
@@ -119,7 +119,7 @@ def _shape(given: Sequence[int] | None, files: Sequence[Path], pool: Executor) -
             or (channels and channels[0] not in MODES)
         ):
             raise InputError(
-                f"Pictures have no shape {tuple(given)}. Give height x width, as in --image-shape 64x64."
+                f"Pictures cannot have the shape {tuple(given)}. Give height x width, as in --image-shape 64x64."
             )
         if channels:
             return channels[0], height, width
@@ -164,7 +164,7 @@ def _decoded_parts(files: Sequence[Path], shape: tuple[int, int, int], pool: Exe
 
 
 def _decoded(file: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return a picture as an example, `shape` uint8."""
+    """Return a picture as a row, `shape` uint8."""
     channels, height, width = shape
     with _opened(file) as image:
         if "progressive" not in image.info:  # such a JPEG is in memory as a whole even if it is decoded smaller
@@ -190,7 +190,7 @@ def _upright(image: Image.Image, mode: str) -> Image.Image:
 
 @contextmanager
 def _opened(file: Path) -> Generator[Image.Image]:
-    """Lend a picture.
+    """Open a picture.
 
     Raises:
         InputError: It cannot be read, here or within.

@@ -1,6 +1,6 @@
 """Parquet files: tables like CSV's, or a column of lists of numbers.
 
-Parquet has no access to single rows, so its values are unpacked, some rows at once.
+Parquet has no access to single rows, so its values are unpacked in pieces.
 """
 
 from collections.abc import Iterator
@@ -110,7 +110,7 @@ def _numbers(start: int, part: pl.DataFrame, are_pixels: bool, path: Path) -> np
         )
         raise InputError(
             f"{path}, row {start + row}, column '{part.columns[column]}': expected {expected}, got "
-            f"{'nothing' if cell is None else cell}. Mend or drop the row."
+            f"{'nothing' if cell is None else cell}. Fix or drop the row."
         )
     return values.astype(np.uint8 if are_pixels else np.float32)
 
@@ -123,7 +123,7 @@ def _lists(start: int, part: pl.DataFrame, length: int, path: Path) -> np.ndarra
         if wrong.any():
             raise InputError(
                 f"{path}, row {start + int(wrong.to_numpy().argmax())}: expected a list of {length} numbers, as in "
-                "the first row. Mend or drop the row."
+                "the first row. Fix or drop the row."
             )
         column = column.list.to_array(length)
     values = column.to_numpy()

@@ -1,6 +1,6 @@
-"""Plain tables of pixels: digits, commas and line ends alone, of which many bytes are read at once.
+"""A fast reader for plain tables of pixels, with only digits, commas and line ends.
 
-A reader of any table spends most of its time on what such files do not have: quotes, signs, fractions, gaps.
+A general reader spends most of its time on what such files do not have: quotes, signs, fractions, gaps.
 """
 
 import gzip
@@ -24,12 +24,12 @@ def read_pixels(path: Path, columns: int) -> np.ndarray | None:
     """Return the cells of a plain table of pixels, (n, columns) uint8, or None if the table is not plain.
 
     It is plain if it has at least one row, every row has as many cells as there are columns, and every cell is a
-    whole number from 0 to 255, in one to three digits. What is wrong with another table, a reader of any table can
-    tell.
+    whole number from 0 to 255, in one to three digits. A general reader can
+    explain what is wrong with other tables.
 
     Args:
         path: The file, plain or gzipped, with a header.
-        columns: How many the header names.
+        columns: The number of columns in the header.
     """
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
@@ -37,7 +37,7 @@ def read_pixels(path: Path, columns: int) -> np.ndarray | None:
             is_a_line = header.endswith(b"\n") and b'"' not in header and b"\r" not in header[:-2]
             if not is_a_line:  # names may have line ends in them
                 return None
-            np.empty(FREED, np.uint8)  # freed at once: glibc then keeps what a block frees for the next one
+            np.empty(FREED, np.uint8)  # freed at once: glibc then reuses the memory of a block for the next one
             found = list(_cells_of_blocks(_blocks(file), columns))
     except (OSError, EOFError, zlib.error):
         return None

@@ -11,13 +11,13 @@ from enfold.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """What a run keeps of its rows.
+    """The rows of a run and which of them are held out.
 
     Attributes:
         rows: How many there are.
         held_out: The numbers of those that are held out, counted from 0.
         sha256: The checksum of the values; see `enfold.rows.sha256`.
-        tested: The last of the sources, if their rows are the ones that are held out, as with `--test`.
+        tested: The sources whose rows are held out, the last ones, as with `--test`.
     """
 
     rows: int
@@ -34,7 +34,7 @@ class Split:
         """Return the split that `to_dict` gave.
 
         Raises:
-            KeyError, TypeError, ValueError, OverflowError: The values are not as they must be.
+            KeyError, TypeError, ValueError, OverflowError: The values are invalid.
         """
         held_out = np.array(values["held_out"], dtype=np.int64)
         return Split(int(values["rows"]), held_out, str(values["sha256"]), tuple(map(str, values["tested"])))

@@ -1,6 +1,6 @@
-"""CSV files: a row an example, with pixels or any other numbers in its columns, and perhaps a label.
+"""CSV files: pixels or other numbers in columns, and perhaps a label.
 
-What a column is, its name tells; Parquet's columns are named alike.
+The name of a column says what it is, in Parquet files too.
 """
 
 import csv
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 LONGEST_PIXEL = 20  # digits; leading zeros are fine, and int() is slow for very long texts
 LABEL_NAMES = ("label", "class", "target", "y")
-COUNTED = "Columns that are counted 0, 1, … are read as pixels: for a table, give them other names."
+COUNTED = "Columns named 0, 1, … are read as pixels; for a table, give them other names."
 PIXEL_NAME = re.compile(r"(pixel|px)[ _-]?\d{1,9}|\d{1,9}x\d{1,9}", re.IGNORECASE)
-INDEX_NAME = re.compile(r"|Unnamed: \d+|__index_level_\d+__")  # that pandas gives to the numbers of rows
+INDEX_NAME = re.compile(r"|Unnamed: \d+|__index_level_\d+__")  # of row numbers, from pandas
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How columns are to be read.
+    """How to read columns.
 
     Attributes:
         label: The label column's name; without it, a column named label, class, target or y, wherever it is. A file
             that has no such column is unlabeled.
         image_shape: (height, width) or (channels, height, width) of flattened images.
-        features: The names of columns that are no labels, whatever they are called.
-        only: What the names of the columns to read match; the others may hold anything. Without it, all are read.
+        features: The names of columns that are not labels, even if named like one.
+        only: A pattern of the names of the columns to read; None: all.
         as_table: Whether two-dimensional arrays are tables, those of uint8 too.
     """
 
@@ -87,7 +87,7 @@ def read_csv(path: Path, how: Reading) -> Dataset:
     columns make a table of real numbers.
 
     Raises:
-        InputError: The file is empty or ragged, or a cell is not such a number; the message names the place.
+        InputError: The file is empty or ragged, or a cell is not such a number; the message says where.
     """
     names = _header(path)
     layout = layout_of([name for name in names if not how.only or how.only.fullmatch(name)], how, path)
@@ -108,8 +108,8 @@ def layout_of(names: list[str], how: Reading, path: Path) -> Layout:
     """Return what the columns of these names are.
 
     Raises:
-        InputError: There is no column beside the label, more than one label column, a column among pixels that is
-            none, or the numbers of rows that pandas writes.
+        InputError: There is no column beside the label, more than one label column, another column among pixels, or
+            row numbers written by pandas.
     """
     label, image_shape = _label_column(names, how, path), how.image_shape
     features = [name for name in names if name != label]
@@ -119,7 +119,7 @@ def layout_of(names: list[str], how: Reading, path: Path) -> Layout:
     if index is not None:
         name = f"named '{index}'" if index else "without a name"
         raise InputError(
-            f"{path} has a column {name}, such as the numbers of rows that pandas writes, which say nothing of them. "
+            f"{path} has a column {name}, such as the row numbers that pandas writes. "
             "Drop it, or give it another name; pandas leaves it out with index=False."
         )
     other = [] if _are_positions(features) else [name for name in features if not PIXEL_NAME.fullmatch(name)]
@@ -162,7 +162,7 @@ def _label_column(names: list[str], how: Reading, path: Path) -> str | None:
 
 
 def _parse(path: Path, names: list[str], features: list[str], *, pixels: bool) -> "pl.DataFrame":
-    import polars as pl  # here, as plain tables of pixels do without
+    import polars as pl  # here, as plain tables of pixels do not need it
 
     schema = dict.fromkeys(names, pl.String) | dict.fromkeys(features, pl.UInt8 if pixels else pl.Float64)
     try:
@@ -181,7 +181,7 @@ def _parse(path: Path, names: list[str], features: list[str], *, pixels: bool) -
 
 
 def _plain(cells: np.ndarray, names: list[str], layout: Layout, path: Path) -> Dataset:
-    """Return the data set of a table that has whole numbers in all of its cells, (n, columns)."""
+    """Return the data set of a table of whole numbers, (n, columns)."""
     place = {name: i for i, name in enumerate(names)}
     columns = [place[name] for name in layout.features]
     are_beside = columns == list(range(columns[0], columns[0] + len(columns)))
@@ -201,22 +201,23 @@ def _labels(frame: "pl.DataFrame", label: str | None, path: Path) -> tuple[np.nd
 
 
 def _explain(path: Path, names: list[str], features: list[str], *, pixels: bool) -> NoReturn:
-    """Raise the error for the first cell that is not as it must be."""
+    """Raise the error for the first invalid cell."""
     rows, read = _rows(path), set(features)
     next(rows)
     for line, row in enumerate(rows, start=2):
         if row and len(row) != len(names):
             raise InputError(
                 f"{path}, line {line}: {len(row)} cells, but the header names {len(names)} columns. "
-                "Mend or drop the line."
+                "Fix or drop the line."
             )
         for name, cell in zip(names, row, strict=False):
             if name in read and not _is_fine(cell, pixels):
                 expected = "a whole number from 0 to 255" if pixels else "a finite number"
+                label = "" if pixels else ", or name the label column with --label"
                 counted = f" {COUNTED}" if pixels and _are_positions(features) else ""
                 raise InputError(
-                    f"{path}, line {line}, column '{name}': expected {expected}, got '{cell}'. Mend or drop the "
-                    f"line.{counted}"
+                    f"{path}, line {line}, column '{name}': expected {expected}, got '{cell}'. Fix or drop the "
+                    f"line{label}.{counted}"
                 )
     raise InputError(f"{path} cannot be read as a CSV file. Check its quotes and its encoding, which must be UTF-8.")
 
@@ -224,7 +225,7 @@ def _explain(path: Path, names: list[str], features: list[str], *, pixels: bool)
 def _is_fine(cell: str, pixels: bool) -> bool:
     if pixels:
         return cell.isascii() and cell.isdigit() and len(cell) <= LONGEST_PIXEL and int(cell) <= 255
-    if cell != cell.rstrip():  # polars takes spaces before a number alone
+    if cell != cell.rstrip():  # polars only allows spaces before a number
         return False
     return is_number(cell) and abs(float(cell)) <= float(np.finfo(np.float32).max)
 

@@ -1,4 +1,4 @@
-"""Rows that have to be unpacked: into a temporary file that has no name, and goes when nobody reads it any more."""
+"""Rows unpacked into an unnamed temporary file, which is deleted when they are no longer used."""
 
 import logging
 import tempfile
@@ -14,12 +14,12 @@ from enfold.rows import IN_MEMORY, File, Rows, stored
 
 
 def unpacked(parts: Iterable[np.ndarray], nbytes: int, source: Path) -> Rows:
-    """Return rows that come some at once, from a temporary file.
+    """Return rows that come in pieces, from a temporary file.
 
     Args:
         parts: The rows in order, (some, …) each time, of one shape and type.
-        nbytes: About how many bytes they are in all; where that is much, people are told of it.
-        source: Where they come from.
+        nbytes: About how many bytes they are in all; a warning says so if they do not fit in memory.
+        source: What they are read from.
 
     Raises:
         InputError: There is no space for them.

@@ -25,7 +25,7 @@ def serve(
 
     Args:
         run: The run.
-        *sources: The rows to show, as `enfold.load` takes them; by default the run's own.
+        *sources: The rows to show, as `enfold.load` takes them; by default the run's.
         rows: The largest number of rows to show; by default all, or as many as fit in 256 MB.
         port: The port; 0 takes a free one.
         browser: Whether to open the browser.
@@ -54,7 +54,7 @@ def share(run: Run, *sources: Any, out: str | Path, rows: int | None = None) -> 
 
     Args:
         run: The run.
-        *sources: The rows to show, as `enfold.load` takes them; without any, the run's own.
+        *sources: The rows to show, as `enfold.load` takes them; by default the run's.
         out: The .html file to write.
         rows: How many rows to show at most; without it, all, or as many as 256 MB of examples are.
 

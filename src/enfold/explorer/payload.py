@@ -90,7 +90,7 @@ def _files(about: dict[str, object], arrays: dict[str, np.ndarray]) -> Files:
 
 
 def _data(run: Run, sources: tuple[Any, ...]) -> tuple[Dataset, np.ndarray | None]:
-    """Return the rows and, if they are the run's own, the numbers of the held-out ones."""
+    """Return the rows and, if they are those of the run, the numbers of the held-out ones."""
     if sources:
         return load_like(run.spec, *sources), None
     if run.spec.is_array:

@@ -6,11 +6,10 @@ import socket
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import PurePosixPath
 from typing import Any
 
-from enfold.errors import InputError
+from enfold.errors import InputError, require
 from enfold.explorer.page import paths
 from enfold.explorer.payload import Files
 
@@ -77,9 +76,7 @@ def serving(files: Files, port: int = 0) -> Generator[str]:
     Raises:
         InputError: The extra `explore` is not installed, or the port is in use.
     """
-    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
-    if missing:
-        raise InputError(f"The explorer needs {' and '.join(missing)}: pip install {' '.join(missing)}")
+    require("The explorer", "explore", "starlette", "uvicorn")
     import uvicorn
 
     with _listening(port) as listener:

@@ -21,7 +21,7 @@ from enfold.rows import drawn
 MOST_VALUES, FEWEST_ROWS = 160_000, 1_000  # time grows with the square of the dimensions: then fewer rows
 TRIED = (*range(1, 11), 13, 16, 20, 25, 32, 40)  # components, of which the criterion chooses
 PATIENCE = 3  # numbers without a lower criterion, after which no larger ones are tried
-ROWS_FOR_A_COMPONENT = 10  # for each latent dimension: fewer would leave its covariance to chance
+ROWS_FOR_A_COMPONENT = 10  # for each latent dimension; with fewer its covariance is noisy
 SIMILAR = 0.05  # a convention, like the 5% of tests: from this cosine on, two clusters are one
 
 
@@ -92,9 +92,9 @@ def cluster(
 
 
 def agreement(z: np.ndarray, found: Clustering, seed: int = 0) -> float | None:
-    """Return how well clusters found in one half of the rows agree with those found in the other.
+    """Return how well clusters found in one half of the rows agree with those found in the other half.
 
-    Each half gets a mixture of as many components, merged into as many clusters, and both sort all rows. The result
+    Each half gets a mixture of as many components, merged into as many clusters, and both assign all rows. The result
     is the adjusted Rand index of the two, at most 1. None if a half has fewer rows than components, or if there is
     one cluster only.
 
@@ -115,7 +115,7 @@ def agreement(z: np.ndarray, found: Clustering, seed: int = 0) -> float | None:
 
 
 def _least(z: np.ndarray, k: int | str) -> int:
-    """Return the least number of clusters that is asked for.
+    """Return the smallest number of clusters allowed.
 
     Raises:
         InputError: It is not a number, is below 1, or is above the number of distinct rows.

@@ -15,12 +15,12 @@ from enfold.model import Autoencoder
 GRID_SIDE = 20
 GRID_QUANTILES = (0.05, 0.95)
 ENDS = ("5%", "95%")  # as text
-QUANTILE_DRAWS = 20_000  # of a prior without a formula: a quantile is then right to a third of a percent
+QUANTILE_DRAWS = 20_000  # of a prior without a formula: a quantile is then accurate to a third of a percent
 
 
 @dataclass(frozen=True)
 class Manifold:
-    """What the decoder makes on a grid in the plane of two latent dimensions.
+    """Decoded values on a grid in the plane of two latent dimensions.
 
     Attributes:
         x: Raw values, (rows, columns, *shape): `x[i, j]` is decoded at `vertical[i]`, `horizontal[j]`.
@@ -47,7 +47,7 @@ def shown_axes(means: np.ndarray) -> tuple[int, ...]:
 def manifold(
     model: Autoencoder, axes: Sequence[int] = (0, 1), side: int = GRID_SIDE, *, condition: int | None = None
 ) -> Manifold:
-    """Return what is decoded on a grid through the prior's quantiles, 5% to 95%, in even steps of probability.
+    """Return decoded values on a grid through the prior's quantiles, 5% to 95%, in even steps of probability.
 
     The other latent dimensions stay at the prior's medians. The quantiles are exact if the prior's coordinates are
     independent Gaussians, otherwise they are those of many draws. For a prior of codes each value appears once, and

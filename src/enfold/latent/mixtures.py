@@ -1,4 +1,4 @@
-"""Gaussian mixtures that are fitted to latent vectors."""
+"""Gaussian mixtures fitted to latent vectors."""
 
 import warnings
 
@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-LEAST_VARIANCE = 1e-6  # of the mean variance: keeps a component on equal rows from having no width
+LEAST_VARIANCE = 1e-6  # of the mean variance: keeps a component of equal rows from having zero variance
 SMALLEST = 1e-12  # mean variance
 AT_ONCE = 4096  # rows whose densities are in memory
 
@@ -23,7 +23,7 @@ def gaussian_mixture(z: np.ndarray, components: int, seed: int = 0) -> GaussianM
     """
     floor = LEAST_VARIANCE * max(float(z.var(0).mean()), SMALLEST)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a fit that could be a little better still is a density
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a fit that has not converged is still a density
         return GaussianMixture(components, reg_covar=floor, random_state=seed).fit(z)
 
 

@@ -33,9 +33,9 @@ from enfold.priors import Flow
 from enfold.rows import Examples, drawn, selected
 
 SAMPLERS = ("prior", "mixture", "flow")
-AGGREGATED = 20_000  # rows, at most: more would change q(z) little
+AGGREGATED = 20_000  # rows, at most; more would hardly change q(z)
 COMPONENTS = 20  # of the mixture, at most
-ROWS_FOR_A_COVARIANCE = 10  # for each latent dimension: fewer would leave it to chance
+ROWS_FOR_A_COVARIANCE = 10  # for each latent dimension; with fewer it is noisy
 FLOW_STEPS, FLOW_BATCH, FLOW_RATE, FLOW_TRANSFORMS = 300, 256, 5e-3, 3
 BLUR = 0.15  # standard deviation, in distances between codes; a density needs some, and 0.1% of it changes the code
 
@@ -72,13 +72,13 @@ def sampler(
 
     Args:
         model: The trained model.
-        kind: "prior": the model's own p(z). "mixture": Gaussians with full covariances, fitted by expectation
+        kind: "prior": the model's p(z). "mixture": Gaussians with full covariances, fitted by expectation
             maximization to draws from q(z|x) of the rows. "flow": a neural spline flow (Durkan 2019), fitted to the
             same draws by maximum likelihood, in some seconds. For a model with codes both are fitted to codes with a
             little noise, and their draws are rounded to the nearest code.
         x: Raw rows, (n, *shape), n > 1; 20,000 of them are used. Not needed for the prior.
         condition: The class of each, (n,) integers, for a conditional model.
-        means: Whether to use the means of q(z|x), as for a plain autoencoder, whose q has no learned width.
+        means: Whether to use the means of q(z|x), as for a plain autoencoder, whose q has no learned scale.
         seed: Of the rows, the draws and the fit.
 
     Raises:
@@ -152,11 +152,11 @@ def tempered(p: Distribution, temperature: float) -> Distribution:
     """Return the distribution with its standard deviations multiplied by a temperature.
 
     Below 1, draws are more typical and less varied. The components of a mixture shrink about their means and keep
-    their weights, so that no draw falls between them. A flow transforms a shrunken normal distribution (Kingma &
+    their weights, so that no draw falls between them. A flow transforms a narrower Gaussian (Kingma &
     Dhariwal 2018, "Glow", section 6).
 
     Args:
-        p: A normal distribution, a Gaussian mixture, a flow, or the nearest codes to one.
+        p: A Gaussian, a Gaussian mixture, a flow, or the nearest codes to one.
         temperature: Above 0; 1 changes nothing.
 
     Raises:

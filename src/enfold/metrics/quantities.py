@@ -50,7 +50,7 @@ class Evaluation:
 
     @cached_property
     def terms(self) -> dict[str, np.ndarray]:
-        """The terms of each row by the model's own objective, by name, (n,) each."""
+        """The terms of each row by the model's objective, by name, (n,) each."""
         return terms_of_rows(self.model, self.config.objective.build(), self.data.x, self.condition)
 
     @cached_property

@@ -40,15 +40,15 @@ class ContinuousBernoulliPixels(BernoulliPixels):
 
 
 class NormalValues(nn.Module):
-    """Means → independent normal values in raw units, with learned deviations.
+    """Means → independent Gaussians in raw units, with learned standard deviations.
 
-    The deviations are shared by all examples and learned with the weights (σ-VAE: Rybkin, Daniilidis & Levine 2021,
-    "Simple and effective VAE training with calibrated decoders").
+    These are shared by all rows and learned with the weights (σ-VAE: Rybkin, Daniilidis & Levine 2021, "Simple and
+    effective VAE training with calibrated decoders").
 
     Args:
         spec: What the data is.
-        each: Whether every value of an example has a deviation of its own. Otherwise a table has one for each
-            column, and an image one for all pixels.
+        each: Whether every value of a row has its own standard deviation. Otherwise a table has one for each column,
+            and an image one for all pixels.
     """
 
     def __init__(self, spec: Spec, *, each: bool = False):
@@ -81,7 +81,7 @@ class LogisticPixels(nn.Module):
 
 @dataclass(frozen=True)
 class Likelihood(Choice, part="likelihood"):
-    """p(x|z), the distribution that the decoder gives the data."""
+    """p(x|z), the distribution of the data that the decoder gives."""
 
     def build(self, spec: Spec) -> nn.Module:
         """Return the decoder's last module: arrays of its `shape` → p(x|z) over (*spec.shape,).
@@ -103,7 +103,7 @@ class Auto(Likelihood, name="auto"):
 
 @dataclass(frozen=True)
 class Bernoulli(Likelihood, name="bernoulli"):
-    """Pixels as how often a binary pixel is on."""
+    """Pixels as probabilities that a binary pixel is on."""
 
     def build(self, spec: Spec) -> nn.Module:
         """Return a `BernoulliPixels`."""
@@ -112,7 +112,7 @@ class Bernoulli(Likelihood, name="bernoulli"):
 
 @dataclass(frozen=True)
 class ContinuousBernoulli(Likelihood, name="continuous_bernoulli"):
-    """Pixels as densities between dark and bright."""
+    """Pixels as real numbers between 0 and 1 (continuous Bernoulli)."""
 
     def build(self, spec: Spec) -> nn.Module:
         """Return a `ContinuousBernoulliPixels`."""
@@ -130,7 +130,7 @@ class Normal(Likelihood, name="normal"):
 
 @dataclass(frozen=True)
 class NormalEach(Likelihood, name="normal_each"):
-    """Gaussian values, with a learned standard deviation for each value of an example."""
+    """Gaussian values, with a learned standard deviation for each value of a row."""
 
     def build(self, spec: Spec) -> nn.Module:
         """Return a `NormalValues`."""

@@ -1,4 +1,4 @@
-"""What encoders and decoders can be: a network's own, or modules of the user's."""
+"""The choices of encoder and decoder: those of a network, or custom modules."""
 
 from dataclasses import dataclass
 
@@ -49,7 +49,7 @@ class NetworkEncoder(Encoder, name="auto"):
 
 @dataclass(frozen=True)
 class CustomEncoder(Custom, Encoder, name="custom"):
-    """Your own module, passed in Python: normalized examples, (B, *shape) → features, (B, any)."""
+    """Your own module, passed in Python: normalized rows, (B, *shape) → features, (B, any)."""
 
     kind, meaning = nn.Module, "a torch.nn.Module"
 

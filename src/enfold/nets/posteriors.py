@@ -13,11 +13,11 @@ from enfold.errors import InputError
 from enfold.options import Choice, Need, option
 
 COMMITMENT = 0.25  # van den Oord 2017, equation 3
-NARROWEST = -40.0  # raw deviations, of e^-20: the root of 0 would cost infinitely many nats
+NARROWEST = -40.0  # gives a standard deviation of e^-20; 0 would cost infinitely many nats
 
 
 def at_most_one(raw: Tensor) -> Tensor:
-    """Return a deviation between e^-20 and 1, the root of sigmoid(raw).
+    """Return a standard deviation between e^-20 and 1: √sigmoid(raw).
 
     A diagonal posterior is then never wider than the standard normal prior, and its rate cannot explode by its width.
     """
@@ -28,21 +28,21 @@ class DiagonalNormal(nn.Module):
     """Features → a normal distribution with independent coordinates: q(z|x) = N(μ(h), diag σ(h)²).
 
     Args:
-        features: How many features come in.
-        latent_dim: How many coordinates z has.
-        deviation: Makes σ of a linear function of the features; with torch.exp that is log σ.
+        features: The number of features.
+        latent_dim: The number of latent dimensions.
+        scale: Maps the output of a linear layer to σ; with torch.exp the layer gives log σ.
     """
 
-    def __init__(self, features: int, latent_dim: int, deviation: Callable[[Tensor], Tensor] = at_most_one):
+    def __init__(self, features: int, latent_dim: int, scale: Callable[[Tensor], Tensor] = at_most_one):
         super().__init__()
         self.mu = nn.Linear(features, latent_dim)
         self.raw_sigma = nn.Linear(features, latent_dim)
-        self.deviation = deviation
+        self.scale = scale
 
     def forward(self, h: Tensor) -> "Independent[Any]":  # (B, features) → over (latent_dim,)
         """Return the distribution, in float32 whatever the features' precision."""
         with torch.autocast(h.device.type, enabled=False):
-            mu, sigma = self.mu(h.float()), self.deviation(self.raw_sigma(h.float()))
+            mu, sigma = self.mu(h.float()), self.scale(self.raw_sigma(h.float()))
         return Independent(Normal(mu, sigma, validate_args=False), 1, validate_args=False)
 
 
@@ -52,8 +52,8 @@ class FullNormal(nn.Module):
     (Kingma & Welling 2019, "An introduction to variational autoencoders", section 2.5.1.)
 
     Args:
-        features: How many features come in.
-        latent_dim: How many coordinates z has.
+        features: The number of features.
+        latent_dim: The number of latent dimensions.
     """
 
     places: Tensor
@@ -84,8 +84,8 @@ class FiniteScalar(nn.Module):
     (Mentzer 2023, "Finite scalar quantization", section 3.1).
 
     Args:
-        features: How many features come in.
-        latent_dim: How many coordinates z has.
+        features: The number of features.
+        latent_dim: The number of latent dimensions.
         levels: How many values each coordinate may take, at least 2.
     """
 
@@ -114,7 +114,7 @@ class VectorQuantized(nn.Module):
     The code's cost is their equation 3: the codebook moves to the features, and they commit to it, in squared units.
 
     Args:
-        features: How many features come in.
+        features: The number of features.
         latent_dim: How many coordinates z has; `num_codebooks` divides it.
         codebook_size: How many codes each codebook has.
         num_codebooks: How many codebooks share the coordinates evenly.
@@ -160,7 +160,7 @@ class CodesPrior(nn.Module):
 
 @dataclass(frozen=True)
 class Posterior(Choice, part="posterior"):
-    """q(z|x), the distribution that the encoder gives each example."""
+    """q(z|x), the distribution that the encoder gives each row."""
 
     is_discrete: ClassVar[bool] = False  # whether z is one of finitely many codes
 
@@ -171,7 +171,7 @@ class Posterior(Choice, part="posterior"):
 
 @dataclass(frozen=True)
 class Diagonal(Posterior, name="diagonal"):
-    """A Gaussian with independent coordinates."""
+    """A Gaussian with a diagonal covariance."""
 
     scale: Literal["bounded", "exp"] = option(
         "bounded", "how its standard deviation is made of a linear layer: bounded, at most 1; exp, of its logarithm"
@@ -184,7 +184,7 @@ class Diagonal(Posterior, name="diagonal"):
 
 @dataclass(frozen=True)
 class Full(Posterior, name="full"):
-    """A Gaussian with any covariance."""
+    """A Gaussian with a full covariance."""
 
     def build(self, features: int, latent_dim: int) -> nn.Module:
         """Return a `FullNormal`; of a single coordinate a `DiagonalNormal`."""
@@ -203,7 +203,7 @@ class _Discrete(Posterior):
 
 @dataclass(frozen=True)
 class FSQ(_Discrete, name="fsq"):
-    """Codes whose every coordinate is rounded to one of a few levels (finite scalar quantization)."""
+    """Codes with each coordinate rounded to one of a few levels (finite scalar quantization)."""
 
     levels: int = option(8, "values that each coordinate may take", low=2)
 

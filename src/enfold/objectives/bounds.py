@@ -85,7 +85,7 @@ def log_likelihood_given(model: Model, x: Tensor, z: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class ELBO(WeightedObjective, name="elbo"):
-    """The evidence lower bound; with another beta than 1 a β-VAE."""
+    """The evidence lower bound; a β-VAE if beta is not 1."""
 
     free_bits: float = option(0.0, "nats of the mean rate that cost nothing", low=0.0)
 

@@ -32,7 +32,7 @@ class Found:
         source: What they were found in, in words.
         z: The latent vectors of the rows that were given, (n, latent_dim).
         agreement: The adjusted Rand index of the clusters of either half of them; None for too few rows, for one
-            cluster, and for a prior's own mixture.
+            cluster, and for a mixture prior.
     """
 
     clustering: Clustering
@@ -163,9 +163,7 @@ def _trust(values: dict[str, Any], source: str, scores: dict[str, Measurement]) 
 def _choice(tried: list[int], components: int) -> str:
     """Return how many Gaussians there are and why, by the numbers of them of which there is a criterion."""
     if not tried:
-        return (
-            f"The mixture of {counted(components, 'Gaussian')} is the prior's own; those that share rows were merged."
-        )
+        return f"The mixture of {counted(components, 'Gaussian')} is the prior; those that overlap were merged."
     if len(tried) == 1:
         return "No other number of Gaussians was tried: for more, there are too few rows in so many dimensions."
     return (

@@ -47,7 +47,7 @@ def _mnist_part(name: str) -> Dataset:
     return part
 
 
-PARTS = {"mnist": ("mnist-train", "mnist-test")}  # of data sets that are made of others
+PARTS = {"mnist": ("mnist-train", "mnist-test")}  # of data sets that join others
 BUNDLED: dict[str, Callable[[], Dataset]] = {
     "mnist": mnist,
     "mnist-train": partial(_mnist_part, "train"),
