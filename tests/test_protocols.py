@@ -159,7 +159,7 @@ def test_pixels_are_on_as_often_as_their_intensity_says(gray):
 
 
 def test_pixels_and_rows_are_drawn_apart():
-    """Correlations of 2,000 draws have the standard error 1 / √2000; the largest of 2,016 pairs stays below 5 of them."""
+    """Correlations of 2,000 draws have an error of 1 / √2000; the largest of 2,016 pairs stays below 5 of them."""
     x = np.full((2000, 1, 8, 8), 128, np.uint8)
     x[:, 0, 0, :2] = np.stack(np.divmod(np.arange(2000), 256), 1)  # no two rows alike
     on = binarized_once(x, GRAY).reshape(2000, -1)[:, 2:] > 0

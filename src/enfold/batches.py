@@ -22,7 +22,7 @@ class Batch:
     """Examples that are learned from at once.
 
     Attributes:
-        x: Raw examples, (B, *shape).
+        x: Raw rows, (B, *shape).
         condition: The class of each, (B,) integers, for a conditional model.
         near: A neighbor of each, (B, *shape), if the model keeps neighbors.
     """
@@ -36,7 +36,7 @@ class Batch:
         return Batch(self.x.to(device), *(None if each is None else each.to(device) for each in self._parts[1:]))
 
     def split(self, size: int) -> list["Batch"]:
-        """Return the batch as several with at most `size` examples each."""
+        """Return the batch as several with at most `size` rows each."""
         parts = (repeat(None) if each is None else each.split(size) for each in self._parts)
         return [Batch(x, *rest) for x, *rest in zip(*parts, strict=False) if x is not None]
 
@@ -53,7 +53,7 @@ class Source:
     """Where batches come from.
 
     Attributes:
-        x: Raw examples, (n, *shape), in memory or in files.
+        x: Raw rows, (n, *shape), in memory or in files.
         condition: The class of each, (n,) integers, for a conditional model.
         graph: Their neighbors, if the model keeps them.
     """
@@ -73,7 +73,7 @@ class Source:
         return Source(x, conditions(labels, spec), graph)
 
     def changed(self, f: Callable[[Examples], Examples]) -> "Source":
-        """Return the source with its examples taken through a function."""
+        """Return the source with its rows taken through a function."""
         return replace(self, x=f(self.x))
 
     def order(self, rows: Tensor, seed: int) -> Tensor:
@@ -86,7 +86,7 @@ class Source:
         return rows if self.graph is None else torch.stack([rows, self.graph.partners(rows, seed)], 1)
 
     def batches(self, order: Tensor, size: int) -> Iterator[Batch]:
-        """Yield the examples of an order, `size` at once."""
+        """Yield the rows of an order, `size` at once."""
         steps = order.split(size)
         wanted = order if order.ndim == 1 else torch.cat([step.T.flatten() for step in steps])
         width = 1 if order.ndim == 1 else 2
@@ -98,7 +98,7 @@ class Source:
 
 
 def examples(x: Examples, rows: Tensor, size: int) -> Iterator[Tensor]:
-    """Yield raw examples in the order of their row numbers, `size` at once.
+    """Yield raw rows in the order of their row numbers, `size` at once.
 
     `Rows` are read for many batches at once, each file's in order, which spares most of the seeking, and while
     the batches before are at work.

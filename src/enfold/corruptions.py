@@ -1,4 +1,4 @@
-"""Ways to change examples before they are learned from: (x, spec, level) → x, all in raw units."""
+"""Corruptions of rows in training: (x, spec, level) → x, all in raw units."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from enfold.options import Choice, option
 from enfold.rows import Examples, mapped, pieces
 from enfold.spec import Spec
 
-Change = Callable[[Tensor], Tensor]  # of raw examples, (B, *shape) → (B, *shape)
+Change = Callable[[Tensor], Tensor]  # of raw rows, (B, *shape) → (B, *shape)
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ over the golden ratio, Weyl's sequence of SplitMix64
 
 
 def gaussian(x: Tensor, spec: Spec, level: float | Tensor) -> Tensor:
-    """Return examples with normal noise; intensities are clipped to their range.
+    """Return rows with Gaussian noise; intensities are clipped to their range.
 
     Args:
-        x: Raw examples, (B, *shape).
-        spec: What they are.
+        x: Raw rows, (B, *shape).
+        spec: Of the rows.
         level: The noise's standard deviation, in units of each column's scale.
     """
     noisy = x.float() + level * _scale(x, spec) * torch.randn_like(x, dtype=torch.float32)
@@ -31,14 +31,14 @@ def gaussian(x: Tensor, spec: Spec, level: float | Tensor) -> Tensor:
 
 
 def masking(x: Tensor, spec: Spec, level: float) -> Tensor:
-    """Return examples of which some values are replaced by nothing: by 0, or by a real column's mean.
+    """Return rows with some values replaced by 0, or by the mean of a real column.
 
     (Vincent, Larochelle, Bengio & Manzagol 2008, "Extracting and composing robust features with denoising
     autoencoders".)
 
     Args:
-        x: Raw examples, (B, *shape).
-        spec: What they are.
+        x: Raw rows, (B, *shape).
+        spec: Of the rows.
         level: The probability of each value to be replaced.
     """
     offset = torch.from_numpy(spec.offset).to(x.device)
@@ -46,13 +46,13 @@ def masking(x: Tensor, spec: Spec, level: float) -> Tensor:
 
 
 def salt_and_pepper(x: Tensor, spec: Spec, level: float | Tensor) -> Tensor:
-    """Return examples of which some values are the lowest or the highest, by chance.
+    """Return rows with some values replaced at random by the lowest or the highest.
 
     For real columns those are two standard deviations from the mean.
 
     Args:
-        x: Raw examples, (B, *shape).
-        spec: What they are.
+        x: Raw rows, (B, *shape).
+        spec: Of the rows.
         level: The probability of each value to be replaced.
     """
     offset, scale = torch.from_numpy(spec.offset).to(x.device), _scale(x, spec)
@@ -62,12 +62,12 @@ def salt_and_pepper(x: Tensor, spec: Spec, level: float | Tensor) -> Tensor:
 
 
 def mixed(x: Tensor, spec: Spec, level: float) -> Tensor:
-    """Return examples with Gaussian noise or salt and pepper, with equal probability, each at a random level.
+    """Return rows with Gaussian noise or salt and pepper, with equal probability, each at a random level.
 
     Args:
-        x: Raw examples, (B, *shape).
-        spec: What they are.
-        level: The highest; those of the examples are uniform in 0…`level`.
+        x: Raw rows, (B, *shape).
+        spec: Of the rows.
+        level: The highest; those of the rows are uniform in 0…`level`.
     """
     one_each = (len(x), *(1 for _ in spec.shape))
     levels, is_normal = level * torch.rand(one_each, device=x.device), torch.rand(one_each, device=x.device) < 0.5
@@ -81,7 +81,7 @@ def binarized(x: Tensor, spec: Spec) -> Tensor:
 
     Args:
         x: Raw intensities, (B, *shape).
-        spec: What they are.
+        spec: Of the rows.
     """
     scale = float(spec.scale[0])
     return (torch.rand_like(x, dtype=torch.float32) * scale < x) * scale
@@ -95,7 +95,7 @@ def binarized_once(x: Examples, spec: Spec) -> Examples:
 
     Args:
         x: Raw intensities, (n, *shape).
-        spec: What they are.
+        spec: Of the rows.
     """
     return mapped(x, _drawn, float(spec.scale[0]))
 
@@ -144,7 +144,7 @@ class Corruption(Choice, part="corruption"):
     """Noise on the input of the encoder, which the model learns to remove."""
 
     def build(self, spec: Spec) -> Change | None:
-        """Return what the encoder is given instead of examples, (B, *shape) raw; None: the examples themselves."""
+        """Return what the encoder is given instead of rows, (B, *shape) raw; None: the rows."""
         raise NotImplementedError
 
 

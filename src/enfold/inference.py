@@ -34,11 +34,11 @@ def conditions(labels: np.ndarray, spec: Spec) -> Tensor | None:
 def encode_means(
     model: Autoencoder, x: Examples, condition: Tensor | None = None, dtype: torch.dtype | None = None
 ) -> np.ndarray:
-    """Return the means of q(z|x) of raw examples, (n, latent_dim) float32, a bounded number at once.
+    """Return the means of q(z|x) of raw rows, (n, latent_dim) float32, a bounded number at once.
 
     Args:
         model: The model.
-        x: Raw examples, (n, *shape).
+        x: Raw rows, (n, *shape).
         condition: The class of each, (n,) integers, for a conditional model.
         dtype: In which the network multiplies matrices, as `autocast_dtype` chooses it; None: float32.
     """
@@ -66,7 +66,7 @@ def decode_means(model: Autoencoder, z: np.ndarray, condition: Tensor | None = N
 
 
 def reconstructed_means(model: Autoencoder, x: Examples, condition: Tensor | None = None) -> np.ndarray:
-    """Return the means of p(x|z) at the means of q(z|x) of raw examples, (n, *shape) float32 in raw units."""
+    """Return the means of p(x|z) at the means of q(z|x) of raw rows, (n, *shape) float32 in raw units."""
     return decode_means(model, encode_means(model, x, condition), condition)
 
 

@@ -19,14 +19,14 @@ class Autoencoder(nn.Module):
     else needs to know how the data is scaled.
 
     A conditional model, one whose `spec.conditions` names classes, also takes a `condition`: the position of each
-    example's class in `spec.conditions`, (B,) integers, −1 where the class is unknown.
+    row's class in `spec.conditions`, (B,) integers, −1 where the class is unknown.
 
     Args:
-        encoder: Raw examples (B, *spec.shape) → q(z|x) over (latent_dim,); a conditional one also takes a condition.
+        encoder: Raw rows (B, *spec.shape) → q(z|x) over (latent_dim,); a conditional one also takes a condition.
         decoder: Latent vectors (B, latent_dim) → p(x|z) over spec.shape, in raw units; a conditional one also takes
             a condition.
         prior: () → p(z) over (latent_dim,).
-        spec: What an example is.
+        spec: What a row is.
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, prior: nn.Module, spec: Spec):
@@ -34,7 +34,7 @@ class Autoencoder(nn.Module):
         self.encoder, self.decoder, self.prior, self.spec = encoder, decoder, prior, spec
 
     def encode(self, x: Tensor | np.ndarray, condition: Tensor | np.ndarray | None = None) -> Distribution:
-        """Return q(z|x), or q(z|x, y) of a conditional model, for raw examples x, (B, *shape).
+        """Return q(z|x), or q(z|x, y) of a conditional model, for raw rows x, (B, *shape).
 
         Raises:
             InputError: The model is conditional and no condition is given, or the other way round.
@@ -74,7 +74,7 @@ class Autoencoder(nn.Module):
 
     @property
     def latent_dim(self) -> int:
-        """How many coordinates z has."""
+        """Number of latent dimensions."""
         return self.prior().event_shape[0]
 
     @property
@@ -85,12 +85,12 @@ class Autoencoder(nn.Module):
 
 @dataclass(frozen=True)
 class Conditioned:
-    """A model and the condition of one batch, so that an objective need not know of conditions.
+    """A model and the condition of one batch, so that objectives need not handle conditions.
 
     Attributes:
         model: The model.
-        condition: The batch's condition, (B,) integers; None of a model that is not conditional.
-        corrupt: What the encoder is given in the place of an example, if that is not the example itself.
+        condition: The batch's condition, (B,) integers; None for other models.
+        corrupt: Corrupts the input of the encoder; None: no corruption.
     """
 
     model: Autoencoder
@@ -98,7 +98,7 @@ class Conditioned:
     corrupt: Callable[[Tensor], Tensor] | None = None
 
     def encode(self, x: Tensor | np.ndarray) -> Distribution:
-        """Return q(z|x) for the batch's raw examples, (B, *shape)."""
+        """Return q(z|x) for the batch's raw rows, (B, *shape)."""
         return self.model.encode(x if self.corrupt is None else self.corrupt(torch.as_tensor(x)), self.condition)
 
     def decode(self, z: Tensor | np.ndarray) -> Distribution:
@@ -113,7 +113,7 @@ class Conditioned:
 
     @property
     def spec(self) -> Spec:
-        """What an example is."""
+        """What a row is."""
         return self.model.spec
 
 

@@ -46,7 +46,7 @@ def neighbor_graph(x: Examples, spec: Spec, n_neighbors: int, seed: int = 0) -> 
     as the spec scales them, in their first 50 principal components.
 
     Args:
-        x: Raw examples, (n, *shape).
+        x: Raw rows, (n, *shape).
         spec: What they are.
         n_neighbors: k, the row itself not counted.
         seed: Of the principal components.

@@ -1,4 +1,4 @@
-"""Priors p(z): modules that return a distribution over latent vectors, so that a prior may learn."""
+"""Priors p(z): modules that return a distribution over latent vectors, which may be learned."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from enfold.nets.posteriors import CodesPrior, FiniteScalar, VectorQuantized
 from enfold.options import Choice, Custom, Need, option
 from enfold.spec import Spec
 
-FIRST_BEND = 0.1  # of the splines of a single coordinate; with 0 all would stay the same
-FLOW_HIDDEN = (64, 64)  # units of the networks that make a flow's parameters
-PSEUDO_INPUT = 0.1  # how far pseudo-inputs are from the middle of the data at first, in units of its scale
+FIRST_BEND = 0.1  # of the splines of a single coordinate; from 0 all would stay the same
+FLOW_HIDDEN = (64, 64)  # units of the networks that give the parameters of a flow
+PSEUDO_INPUT = 0.1  # initial distance of pseudo-inputs from the center of the data, in units of its scale
 
 
 class StandardNormal(nn.Module):
     """p(z) = N(0, I).
 
     Args:
-        latent_dim: How many coordinates z has.
+        latent_dim: Number of latent dimensions.
     """
 
     zeros: Tensor
@@ -43,8 +43,8 @@ class MixturePrior(nn.Module):
     """p(z) = Σ_k w_k N(z; μ_k, diag σ_k²), all of it learned (Dilokthanakul 2016; Jiang 2017, "VaDE").
 
     Args:
-        latent_dim: How many coordinates z has.
-        components: How many Gaussians are mixed.
+        latent_dim: Number of latent dimensions.
+        components: Number of Gaussians.
     """
 
     def __init__(self, latent_dim: int, components: int):
@@ -67,10 +67,10 @@ class VampPrior(nn.Module):
     bound (Tomczak & Welling 2018, "VAE with a VampPrior", equation 9).
 
     Args:
-        encoder: Raw examples → q(z|x), that of the model.
-        pseudo_inputs: Where they begin, in raw units, (K, *shape).
-        scale: What to divide them by as parameters, so that a step of theirs is like one of the weights'.
-        limits: The lowest and the highest value that they may have, in raw units.
+        encoder: Raw rows → q(z|x), that of the model.
+        pseudo_inputs: Their initial values, in raw units, (K, *shape).
+        scale: Divides them as parameters, so that their steps are about as large as those of weights.
+        limits: Their lowest and highest allowed values, in raw units.
     """
 
     scale: Tensor
@@ -83,7 +83,7 @@ class VampPrior(nn.Module):
         limits: tuple[float | None, float | None] | None = None,
     ):
         super().__init__()
-        self._encoder = (encoder,)  # not a module of this one, whose weights it would double
+        self._encoder = (encoder,)  # in a tuple, so that its weights are not registered twice
         self.register_buffer("scale", torch.as_tensor(scale), persistent=False)
         self.scaled = nn.Parameter(pseudo_inputs / self.scale)
         self.logits = nn.Parameter(torch.zeros(len(pseudo_inputs)))
@@ -102,16 +102,16 @@ class VampPrior(nn.Module):
 
 
 class Flow(nn.Module):
-    """p(z): a Gaussian bent by learned invertible maps.
+    """p(z): a Gaussian transformed by learned invertible maps.
 
     "realnvp" couples halves of z by affine maps (Dinh, Sohl-Dickstein & Bengio 2017), "spline" bends each coordinate
     by a monotonic rational-quadratic spline that depends on those before it (Durkan 2019, "Neural spline flows").
     A single coordinate has only splines.
 
     Args:
-        latent_dim: How many coordinates z has.
+        latent_dim: Number of latent dimensions.
         kind: "realnvp" or "spline".
-        transforms: How many maps follow each other.
+        transforms: Number of maps, one after the other.
     """
 
     def __init__(self, latent_dim: int, kind: str = "spline", transforms: int = 4):
@@ -119,7 +119,7 @@ class Flow(nn.Module):
         options: dict[str, Any] = {"transforms": transforms, "hidden_features": FLOW_HIDDEN}
         coupled = kind == "realnvp" and latent_dim > 1
         self.flow = zuko.flows.RealNVP(latent_dim, **options) if coupled else zuko.flows.NSF(latent_dim, **options)
-        if latent_dim == 1:  # whose splines have no networks that would begin near the identity
+        if latent_dim == 1:  # whose splines have no networks that would start near the identity
             with torch.no_grad():
                 for parameter in self.flow.parameters():
                     parameter *= FIRST_BEND
@@ -131,12 +131,12 @@ class Flow(nn.Module):
 
 @dataclass(frozen=True)
 class Context:
-    """What a prior may be built from.
+    """What a prior can be built from.
 
     Attributes:
-        latent_dim: How many coordinates z has.
-        spec: What an example is.
-        encoder: The model's encoder, raw examples → q(z|x).
+        latent_dim: Number of latent dimensions.
+        spec: What a row is.
+        encoder: The model's encoder, raw rows → q(z|x).
         posterior: Its last module.
     """
 

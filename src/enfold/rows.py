@@ -22,7 +22,7 @@ from enfold.errors import InputError
 IN_MEMORY = 2**28  # bytes; what is no larger is read at once
 AT_ONCE = 2**22  # bytes; larger pieces are not read any faster
 CHECKED_ROWS = 1_000  # of data that is larger than memory
-MOST_VALUES = 2**26  # of examples that are held as float32: 256 MB
+MOST_VALUES = 2**26  # of rows that are held as float32: 256 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +230,7 @@ def as_rows(x: Examples) -> Rows:
 
 
 def affordable(size: int, at_most: int) -> int:
-    """Return how many examples of `size` values to hold as float32, at most so many, so that memory stays bounded."""
+    """Return how many rows of `size` values to hold as float32, at most so many, so that memory stays bounded."""
     return min(at_most, max(2, MOST_VALUES // size))
 
 

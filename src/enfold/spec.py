@@ -68,7 +68,7 @@ class Spec:
 
     @property
     def is_array(self) -> bool:
-        """Whether some of the examples came from an array in memory, which cannot be read again."""
+        """Whether some of the rows came from an array in memory, which cannot be read again."""
         return ARRAY in self.sources
 
     @property
@@ -79,7 +79,7 @@ class Spec:
 
     @property
     def size(self) -> int:
-        """How many values an example has."""
+        """How many values a row has."""
         return int(np.prod(self.shape))
 
     @property
@@ -89,12 +89,12 @@ class Spec:
 
     @property
     def offset(self) -> np.ndarray:
-        """The columns' offsets, float32, to broadcast against an example."""
+        """The columns' offsets, float32, to broadcast against a row."""
         return np.array([column.offset for column in self.columns], np.float32)
 
     @property
     def scale(self) -> np.ndarray:
-        """The columns' scales, float32, to broadcast against an example."""
+        """The columns' scales, float32, to broadcast against a row."""
         return np.array([column.scale for column in self.columns], np.float32)
 
     def __str__(self) -> str:
@@ -105,18 +105,18 @@ class Spec:
         return f"{color} images of {shape} pixels"
 
     def scaled(self, x: np.ndarray, dtype: type[np.floating] = np.float32) -> np.ndarray:
-        """Return raw examples, (n, *shape), in units of each column's scale, `(x - offset) / scale`."""
+        """Return raw rows, (n, *shape), in units of each column's scale, `(x - offset) / scale`."""
         values = x.astype(dtype)
         values -= self.offset  # in place, as there may be many
         values /= self.scale
         return values
 
     def vectors(self, x: np.ndarray, dtype: type[np.floating] = np.float32) -> np.ndarray:
-        """Return raw examples, (n, *shape), as vectors in units of each column's scale, (n, values)."""
+        """Return raw rows, (n, *shape), as vectors in units of each column's scale, (n, values)."""
         return self.scaled(x, dtype).reshape(len(x), -1)
 
     def examples(self, vectors: np.ndarray) -> np.ndarray:
-        """Return vectors in units of each column's scale, (n, values), as raw examples, (n, *shape) float32."""
+        """Return vectors in units of each column's scale, (n, values), as raw rows, (n, *shape) float32."""
         return (vectors.reshape(-1, *self.shape) * self.scale + self.offset).astype(np.float32)
 
     def standardized(self, x: Examples) -> "Spec":

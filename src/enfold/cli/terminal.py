@@ -48,7 +48,7 @@ def _with_lines(items: Iterator[Progress], console: Console) -> Iterator[Progres
 
 
 def _losses(losses: Losses) -> str:
-    """Return the negative ELBO, the distortion and the rate, in nats per example; without a rate, the distortion."""
+    """Return the negative ELBO, the distortion and the rate, in nats per row; without a rate, the distortion."""
     if losses.rate == 0:
         return f"distortion {losses.distortion:.1f}"
     return f"−ELBO {losses.distortion + losses.rate:.1f} = {losses.distortion:.1f} + {losses.rate:.1f}"

@@ -1,4 +1,4 @@
-"""Only what torch.distributions lacks."""
+"""Distributions that torch.distributions lacks."""
 
 from enfold.distributions.likelihoods import ContinuousIntensity, IntensityBernoulli, LogisticMixture
 from enfold.distributions.posteriors import (

@@ -1,4 +1,4 @@
-"""p(x|z) of pixels, as far as torch.distributions lacks it."""
+"""Distributions of pixels, p(x|z), that torch.distributions lacks."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Size, Tensor
 from torch.distributions import Bernoulli, Distribution, constraints
 
-SMALLEST_LOG_SCALE = -7.0  # of a logistic, where intensities are seen in −1…1
+SMALLEST_LOG_SCALE = -7.0  # of a logistic, with intensities in −1…1
 FLAT_LOGIT = 0.05  # below it, series to the second power are exact in float32
 
 
@@ -29,19 +29,19 @@ class _Intensities(Distribution):
 
 
 class IntensityBernoulli(_Intensities):
-    """Binary pixels that are seen as gray: an intensity x in 0…`scale` says how often its pixel is on.
+    """Binary pixels given as gray values: an intensity x in 0…`scale` is the probability that its pixel is on.
 
     With b ~ Bernoulli(x / scale), the log-probability is the mean over b of the binary pixel's:
 
         log p(x) = E_b[log p(b)] = (x / scale) log π + (1 − x / scale) log(1 − π),   π = sigmoid(logits).
 
-    So on gray images it is the expected log-likelihood of images that are binarized anew each time they are seen
+    So on gray images it is the expected log-likelihood of images that are binarized at random each time
     (Salakhutdinov & Murray 2008, "On the quantitative analysis of deep belief networks", section 5.1), and an
     evidence bound built on it bounds that likelihood. On x in {0, scale} it is the Bernoulli distribution.
 
     Args:
         logits: Any shape.
-        scale: The intensity that stands for "always on".
+        scale: The intensity of a pixel that is always on.
     """
 
     @property
@@ -101,7 +101,7 @@ class ContinuousIntensity(_Intensities):
 
 
 class LogisticMixture(Distribution):
-    """Images of whole intensities: each pixel a mixture of logistic distributions, cut into whole numbers.
+    """Images of whole intensities: each pixel a mixture of logistic distributions, discretized to whole numbers.
 
     Salimans, Karpathy, Chen & Kingma 2017, "PixelCNN++", section 2: the channels of a pixel share a component, and
     the means of later channels are linear in the earlier ones' values. Intensities are seen in −1…1; the lowest and

@@ -1,4 +1,4 @@
-"""q(z|x) and p(z), as far as torch.distributions lacks them, and what is done with them."""
+"""Distributions for q(z|x) and p(z) that torch.distributions lacks, and functions of posteriors."""
 
 import math
 from functools import singledispatch
@@ -10,11 +10,11 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 
 from enfold.errors import InputError
 
-CODE_LOG_PROB_TOLERANCE = 1e-4  # how far a vector may be from a code to count as that code
+CODE_LOG_PROB_TOLERANCE = 1e-4  # largest distance of a vector from a code to count as that code
 
 
 class CorrelatedNormal(MultivariateNormal):
-    """A normal distribution with any covariance, whose draws are as exact as its parameters.
+    """A Gaussian with a full covariance, whose draws are as exact as its parameters.
 
     Under autocast torch would round the noise and its factor to half precision as it multiplies them.
     """
@@ -26,15 +26,15 @@ class CorrelatedNormal(MultivariateNormal):
 
 
 class Code(Distribution):
-    """A point mass at one of finitely many codes, with the gradient of what was rounded to it.
+    """A point mass at one of finitely many codes, with a straight-through gradient.
 
     Gradients pass the rounding as if it were not there (Bengio, Léonard & Courville 2013, "Estimating or propagating
     gradients through stochastic neurons").
 
     Args:
-        continuous: What was rounded, (B, latent_dim).
+        continuous: The values before rounding, (B, latent_dim).
         rounded: The codes, (B, latent_dim).
-        cost: What an objective adds to the loss, as the two differ, (B,); None: nothing.
+        cost: A penalty on their difference, added to the loss, (B,); None: no penalty.
     """
 
     arg_constraints = {}  # noqa: RUF012  # pyright: ignore
@@ -46,7 +46,7 @@ class Code(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        """The codes, with the gradient of what was rounded."""
+        """The codes, with the gradient of the values before rounding."""
         return self.rounded.detach() + (self.continuous - self.continuous.detach())
 
     @property
@@ -116,7 +116,7 @@ def _kl_code_uniform(q: Code, p: UniformCodes) -> Tensor:
 
 @register_kl(MultivariateNormal, Independent)
 def _kl_full_diagonal(q: MultivariateNormal, p: "Independent[Any]") -> Tensor:
-    """KL of a normal with full covariance from one with independent coordinates, in closed form."""
+    """KL of a Gaussian with a full covariance from one with a diagonal covariance, in closed form."""
     base = p.base_dist
     if not isinstance(base, Normal):
         raise NotImplementedError
@@ -156,7 +156,7 @@ def log_ratio(q: Distribution, p: Distribution, z: Tensor) -> Tensor:
 
 @singledispatch
 def detached(q: Distribution) -> Distribution:
-    """Return the posteriors with parameters through which no gradient passes.
+    """Return the posteriors with detached parameters.
 
     Raises:
         InputError: They are of an unknown kind.
@@ -213,7 +213,7 @@ def _(q: Code, *others: Any) -> Distribution:
 
 @singledispatch
 def moved(q: Distribution, noise: Tensor) -> Tensor:
-    """Return the draws from posteriors that standard normal noise stands for, (B, latent_dim).
+    """Return draws from posteriors made from standard normal noise, (B, latent_dim).
 
     Args:
         q: (B,) posteriors; noise does not move codes.

@@ -56,7 +56,7 @@ def share(run: Run, *sources: Any, out: str | Path, rows: int | None = None) -> 
         run: The run.
         *sources: The rows to show, as `enfold.load` takes them; by default the run's.
         out: The .html file to write.
-        rows: How many rows to show at most; without it, all, or as many as 256 MB of examples are.
+        rows: How many rows to show at most; without it, all, or as many as fit in 256 MB.
 
     Returns:
         The path of the file.

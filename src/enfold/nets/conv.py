@@ -18,9 +18,9 @@ SMALLEST_SIDE = 4  # images are halved while both sides stay at least that
 
 
 class ConvResidual(nn.Module):
-    """Two 3×3 convolutions that add to what they are given (He, Zhang, Ren & Sun 2016, the second paper).
+    """A residual block of two 3×3 convolutions (He, Zhang, Ren & Sun 2016, the second paper).
 
-    The last one begins at zero, so that the whole begins as the identity.
+    The last one starts at zero, so that the block starts as the identity.
     """
 
     def __init__(self, channels: int):
@@ -36,7 +36,7 @@ class ConvResidual(nn.Module):
 
 
 class Cropped(nn.Module):
-    """Images cut to a size."""
+    """Crops images to a size."""
 
     def __init__(self, height: int, width: int):
         super().__init__()
@@ -52,7 +52,7 @@ def conv_encoder(shape: tuple[int, ...], width: int, depth: int) -> nn.Sequentia
 
     Args:
         shape: (C, H, W).
-        width: How many features.
+        width: Number of features.
         depth: Residual blocks at each size.
     """
     sizes, channels = _pyramid(shape)
@@ -71,8 +71,8 @@ def conv_decoder(inputs: int, width: int, depth: int, shape: tuple[int, ...]) ->
     """Return a network from latent vectors, (B, inputs), to arrays of a `shape`, (B, C, H, W).
 
     Args:
-        inputs: How many values come in.
-        width: Features that are made of them first; see `SineFeatures`.
+        inputs: Number of inputs.
+        width: Number of their `SineFeatures`.
         depth: Residual blocks at each size.
         shape: (C, H, W).
     """
@@ -91,7 +91,7 @@ def _pyramid(shape: tuple[int, ...]) -> tuple[list[tuple[int, int]], list[int]]:
     """Return the sizes from the image down to the smallest, and how many channels each has."""
     if len(shape) != 3:
         raise InputError(
-            f"The convolutional network takes images, but an example has shape {shape}. Choose another network, as "
+            f"The convolutional network takes images, but a row has shape {shape}. Choose another network, as "
             "with --set network=mlp."
         )
     sizes = [(shape[1], shape[2])]

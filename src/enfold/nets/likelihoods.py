@@ -1,4 +1,4 @@
-"""Arrays → p(x|z): the last module of a decoder. Each says in `shape` which arrays it takes."""
+"""Arrays → p(x|z): the last module of a decoder, whose `shape` is that of the arrays."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +13,11 @@ from enfold.nets.heads import Normalize
 from enfold.options import Choice
 from enfold.spec import Spec
 
-SMALLEST_LOG_SIGMA = -7.0  # of a standardized column: a density may not grow without bound on constant columns
+SMALLEST_LOG_SIGMA = (
+    -7.0
+)  # of a standardized column; otherwise densities of constant columns would grow without bound
 MIXED = 5  # logistic distributions for each pixel
-INITIAL_LOG_SIGMA = -1.0  # of a standardized column; from 0 on, the rate costs more than it gains and z dies out
+INITIAL_LOG_SIGMA = -1.0  # of a standardized column; from 0, the rate costs more than it gains and z collapses
 
 
 class BernoulliPixels(nn.Module):

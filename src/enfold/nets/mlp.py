@@ -1,4 +1,4 @@
-"""Residual perceptrons for examples of any shape."""
+"""Residual perceptrons for rows of any shape."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from enfold.nets.network import Network
 from enfold.options import option
 
-FEW_INPUTS = 784  # of an example; more of them are weighed less
+FEW_INPUTS = 784  # of a row; more of them are scaled down
 
 
 class ManyInputs(nn.Linear):
@@ -34,7 +34,7 @@ class ManyInputs(nn.Linear):
 
 
 class Residual(nn.Module):
-    """A layer that adds to what it is given: h + ReLU(W h + b) (He, Zhang, Ren & Sun 2016)."""
+    """A residual layer: h + ReLU(W h + b) (He, Zhang, Ren & Sun 2016)."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -68,13 +68,13 @@ class SineFeatures(nn.Module):
 
 
 def mlp_encoder(size: int, width: int, depth: int) -> nn.Sequential:
-    """Return a network from examples of `size` values, of any shape, to `width` features."""
+    """Return a network from rows of `size` values, of any shape, to `width` features."""
     first = (ManyInputs if size > FEW_INPUTS else nn.Linear)(size, width), nn.ReLU()
     return nn.Sequential(nn.Flatten(), *first, *(Residual(width) for _ in range(depth)))
 
 
 def mlp_decoder(latent_dim: int, width: int, depth: int, shape: tuple[int, ...]) -> nn.Sequential:
-    """Return a network from latent vectors to arrays of the `shape` of an example."""
+    """Return a network from latent vectors to arrays of the `shape` of a row."""
     hidden = SineFeatures(latent_dim, width), *(Residual(width) for _ in range(depth))
     return nn.Sequential(*hidden, nn.Linear(width, math.prod(shape)), nn.Unflatten(1, shape))
 

@@ -15,7 +15,7 @@ class Network(Choice, part="network"):
     """The layers of the encoder and of the decoder."""
 
     def encoder(self, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
-        """Return a module from examples, (B, *shape), to features, (B, features), and how many features there are."""
+        """Return a module from rows, (B, *shape), to features, (B, features), and how many features there are."""
         raise NotImplementedError
 
     def decoder(self, inputs: int, shape: tuple[int, ...]) -> nn.Module:
@@ -23,18 +23,18 @@ class Network(Choice, part="network"):
         raise NotImplementedError
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Raise an InputError if the network cannot take examples of that shape."""
+        """Raise an InputError if the network cannot take rows of that shape."""
 
     def initialize(self, posterior: nn.Module) -> None:
-        """Draw the first weights of the posterior's layers, where they are not to be PyTorch's usual ones."""
+        """Draw the initial weights, if they differ from PyTorch's."""
 
 
 @dataclass(frozen=True)
 class Encoder(Choice, part="encoder"):
-    """Where the encoder comes from."""
+    """The encoder."""
 
     def build(self, network: Network, spec: Spec) -> tuple[nn.Module, int]:
-        """Return a module from normalized examples to features, (B, features), and how many features there are."""
+        """Return a module from normalized rows to features, (B, features), and how many features there are."""
         raise NotImplementedError
 
 
@@ -57,12 +57,12 @@ class CustomEncoder(Custom, Encoder, name="custom"):
         """Return the module, if it fits the data.
 
         Raises:
-            InputError: It cannot take the examples, or its output has another shape than (B, features).
+            InputError: It cannot take the rows, or its output has another shape than (B, features).
         """
         shape = _output_shape("encoder", self.value, torch.zeros(2, *spec.shape))
         if len(shape) != 2 or shape[0] != 2:
             raise InputError(
-                f"The encoder must return features of shape (B, features), but for two examples of shape {spec.shape}"
+                f"The encoder must return features of shape (B, features), but for two rows of shape {spec.shape}"
                 f" it returned {shape}. End it in nn.Flatten()."
             )
         return self.value, shape[1]
@@ -70,10 +70,10 @@ class CustomEncoder(Custom, Encoder, name="custom"):
 
 @dataclass(frozen=True)
 class Decoder(Choice, part="decoder"):
-    """Where the decoder comes from."""
+    """The decoder."""
 
     def build(self, network: Network, inputs: int, head: nn.Module) -> nn.Module:
-        """Return a module from latent vectors, (B, inputs), to what the likelihood's head takes, (B, *head.shape)."""
+        """Return a module from latent vectors, (B, inputs), to inputs of the likelihood's head, (B, *head.shape)."""
         raise NotImplementedError
 
 
@@ -122,11 +122,11 @@ def _shape(head: nn.Module) -> tuple[int, ...]:
 
 
 def _output_shape(name: str, module: nn.Module, x: Tensor) -> tuple[int, ...]:
-    """Return the shape of what a user's module makes of arrays; it is on the processor and in training then."""
+    """Return the shape of a custom module's output for arrays, on the CPU and in training mode."""
     try:
         with torch.no_grad():
             return tuple(module.cpu().eval()(x).shape)
-    except Exception as error:  # whatever a user's module raises
+    except Exception as error:  # whatever a custom module raises
         raise InputError(
             f"The {name} cannot take float32 arrays of shape {tuple(x.shape)}, which it would be given "
             f"({type(error).__name__}: {error}). Change it, or latent_dim."

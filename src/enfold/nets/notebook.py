@@ -28,7 +28,7 @@ class NotebookEncoder(nn.Module):
         shape: (channels, height, width), height and width even.
 
     Raises:
-        InputError: The examples are no such images.
+        InputError: the rows are no such images.
     """
 
     def __init__(self, shape: tuple[int, ...]):
@@ -58,11 +58,11 @@ class NotebookDecoder(nn.Module):
     so a pixel that the network is sure of beyond that has no gradient.
 
     Args:
-        latent_dim: How many coordinates z has.
+        latent_dim: Number of latent dimensions.
         shape: (channels, height, width), height and width even.
 
     Raises:
-        InputError: The examples are no such images.
+        InputError: the rows are no such images.
     """
 
     def __init__(self, latent_dim: int, shape: tuple[int, ...]):
@@ -198,7 +198,7 @@ def glorot(module: nn.Module) -> None:
 def _checked(shape: tuple[int, ...]) -> tuple[int, int, int]:
     if len(shape) != 3 or shape[1] % 2 or shape[2] % 2:
         raise InputError(
-            f"The notebook's network takes images of even height and width, but an example has shape {shape}. "
+            f"The notebook's network takes images of even height and width, but a row has shape {shape}. "
             "Choose another network, as with --recipe default."
         )
     return shape[0], shape[1], shape[2]

@@ -25,11 +25,11 @@ def at_most_one(raw: Tensor) -> Tensor:
 
 
 class DiagonalNormal(nn.Module):
-    """Features → a normal distribution with independent coordinates: q(z|x) = N(μ(h), diag σ(h)²).
+    """Features → a Gaussian with a diagonal covariance: q(z|x) = N(μ(h), diag σ(h)²).
 
     Args:
-        features: The number of features.
-        latent_dim: The number of latent dimensions.
+        features: Number of features.
+        latent_dim: Number of latent dimensions.
         scale: Maps the output of a linear layer to σ; with torch.exp the layer gives log σ.
     """
 
@@ -47,13 +47,13 @@ class DiagonalNormal(nn.Module):
 
 
 class FullNormal(nn.Module):
-    """Features → a normal distribution with any covariance: q(z|x) = N(μ(h), L(h) L(h)ᵀ), L lower triangular.
+    """Features → a Gaussian with a full covariance: q(z|x) = N(μ(h), L(h) L(h)ᵀ), L lower triangular.
 
     (Kingma & Welling 2019, "An introduction to variational autoencoders", section 2.5.1.)
 
     Args:
-        features: The number of features.
-        latent_dim: The number of latent dimensions.
+        features: Number of features.
+        latent_dim: Number of latent dimensions.
     """
 
     places: Tensor
@@ -80,13 +80,13 @@ class FullNormal(nn.Module):
 class FiniteScalar(nn.Module):
     """Features → a code whose every coordinate is one of a few levels in −1…1 .
 
-    Each coordinate is squashed by tanh and rounded to the nearest level; nothing has to be learned for it
+    Each coordinate is squashed by tanh and rounded to the nearest level; nothing is learned for it
     (Mentzer 2023, "Finite scalar quantization", section 3.1).
 
     Args:
-        features: The number of features.
-        latent_dim: The number of latent dimensions.
-        levels: How many values each coordinate may take, at least 2.
+        features: Number of features.
+        latent_dim: Number of latent dimensions.
+        levels: Number of values of each coordinate, at least 2.
     """
 
     def __init__(self, features: int, latent_dim: int, levels: int = 8):
@@ -114,10 +114,10 @@ class VectorQuantized(nn.Module):
     The code's cost is their equation 3: the codebook moves to the features, and they commit to it, in squared units.
 
     Args:
-        features: The number of features.
-        latent_dim: How many coordinates z has; `num_codebooks` divides it.
-        codebook_size: How many codes each codebook has.
-        num_codebooks: How many codebooks share the coordinates evenly.
+        features: Number of features.
+        latent_dim: Number of latent dimensions; `num_codebooks` divides it.
+        codebook_size: Number of codes in each codebook.
+        num_codebooks: Number of codebooks, which share the coordinates evenly.
     """
 
     def __init__(self, features: int, latent_dim: int, codebook_size: int = 64, num_codebooks: int = 1):
@@ -151,7 +151,7 @@ class CodesPrior(nn.Module):
 
     def __init__(self, posterior: FiniteScalar | VectorQuantized):
         super().__init__()
-        self._posterior = (posterior,)  # not a module of this one, whose weights it would double
+        self._posterior = (posterior,)  # in a tuple, so that its weights are not registered twice
 
     def forward(self) -> UniformCodes:
         """Return the distribution, over (latent_dim,)."""
@@ -196,7 +196,7 @@ class _Discrete(Posterior):
     is_discrete = True
 
     def needs(self) -> Iterable[Need]:
-        """Return that the prior is over codes, and that no neighbors are kept."""
+        """Return that the prior must be over codes, and that neighbors cannot be preserved."""
         yield Need("prior", ("auto", "uniform", "custom"), "it must be a distribution over codes")
         yield Need("n_neighbors", (0,), "codes cannot be moved towards each other bit by bit")
 

@@ -1,6 +1,6 @@
 """Objectives: plain functions `(model, x, beta) -> Terms`.
 
-Every term is per example and in nats; the mean over the batch is taken by whoever trains or evaluates. `beta` is the
+Every term is per row and in nats; the mean over the batch is taken in training or evaluation. `beta` is the
 weight of the rate; with 1 an evidence bound is one.
 """
 

@@ -25,9 +25,9 @@ def elbo(model: Model, x: Tensor, beta: float = 1.0, *, free_bits: float = 0.0) 
 
     Args:
         model: The autoencoder.
-        x: Raw examples, (B, *shape).
+        x: Raw rows, (B, *shape).
         beta: The rate's weight.
-        free_bits: Nats of the batch's mean rate that cost nothing, so that they are used (Kingma 2016, equation 15,
+        free_bits: Nats of the batch's mean rate without cost, so that they are used (Kingma 2016, equation 15,
             with all of z as one group).
     """  # noqa: D400, D415 - the sentence ends in its formula
     q = model.encode(x)
@@ -50,7 +50,7 @@ def importance_weighted(model: Model, x: Tensor, beta: float = 1.0, *, samples: 
 
     Args:
         model: The autoencoder, with a normal posterior.
-        x: Raw examples, (B, *shape).
+        x: Raw rows, (B, *shape).
         beta: The weight of log p(z) − log q(z|x).
         samples: K.
     """  # noqa: D400, D415 - the sentence ends in its formula
@@ -69,11 +69,11 @@ def importance_weighted(model: Model, x: Tensor, beta: float = 1.0, *, samples: 
 
 
 def log_likelihood_given(model: Model, x: Tensor, z: Tensor) -> Tensor:
-    """Return log p(x|z), in nats, for several draws of z for each example.
+    """Return log p(x|z), in nats, for several draws of z for each row.
 
     Args:
         model: The autoencoder.
-        x: Raw examples, (B, *shape).
+        x: Raw rows, (B, *shape).
         z: Latent vectors, (K, B, latent_dim).
 
     Returns:
@@ -98,12 +98,12 @@ class ELBO(WeightedObjective, name="elbo"):
 class IWAE(WeightedObjective, name="iwae"):
     """The importance-weighted bound of several draws, nearer to the likelihood."""
 
-    samples: int = option(8, "draws of z for each example", low=1)
+    samples: int = option(8, "draws of z for each row", low=1)
 
     def build(self) -> ObjectiveFunction:
         """Return `importance_weighted`."""
         return partial(importance_weighted, samples=self.samples)
 
     def needs(self) -> Iterable[Need]:
-        """Return that q(z|x) has a density."""
+        """Return that q(z|x) must have a density."""
         return (DENSITY, *super().needs())

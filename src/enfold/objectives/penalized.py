@@ -1,4 +1,4 @@
-"""Bounds with a further demand on the aggregate posterior q(z), the mean of q(z|x) over the data."""
+"""Bounds with a penalty on the aggregate posterior q(z), the mean of q(z|x) over the data."""
 
 import math
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # of the squared distance 
 
 
 def total_correlation(model: Model, x: Tensor, beta: float = 1.0, *, weight: float = 3.0) -> Terms:
-    """Return the negative ELBO and a penalty on how much the latent dimensions tell of each other:
+    """Return the negative ELBO and a penalty on how much the latent dimensions depend on each other:
 
         loss = −log p(x|z) + β KL(q(z|x) ‖ p(z)) + λ KL(q(z) ‖ Π_j q(z_j)).
 
@@ -28,7 +28,7 @@ def total_correlation(model: Model, x: Tensor, beta: float = 1.0, *, weight: flo
 
     Args:
         model: The autoencoder, with a normal posterior.
-        x: Raw examples, (B, *shape); of the estimate's bias a B of a hundred or more leaves little.
+        x: Raw rows, (B, *shape); the estimate has little bias if B is a hundred or more.
         beta: The rate's weight.
         weight: λ, of the total correlation.
     """  # noqa: D400, D415 - the sentence ends in its formula
@@ -57,7 +57,7 @@ def dip_vae(
 
     Args:
         model: The autoencoder, with a Gaussian posterior.
-        x: Raw examples, (B, *shape).
+        x: Raw rows, (B, *shape).
         beta: The rate's weight.
         off_diagonal: λ_od, of the covariances.
         diagonal: λ_d, of the variances.
@@ -80,11 +80,11 @@ def mmd(model: Model, x: Tensor, beta: float = 1.0, *, weight: float = 100.0) ->
         loss = −log p(x|z) + β KL(q(z|x) ‖ p(z)) + λ MMD²(q(z), p(z)).
 
     With β = 0 it is the Wasserstein autoencoder (Tolstikhin 2018, algorithm 2), with β below 1 InfoVAE (Zhao, Song &
-    Ermon 2017, equation 6, with 1 − α = β), which lets z tell more of x than the ELBO does.
+    Ermon 2017, equation 6, with 1 − α = β), which lets z carry more information on x than the ELBO does.
 
     Args:
         model: The autoencoder, with a posterior and a prior that can be drawn from.
-        x: Raw examples, (B, *shape).
+        x: Raw rows, (B, *shape).
         beta: The rate's weight.
         weight: λ, of the squared maximum mean discrepancy, in nats.
     """  # noqa: D400, D415 - the sentence ends in its formula
@@ -92,7 +92,7 @@ def mmd(model: Model, x: Tensor, beta: float = 1.0, *, weight: float = 100.0) ->
     z = q.rsample()
     distortion = -model.decode(z).log_prob(x)
     rate = rate_of(q, p, z)
-    many = len(x) > 1  # an epoch's last batch may be one
+    many = len(x) > 1  # the last batch of an epoch may have one row
     penalty = weight * maximum_mean_discrepancy(z, p.sample((len(x),))) if many else rate.new_zeros(())
     return Terms(distortion + beta * rate + penalty, distortion, rate, {"mmd": penalty.expand_as(rate)})
 
@@ -130,7 +130,7 @@ class BetaTCVAE(WeightedObjective, name="beta_tcvae"):
         return partial(total_correlation, weight=self.penalty_weight)
 
     def needs(self) -> Iterable[Need]:
-        """Return that q(z|x) has a density."""
+        """Return that q(z|x) must have a density."""
         return (DENSITY, *super().needs())
 
 
@@ -145,7 +145,7 @@ class MMD(WeightedObjective, name="mmd"):
         return partial(mmd, weight=self.penalty_weight)
 
     def needs(self) -> Iterable[Need]:
-        """Return that q(z|x) has a density."""
+        """Return that q(z|x) must have a density."""
         return (DENSITY, *super().needs())
 
 
@@ -161,5 +161,5 @@ class DIPVAE(WeightedObjective, name="dip_vae"):
         return partial(dip_vae, off_diagonal=self.off_diagonal_weight, diagonal=self.diagonal_weight)
 
     def needs(self) -> Iterable[Need]:
-        """Return that q(z|x) has a covariance."""
+        """Return that q(z|x) must have a covariance."""
         return (DENSITY, *super().needs())

@@ -1,4 +1,4 @@
-"""Objectives that are no bounds: the plain autoencoder's and the notebook's."""
+"""Objectives that are not bounds: of the plain autoencoder and of the notebook."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ def autoencoder(model: Model, x: Tensor, beta: float = 1.0) -> Terms:
 
     Args:
         model: The autoencoder.
-        x: Raw examples, (B, *shape).
-        beta: Of no consequence, as there is no rate.
+        x: Raw rows, (B, *shape).
+        beta: Not used, as there is no rate.
     """
     q = model.encode(x)
     distortion = -model.decode(q.mean).log_prob(x)
@@ -45,7 +45,7 @@ def regularized_autoencoder(
 
     Args:
         model: The autoencoder.
-        x: Raw examples, (B, *shape).
+        x: Raw rows, (B, *shape).
         beta: Not used, as there is no rate.
         latent: λ_z, of the squared norm of the latent vectors.
         gradient: λ_g, of the decoder's squared gradient; 0: none, and nothing is computed.
@@ -75,18 +75,18 @@ def notebook(model: Model, x: Tensor, beta: float = 1.0) -> Terms:
         loss = −mean over pixels of log p(x|z) − β · 5e-4 · mean over latent dims of (1 + s − μ² − exp(s)),
 
     where s = log σ is a log standard deviation in z = μ + σ ε, but is used as a log variance here. Neither term is
-    in nats per example, and the loss is no bound on anything; distortion and rate are the true ones.
+    in nats per row, and the loss is no bound on anything; distortion and rate are the true ones.
 
     Args:
         model: The autoencoder, with a diagonal normal posterior.
-        x: Raw examples, (B, *shape).
+        x: Raw rows, (B, *shape).
         beta: A further weight of the second term; 1 in the notebook.
     """
     q = model.encode(x)
     distortion = -model.decode(q.rsample()).log_prob(x)
     s = q.stddev.log()
     penalty = -NOTEBOOK_WEIGHT * (1 + s - q.mean.square() - s.exp()).mean(-1)
-    with torch.no_grad():  # it is reported alone
+    with torch.no_grad():  # only reported
         rate = kl_divergence(q, model.prior())
     return Terms(distortion / model.spec.size + beta * penalty, distortion, rate)
 
@@ -102,7 +102,7 @@ class PlainAutoencoder(Objective, name="autoencoder"):
         return autoencoder
 
     def needs(self) -> Iterable[Need]:
-        """Return that no covariance and no prior would be learned."""
+        """Return that the posterior and the prior must not be learned."""
         return (Need("posterior", ("diagonal", "fsq", "vq"), "without noise it learns no covariance"), NO_PRIOR)
 
 
@@ -119,7 +119,7 @@ class RAE(Objective, name="rae"):
         return partial(regularized_autoencoder, latent=self.latent_weight, gradient=self.gradient_weight)
 
     def needs(self) -> Iterable[Need]:
-        """Return that no covariance and no prior would be learned."""
+        """Return that the posterior and the prior must not be learned."""
         return (Need("posterior", ("diagonal",), "without noise it learns no covariance"), NO_PRIOR)
 
 

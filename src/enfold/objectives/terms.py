@@ -1,4 +1,4 @@
-"""What objectives say of each example, and how it is summed up."""
+"""The terms that objectives return for each row, and their means."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ EVALUATION_SEED = 0  # the same noise at every evaluation, so that epochs can be
 
 
 class Terms(NamedTuple):
-    """What an objective says of each example in a batch; (B,) each.
+    """The terms of an objective for each row of a batch; (B,) each.
 
     Attributes:
         loss: What training minimizes.
         distortion: −log p(x|z), in nats.
         rate: KL(q(z|x) ‖ p(z)), in nats. Distortion + rate is the negative ELBO.
-        penalties: What else the loss contains, by name, with its weight.
+        penalties: Other terms of the loss by name, weighted.
     """
 
     loss: Tensor
@@ -52,7 +52,7 @@ def joined_terms(parts: Sequence[Terms]) -> Terms:
 
 
 class ObjectiveFunction(Protocol):
-    """Says the terms of raw examples, (B, *shape), by a model; beta is the weight of the rate."""
+    """Returns the terms of raw rows, (B, *shape), for a model; beta is the weight of the rate."""
 
     def __call__(self, model: Model, x: Tensor, /, beta: float = 1.0) -> Terms:  # noqa: D102
         ...
@@ -62,14 +62,14 @@ class ObjectiveFunction(Protocol):
 class Objective(Choice, part="objective"):
     """What training minimizes."""
 
-    is_plain: ClassVar[bool] = False  # whether only the mean of q(z|x) has a meaning, and there is no rate
+    is_plain: ClassVar[bool] = False  # whether only the mean of q(z|x) is used, without a rate
 
     def build(self) -> ObjectiveFunction:
         """Return the function (model, x, beta) → Terms."""
         raise NotImplementedError
 
     def kl_weight(self, done: float) -> float:
-        """Return the weight of the rate when a share of training, 0…1, is done."""
+        """Return the weight of the rate after a share of training, 0…1."""
         return 1.0
 
 
@@ -81,11 +81,11 @@ class WeightedObjective(Objective):
     kl_warmup: float = option(0.0, "the share of training in which that weight rises from 0", low=0.0, high=1.0)
 
     def kl_weight(self, done: float) -> float:
-        """Return the weight of the rate when a share of training, 0…1, is done."""
+        """Return the weight of the rate after a share of training, 0…1."""
         return self.beta * (min(1.0, done / self.kl_warmup) if self.kl_warmup else 1.0)
 
     def needs(self) -> Iterable[Need]:
-        """Return that a prior which learns has a rate to learn from."""
+        """Return that a learned prior needs the rate."""
         return () if self.beta else (WITHOUT_RATE,)
 
 
@@ -101,7 +101,7 @@ class CustomObjective(Custom, WeightedObjective, name="custom"):
 
 
 class Losses(NamedTuple):
-    """Means of the terms over examples: the loss, and the others in nats per example."""
+    """Means of the terms over rows: the loss, and the others in nats per row."""
 
     loss: float
     distortion: float
@@ -122,14 +122,14 @@ class Losses(NamedTuple):
 
 @dataclass(frozen=True)
 class Task:
-    """What is learned, and from what.
+    """The objective and how its input is changed.
 
     Attributes:
         objective: What to minimize.
-        beta: The weight of the rate in it, when all is warmed up.
-        binarize: Makes the examples binary, anew each time they are seen.
-        corrupt: What the encoder is given instead of an example that it must still explain.
-        neighbor_weight: The weight of keeping neighbors near each other.
+        beta: The weight of the rate in it, after warmup.
+        binarize: Binarizes the rows, at random in each batch.
+        corrupt: Corrupts the input of the encoder; the decoder explains the clean row.
+        neighbor_weight: The weight of preserving neighbors.
     """
 
     objective: ObjectiveFunction
@@ -140,7 +140,7 @@ class Task:
 
 
 class Learner(nn.Module):
-    """A model and its task as one module, for whoever wraps modules."""
+    """A model and its task as one module, to be wrapped for distributed training."""
 
     def __init__(self, model: Autoencoder, task: Task):
         super().__init__()
@@ -149,13 +149,13 @@ class Learner(nn.Module):
     def forward(
         self, x: Tensor, condition: Tensor | None = None, beta: float | None = None, near: Tensor | None = None
     ) -> Terms:
-        """Return the terms of each example.
+        """Return the terms of each row.
 
         Args:
-            x: Raw examples, (B, *shape).
+            x: Raw rows, (B, *shape).
             condition: The class of each, (B,) integers, for a conditional model.
             beta: The weight of the rate; None: the task's.
-            near: A neighbor of each example, (B, *shape), for a map that keeps them.
+            near: A neighbor of each row, (B, *shape), for a map that preserves them.
 
         Raises:
             InputError: The objective is the user's, and returns something else than Terms.
@@ -177,7 +177,7 @@ class Learner(nn.Module):
 
 
 def quantization(q: Distribution) -> dict[str, Tensor]:
-    """Return the penalty of a posterior's codes, (B,), by its name; nothing of a posterior that has none.
+    """Return the penalty of a posterior's codes, (B,), by name; nothing for other posteriors.
 
     It moves the codebook to the features and keeps the features near it (van den Oord 2017, equation 3).
     """
@@ -195,8 +195,8 @@ def terms_of_rows(
 
     Args:
         model: The model.
-        objective: Says the terms.
-        x: Raw examples, (n, *shape).
+        objective: Returns the terms.
+        x: Raw rows, (n, *shape).
         condition: The class of each, (n,) integers, for a conditional model.
         draws: How often to draw z for each row; the terms are the means.
     """
