@@ -155,7 +155,7 @@ def test_rows_with_more_noise_than_was_learned_are_called_doubtful(run, digits, 
 @pytest.mark.parametrize(
     ("of", "out", "message"),
     [
-        ("run", "clean.gif", "or nothing, for a folder"),
+        ("run", "clean.gif", "or no ending, for a folder"),
         ("run", "clean.csv", "clean.csv' cannot hold gray images"),
         ("run", "full", "it exists already"),
         ("run", "noisy.npz/clean", "File exists. Choose another place"),

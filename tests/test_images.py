@@ -263,7 +263,7 @@ def test_more_pixels_than_fit_into_memory_are_refused_by_name(side, tmp_path, re
     path = solid(tmp_path / "a.png", (side, side), "1")
     with pytest.raises(enfold.InputError, match=r"a\.png cannot be read as a picture \(.*pixels"):
         enfold.load(tmp_path, image_shape=(1, 8, 8))
-    with pytest.raises(enfold.InputError, match="Pictures have no shape"):
+    with pytest.raises(enfold.InputError, match="Pictures cannot have the shape"):
         enfold.load(path, image_shape=(side, side))
     assert not recwarn
 

@@ -72,8 +72,7 @@ class Config:
     corruption: Corruption = field(default=Nothing())
     latent_dim: int = option(2, "number of latent dimensions", low=1)
     binarize: Literal["none", "static", "dynamic"] = option(
-        "none",
-        "draw black or white pixels with the intensity as probability: none; static: once; dynamic: in each batch",
+        "none", "draw pixels black or white by their intensity: none; static, once; dynamic, in each batch"
     )
     condition: Literal["none", "label"] = option("none", "what encoder and decoder are conditioned on: none, label")
     n_neighbors: int = option(0, "number of nearest neighbors that the map preserves; 0 turns it off", low=0)
@@ -84,9 +83,7 @@ class Config:
     ema: float = option(
         0.0, "decay of the moving average of the weights, such as 0.999; 0: no average", low=0.0, high=0.99999
     )
-    epochs: int | Literal["auto"] = option(
-        "auto", "passes over the training rows; auto: chosen by the size of the data", low=1
-    )
+    epochs: int | Literal["auto"] = option("auto", "passes over the data; auto: chosen by its size", low=1)
     minutes: float = option(0.0, "training time, instead of a number of epochs; 0: train for epochs", low=0.0)
     patience: int = option(0, "epochs without a lower held-out loss after which training stops; 0: never", low=0)
     keep: Literal["last", "best"] = option("last", "which weights to keep: last, or best on the held-out rows")

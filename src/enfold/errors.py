@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib.util import find_spec
 
+SHOWN = 10  # names in an error
+
 
 class InputError(ValueError):
     """A file, an array or a setting is invalid; the message says what came and what to do.
@@ -23,6 +25,14 @@ def unknown(what: str, given: str, known: Iterable[str]) -> InputError:
     near = get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else "."
     return InputError(f"There is no {what} named '{given}'{hint} Known: {', '.join(names)}.")
+
+
+def first_of(names: Iterable[str]) -> str:
+    """Return the first ten names as text, and the number of the others."""
+    first, more = [*dict.fromkeys(names)], ""
+    if len(first) > SHOWN:
+        first, more = first[:SHOWN], f" and {len(first) - SHOWN:,} more"
+    return ", ".join(first) + more
 
 
 def require(what: str, extra: str, *modules: str) -> None:

@@ -72,7 +72,6 @@ def export(run: Run, folder: str | Path) -> Path:
     """Write a run's encoder and decoder as ONNX files, with a README that shows how to use them.
 
     Args:
-        run: The run.
         folder: Where `encoder.onnx`, `decoder.onnx`, `spec.json` and `README.md` go: a new folder, or an empty one.
 
     Returns:

@@ -37,7 +37,6 @@ def encode_means(
     """Return the means of q(z|x) of raw rows, (n, latent_dim) float32, a bounded number at once.
 
     Args:
-        model: The model.
         x: Raw rows, (n, *shape).
         condition: The class of each, (n,) integers, for a conditional model.
         dtype: In which the network multiplies matrices, as `autocast_dtype` chooses it; None: float32.
@@ -50,7 +49,6 @@ def latent_means(model: Autoencoder, rows: Dataset, dtype: torch.dtype | None = 
     """Return the means of q(z|x) of a data set's rows, of which a conditional model is given the classes.
 
     Args:
-        model: The model.
         rows: The rows, with labels numbered as the model's.
         dtype: As for `encode_means`.
 

@@ -26,7 +26,7 @@ class Autoencoder(nn.Module):
         decoder: Latent vectors (B, latent_dim) → p(x|z) over spec.shape, in raw units; a conditional one also takes
             a condition.
         prior: () → p(z) over (latent_dim,).
-        spec: What a row is.
+        spec: The shape, kind and range of the data.
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, prior: nn.Module, spec: Spec):

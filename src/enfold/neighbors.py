@@ -47,7 +47,7 @@ def neighbor_graph(x: Examples, spec: Spec, n_neighbors: int, seed: int = 0) -> 
 
     Args:
         x: Raw rows, (n, *shape).
-        spec: What they are.
+        spec: Their shape, kind and range.
         n_neighbors: k, the row itself not counted.
         seed: Of the principal components.
 

@@ -135,7 +135,7 @@ class Context:
 
     Attributes:
         latent_dim: Number of latent dimensions.
-        spec: What a row is.
+        spec: The shape, kind and range of the data.
         encoder: The model's encoder, raw rows → q(z|x).
         posterior: Its last module.
     """

@@ -55,7 +55,7 @@ class Run:
         folder: Holds `config.toml`, `spec.json`, `run.json`, `split.json`, `model.safetensors`, `history.jsonl`,
             `metrics.json`, `calibration.safetensors`, `sections/`, `figures/`, `report.html` and `checkpoint/`.
         config: The settings.
-        spec: What the data is.
+        spec: The shape, kind and range of the data.
         device: Where `model` is put; "auto" is the fastest at hand.
     """
 
@@ -179,7 +179,6 @@ def create_run(run: Run, split: Split) -> None:
     """Write all that is known before the training into a new run's folder.
 
     Args:
-        run: The run.
         split: Which rows are held out.
 
     Raises:

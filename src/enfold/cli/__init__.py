@@ -16,15 +16,11 @@ from enfold.version import __version__
 
 MODULES = ("clusters", "commands", "comparing", "denoising", "detection", "explorer", "interpolation", "points")
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-OUTPUTS = {
-    "decode": "rows.npz",
-    "denoise": "clean.npz",
-    "encode": "z.csv",
-    "export": "model",
-    "interpolate": "steps.png",
+OUTPUTS = {  # of commands, in errors
+    **{"decode": "x.npz", "denoise": "x.npz", "encode": "z.csv", "export": "model", "interpolate": "x.png"},
+    **{"reconstruct": "pairs.npz", "sample": "x.npz", "score": "scores.csv", "share": "map.html"},
+    **{"traverse": "dimensions.png"},
 }
-OUTPUTS |= {"reconstruct": "pairs.npz", "sample": "new.npz", "score": "scores.csv", "share": "map.html"}
-OUTPUTS |= {"traverse": "dimensions.png"}  # files that commands may write
 
 app = App(
     name="enfold",
@@ -74,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _missing(error: MissingArgumentError, words: list[str]) -> Exception:
-    """Return the error for an argument that was not given: for -o with a command that has it."""
+    """Return the error for a missing argument; for -o with a complete command."""
     command = (error.command_chain or words)[0]
     if error.argument is None or words[-1].startswith("-"):
         return error

@@ -3,9 +3,7 @@
 from enfold.cli import app
 from enfold.cli.output import Device, Json, Label, OutExamples, RunFolder, say
 from enfold.cli.writing import check_examples, required, write_examples
-from enfold.errors import InputError
-
-MOST_NAMED = 10  # doubtful rows
+from enfold.errors import InputError, first_of
 
 
 @app.command(help_format="markdown")
@@ -55,5 +53,5 @@ def denoise(
 def _warning(doubts: list[int]) -> str:
     if not doubts:
         return ""
-    some = ", ".join(map(str, doubts[:MOST_NAMED])) + (", …" if len(doubts) > MOST_NAMED else "")
-    return f"\n{len(doubts):,} are doubtful: they changed more than the noise of training explains. Rows {some}"
+    rows = first_of(map(str, doubts))
+    return f"\n{len(doubts):,} are doubtful: they changed more than the noise of training explains. Rows {rows}"

@@ -23,7 +23,7 @@ def metrics_table(metrics: Mapping[str, Any], config: "Config", spec: "Spec", na
     Args:
         metrics: As `enfold.metrics.evaluate` gives them, or as they are in `metrics.json`.
         config: The settings of the model.
-        spec: What the rows are.
+        spec: The shape, kind and range of the data.
         names: Those to show, in order; without them, all.
     """
     from enfold.metrics.registry import describe

@@ -19,7 +19,7 @@ from enfold.cli.writing import (
     write_sheet,
     write_vectors,
 )
-from enfold.errors import InputError
+from enfold.errors import InputError, first_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -321,7 +321,7 @@ def _read_vectors(path: Path, latent_dim: int) -> "Dataset":
     axes, wanted = [column.name for column in found.spec.columns], {f"z{i}" for i in range(latent_dim)}
     fits = set(axes) == wanted if is_table else found.spec.shape == (latent_dim,)
     if not fits:
-        names = f" ({', '.join(axes[:8])})" if is_table else ""
+        names = f" ({first_of(axes)})" if is_table else ""
         raise InputError(
             f"{path} has {len(axes)} latent columns{names}, but the run has {latent_dim} latent dimensions. "
             f"Give columns z0 to z{latent_dim - 1}, as `enfold encode` writes them."

@@ -17,12 +17,11 @@ from enfold.data.dataset import Dataset, gathered, join, renumbered
 from enfold.data.idx import read_idx
 from enfold.data.images import SUFFIXES, image_files, is_image_file, read_images
 from enfold.data.tables import Reading, read_csv
-from enfold.errors import InputError
+from enfold.errors import InputError, first_of
 from enfold.files import check_file, path_name
 from enfold.rows import Examples, mapped
 from enfold.spec import Spec
 
-SHOWN_NAMES = 10  # of columns, in an error
 FORMATS = (
     ".csv, .csv.gz, .parquet, .npy, .npz, IDX files (…-ubyte, .idx, with or without .gz), and pictures "
     f"({', '.join(SUFFIXES)})"
@@ -165,16 +164,9 @@ def _read_folder(path: Path, how: Reading) -> Dataset:
 def _check_label(parts: Sequence[Dataset], label: str | None) -> None:
     if label is not None and not any(part.spec.label == label for part in parts):
         tables = [part.spec for part in parts if not part.spec.is_image]
-        names = _some(each.name for spec in tables for each in spec.columns)
+        names = first_of(each.name for spec in tables for each in spec.columns)
         advice = f"The columns are: {names}." if names else "Check its name."
         raise InputError(f"No source has a column named '{label}'. {advice}")
-
-
-def _some(names: Iterable[str]) -> str:
-    """Return the first distinct names as text, and the number of the others."""
-    distinct = [name for name in dict.fromkeys(names) if name]
-    more = f" and {len(distinct) - SHOWN_NAMES:,} more" if len(distinct) > SHOWN_NAMES else ""
-    return f"{', '.join(distinct[:SHOWN_NAMES])}{more}"
 
 
 def _fitting(part: Dataset, spec: Spec) -> Dataset:
@@ -194,7 +186,7 @@ def _in_order(table: Dataset, spec: Spec) -> Examples:
         return table.x
     raise InputError(
         f"{table.spec.sources[0]} and the model differ in columns, such as '{differing[0]}'. The model's are "
-        f"{_some(expected)}. Rename or drop columns."
+        f"{first_of(expected)}. Rename or drop columns."
     )
 
 

@@ -91,9 +91,7 @@ def read_array(path: Path, *, image_shape: Sequence[int] | None = None, as_table
         key = next(iter(arrays))
     if key is None:
         found = ", ".join(sorted(arrays)) or "none"
-        raise InputError(
-            f"{path} has no array named '{EXAMPLES[0]}' with the rows (found: {found}). Save it under that name."
-        )
+        raise InputError(f"{path} has no array named '{EXAMPLES[0]}' with the rows (found: {found}). Rename it.")
     return from_array(arrays[key], labels=labels, image_shape=image_shape, as_table=as_table, source=str(path))
 
 

@@ -19,7 +19,7 @@ class Dataset:
             indexed: where there is more than 256 MB of them in files, and the rows to train on.
         labels: (n,) float64; NaN where a label is missing. Where `spec.classes` has names, a label is the
             position of its name there.
-        spec: What a row is.
+        spec: The shape, kind and range of the data.
         files: The file of each row, (n,) str, where each row is a file; "" for a row without one.
     """
 

@@ -24,7 +24,6 @@ def serve(
     """Serve the explorer to the browser of this machine until it is interrupted.
 
     Args:
-        run: The run.
         *sources: The rows to show, as `enfold.load` takes them; by default the run's.
         rows: The largest number of rows to show; by default all, or as many as fit in 256 MB.
         port: The port; 0 takes a free one.
@@ -53,7 +52,6 @@ def share(run: Run, *sources: Any, out: str | Path, rows: int | None = None) -> 
     """Write the explorer as one file that works offline, with the model and the rows inside.
 
     Args:
-        run: The run.
         *sources: The rows to show, as `enfold.load` takes them; by default the run's.
         out: The .html file to write.
         rows: How many rows to show at most; without it, all, or as many as fit in 256 MB.

@@ -52,7 +52,6 @@ def prepare(run: Run, *sources: Any, rows: int | None = None) -> Files:
     """Return the files that the page reads, by name.
 
     Args:
-        run: The run.
         *sources: The rows to show, as `enfold.load` takes them. By default all rows of the run, training and
             held-out, read again from its sources.
         rows: The largest number of rows to show. They are drawn at random with a fixed seed, held-out rows first. By

@@ -54,7 +54,6 @@ def manifold(
     each grid point is decoded as the nearest code.
 
     Args:
-        model: The model.
         axes: The one or two latent dimensions of the grid.
         side: The number of steps along each.
         condition: The position in `spec.conditions` of the class to decode, for a conditional model.

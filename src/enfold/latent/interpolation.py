@@ -63,7 +63,6 @@ def interpolation(model: Autoencoder, points: np.ndarray, steps: int, *, is_sphe
     For a model with codes each of them is the nearest code.
 
     Args:
-        model: The model.
         points: Latent vectors, (points, latent_dim), two or more.
         steps: The number of steps from a point to the next, both ends included.
         is_spherical: Whether to go along great circles instead of straight lines.
@@ -92,7 +91,6 @@ def traversal(
     each vector is the nearest code.
 
     Args:
-        model: The model.
         axes: The dimensions.
         steps: The number of steps along each.
         means: Latent vectors, (n, latent_dim), whose quantiles are used instead, as for a plain autoencoder.
@@ -116,7 +114,6 @@ def decoded(model: Autoencoder, z: np.ndarray, condition: torch.Tensor | None = 
     """Return the means of p(x|z) along walks, (walks, steps, *shape) float32 in raw units.
 
     Args:
-        model: The model.
         z: Latent vectors, (walks, steps, latent_dim).
         condition: The class to decode each walk as, (walks,) integers, for a conditional model.
     """

@@ -71,7 +71,6 @@ def sampler(
     """Return a distribution over (latent_dim,) to draw new latent vectors from.
 
     Args:
-        model: The trained model.
         kind: "prior": the model's p(z). "mixture": Gaussians with full covariances, fitted by expectation
             maximization to draws from q(z|x) of the rows. "flow": a neural spline flow (Durkan 2019), fitted to the
             same draws by maximum likelihood, in some seconds. For a model with codes both are fitted to codes with a
@@ -104,7 +103,6 @@ def aggregate(
     """Return draws from the aggregate posterior, (n, latent_dim) on the CPU: one from q(z|x) for each row.
 
     Args:
-        model: The model.
         x: Raw rows, (n, *shape), n > 1; at most 20,000 are used, drawn at random.
         condition: The class of each, (n,) integers, for a conditional model.
         means: Whether to return the means of q(z|x) instead.

@@ -158,7 +158,6 @@ def reference(model: Autoencoder, config: Config, training: Dataset) -> Referenc
     """Return what scores use of the training rows, from at most 2,000 of them.
 
     Args:
-        model: The model.
         config: Its settings.
         training: The training rows, as evaluations take them.
     """
@@ -177,7 +176,6 @@ def negative_log_likelihoods(model: Autoencoder, x: Examples, condition: Tensor 
     with the same noise ε for all rows, so that a row's score does not depend on the others.
 
     Args:
-        model: The model.
         x: Raw rows, (n, *shape).
         condition: The class of each, (n,) integers, for a conditional model.
     """  # noqa: D400, D415 - the sentence ends in its formula

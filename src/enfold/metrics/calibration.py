@@ -37,7 +37,6 @@ def calibrate(model: Autoencoder, config: Config, held_out: Dataset, training: D
     """Return what new rows are compared with, from the training rows and at most 5,000 held-out rows.
 
     Args:
-        model: The model.
         config: Its settings.
         held_out: Rows that it has not seen.
         training: Rows that it was fitted to.

@@ -67,7 +67,7 @@ def copies(x: np.ndarray, training: Examples, held_out: Examples, spec: Spec) ->
         x: Generated rows, (n, *shape), raw.
         training: The training rows, (N, *shape), raw; read once, a bounded number at a time.
         held_out: Rows that it has not seen, (m, *shape), raw.
-        spec: What they are.
+        spec: Their shape, kind and range.
     """
     asked = np.concatenate([spec.vectors(each) for each in (x, *(part for _, part in pieces(held_out)))])
     distances, nearest = nearest_rows(asked, training, spec)
@@ -80,7 +80,7 @@ def nearest_rows(points: np.ndarray, x: Examples, spec: Spec) -> tuple[np.ndarra
     Args:
         points: (n, values), in units of the columns' scale.
         x: Rows, (N, *shape), raw.
-        spec: What they are.
+        spec: Their shape, kind and range.
     """
     asked = torch.from_numpy(points)
     best, number = torch.full((len(asked),), torch.inf), torch.zeros(len(asked), dtype=torch.int64)

@@ -62,7 +62,7 @@ def removed(noisy: np.ndarray, made: np.ndarray, spec: Spec) -> np.ndarray:
     Args:
         noisy: Rows as they were given, (n, *shape), raw.
         made: The denoised rows, likewise.
-        spec: What they are.
+        spec: Their shape, kind and range.
     """
     return np.sqrt(squared_error(noisy / spec.scale, made / spec.scale))
 
@@ -73,7 +73,7 @@ def similarity(clean: np.ndarray, x: np.ndarray, spec: Spec) -> dict[str, Measur
     Args:
         clean: (n, *shape), in units of the columns' scale.
         x: The same rows, noisy or denoised.
-        spec: What they are.
+        spec: Their shape, kind and range.
     """
     squares = squared_error(clean, x)
     if not (spec.is_image and spec.kind == "intensity"):

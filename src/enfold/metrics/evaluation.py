@@ -20,9 +20,7 @@ def evaluate(
     """Return the metrics of a model on rows that it has not seen, with their standard errors and the protocol.
 
     Args:
-        model: The model.
         config: The settings with which it was fitted; `binarize` says whether the rows are binarized.
-        data: The rows.
         known: Training rows, to learn classes from; at most 20,000 labeled ones are used, drawn with a fixed seed.
         samples: Draws of z for each row in the importance-weighted log-likelihood; 0: it is not estimated.
 

@@ -50,7 +50,6 @@ def information_of_rows(model: Autoencoder, x: Examples, condition: Tensor | Non
     minimizes the mean, which so does not change with it to first order in 1/n: the spread over rows gives its error.
 
     Args:
-        model: The model.
         x: Raw rows, (n, *shape); time and memory grow with n² and n.
         condition: The class of each, (n,) integers, for a conditional model.
     """  # noqa: D400, D415 - the sentence ends in its formula

@@ -30,7 +30,6 @@ def bound_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = No
         negative_elbo = distortion + rate ≥ −log p(x).
 
     Args:
-        model: The model.
         x: Raw rows, (n, *shape).
         condition: The class of each, (n,) integers, for a conditional model.
     """  # noqa: D400, D415 - the sentence ends in its formula
@@ -61,7 +60,6 @@ def weights_by_shared_noise(
     All rows get the same noise. Codes have no noise, so there is one draw of them.
 
     Args:
-        model: The model.
         x: Raw rows, (n, *shape).
         draws: K; a power of two.
         cost: What z ~ q(z|x) costs under p(z): its KL divergence, or the estimate log q(z|x) − log p(z).
@@ -99,7 +97,6 @@ def log_likelihood(
     2016, theorem 1). The noise is the same at every call. If z is a code, all draws are equal, and this is the ELBO.
 
     Args:
-        model: The model.
         x: Raw rows, (n, *shape).
         samples: K, at least 1.
         condition: The class of each, (n,) integers, for a conditional model.
@@ -136,7 +133,6 @@ def bits_meaning(model: Autoencoder, x: Examples) -> str | None:
     whose support ends inside the outermost cells.
 
     Args:
-        model: The model.
         x: Raw rows, (n, *shape).
     """
     with evaluating(model):
@@ -160,7 +156,6 @@ def bits_of_rows(model: Autoencoder, x: Examples, condition: Tensor | None = Non
     models", section 3.1). See `bits_meaning`.
 
     Args:
-        model: The model.
         x: Raw rows, (n, *shape).
         condition: The class of each, (n,) integers, for a conditional model.
     """  # noqa: D400, D415 - the sentence ends in its formula

@@ -39,7 +39,6 @@ def trustworthiness(data: Dataset, points: np.ndarray, spec: Spec) -> Measuremen
     """Return the trustworthiness of a map, on at most 2,000 of the rows.
 
     Args:
-        data: The rows.
         points: Their places on the map, (n, d).
         spec: The units in which distances of rows are taken.
     """

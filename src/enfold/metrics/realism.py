@@ -18,7 +18,6 @@ def unrealistic(model: Autoencoder, x: np.ndarray, held_out: Dataset, training: 
     Decoded rows are compared with reconstructions because both lack the noise of data.
 
     Args:
-        model: The model.
         x: Decoded rows, (…, *shape), raw.
         held_out: Rows that the model has not seen, as it takes them; 500 of them are used.
         training: Rows that it was fitted to, as it takes them; 10,000 of them are used.

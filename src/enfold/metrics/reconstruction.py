@@ -24,7 +24,6 @@ def reconstruction_mse(model: Autoencoder, x: Examples, means: np.ndarray) -> fl
     """Return the mean squared error of the reconstructions at the posterior means.
 
     Args:
-        model: The model.
         x: Raw rows, (n, *shape).
         means: Their posterior means, (n, latent_dim).
 
@@ -45,7 +44,6 @@ def reconstruction_measures(
     """Return how each row compares with its reconstruction at the posterior mean, (measures, n) float64.
 
     Args:
-        model: The model.
         x: Raw rows, (n, *shape).
         means: Their posterior means, (n, latent_dim).
         measures: Functions that compare; they get values in units of each column's scale.

@@ -99,7 +99,7 @@ def describe(metrics: Mapping[str, Any], config: Config, spec: Spec, names: Iter
     Args:
         metrics: As `evaluate` gives them, or as they are in `metrics.json`.
         config: The settings of the model.
-        spec: What the rows are.
+        spec: The shape, kind and range of the data.
         names: Those to return, in order; without them, all.
     """
     errors, lines = metrics.get("standard_errors", {}), list[Line]()

@@ -13,9 +13,7 @@ from enfold.nets.heads import Normalize
 from enfold.options import Choice
 from enfold.spec import Spec
 
-SMALLEST_LOG_SIGMA = (
-    -7.0
-)  # of a standardized column; otherwise densities of constant columns would grow without bound
+SMALLEST_LOG_SIGMA = -7.0  # of a standardized column: keeps densities of constant columns finite
 MIXED = 5  # logistic distributions for each pixel
 INITIAL_LOG_SIGMA = -1.0  # of a standardized column; from 0, the rate costs more than it gains and z collapses
 
@@ -48,7 +46,7 @@ class NormalValues(nn.Module):
     effective VAE training with calibrated decoders").
 
     Args:
-        spec: What the data is.
+        spec: The shape, kind and range of the data.
         each: Whether every value of a row has its own standard deviation. Otherwise a table has one for each column,
             and an image one for all pixels.
     """

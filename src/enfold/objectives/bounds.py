@@ -24,7 +24,6 @@ def elbo(model: Model, x: Tensor, beta: float = 1.0, *, free_bits: float = 0.0) 
     for z, the `quantization` penalty is added.
 
     Args:
-        model: The autoencoder.
         x: Raw rows, (B, *shape).
         beta: The rate's weight.
         free_bits: Nats of the batch's mean rate without cost, so that they are used (Kingma 2016, equation 15,
@@ -72,7 +71,6 @@ def log_likelihood_given(model: Model, x: Tensor, z: Tensor) -> Tensor:
     """Return log p(x|z), in nats, for several draws of z for each row.
 
     Args:
-        model: The autoencoder.
         x: Raw rows, (B, *shape).
         z: Latent vectors, (K, B, latent_dim).
 

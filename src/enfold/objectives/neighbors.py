@@ -24,7 +24,6 @@ def neighbor_loss(model: Autoencoder, x: Tensor, near: Tensor) -> Tensor:
     representation and semisupervised learning", equation 4).
 
     Args:
-        model: The autoencoder.
         x: Raw rows, (B, *shape), B > 1.
         near: A neighbor of each, (B, *shape).
     """  # noqa: D400, D415 - the sentence ends in its formula

@@ -22,7 +22,6 @@ def autoencoder(model: Model, x: Tensor, beta: float = 1.0) -> Terms:
     With codes for z, the `quantization` penalty is added.
 
     Args:
-        model: The autoencoder.
         x: Raw rows, (B, *shape).
         beta: Not used, as there is no rate.
     """
@@ -44,7 +43,6 @@ def regularized_autoencoder(
     variational to deterministic autoencoders", equations 7 and 10).
 
     Args:
-        model: The autoencoder.
         x: Raw rows, (B, *shape).
         beta: Not used, as there is no rate.
         latent: λ_z, of the squared norm of the latent vectors.

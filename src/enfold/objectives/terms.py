@@ -194,7 +194,6 @@ def terms_of_rows(
     """Return each row's terms by name, (n,) float64 each, in float32 and with the same noise at every call.
 
     Args:
-        model: The model.
         objective: Returns the terms.
         x: Raw rows, (n, *shape).
         condition: The class of each, (n,) integers, for a conditional model.

@@ -32,7 +32,7 @@ class Unusual:
         reconstructed: Their reconstructions, of the same shape.
         contributions: What each value adds to the score, signed, of the same shape.
         names: What to call each.
-        spec: What they are.
+        spec: Their shape, kind and range.
     """
 
     x: np.ndarray

@@ -31,7 +31,7 @@ def clusters(
         points: Latent vectors, (n, latent_dim).
         found: The cluster of each, (n,); NaN where it is not clear, and the point is gray.
         members: For each cluster raw rows, (m, *shape), nearest to its center first. There may be none.
-        spec: What they are.
+        spec: Their shape, kind and range.
         axes: The one or two latent dimensions to show.
         faded: Which points to draw smaller and lighter, (n,) bool.
     """

@@ -48,7 +48,7 @@ def maps(panels: list[Panel], labels: np.ndarray, spec: Spec, faded: np.ndarray 
     Args:
         panels: The methods.
         labels: (n,), NaN where missing.
-        spec: What the rows are.
+        spec: The shape, kind and range of the data.
         faded: Which rows to draw smaller and lighter, (n,) bool.
     """
     n = len(panels)
@@ -73,7 +73,7 @@ def reconstructed_by(panels: list[Panel], x: np.ndarray, spec: Spec) -> Figure |
     Args:
         panels: The methods; those without reconstructions are left out.
         x: The originals, raw, (m, *shape).
-        spec: What they are.
+        spec: Their shape, kind and range.
     """
     decoding = [panel for panel in panels if len(panel.reconstructed)]
     if not decoding:

@@ -26,7 +26,7 @@ def copies(
         held_out: Of rows that the model has not seen, (m,).
         threshold: The distance up to which a row is called a near copy.
         pairs: Generated images and the training images nearest to them, (k, *shape) raw each; or None.
-        spec: What they are.
+        spec: Their shape, kind and range.
     """
     strip = None if pairs is None else tiled(tiles(np.concatenate(pairs), spec), len(pairs[0]))
     heights = [HISTOGRAM] if strip is None else [HISTOGRAM, (WIDTH - 1) * strip.shape[0] / strip.shape[1]]

@@ -28,7 +28,7 @@ def samples(x: np.ndarray, labels: np.ndarray, spec: Spec) -> Figure:
     Args:
         x: Raw rows, (n, *shape).
         labels: (n,), NaN where missing.
-        spec: What they are.
+        spec: Their shape, kind and range.
     """
     missing = "" if np.isnan(labels).all() else "no label"
     names = [missing if np.isnan(label) else short(class_name(label, spec), 14) for label in labels]
@@ -57,7 +57,7 @@ def reconstructions(x: np.ndarray, x_hat: np.ndarray, spec: Spec, *, noisy: np.n
     Args:
         x: Raw rows, (n, *shape).
         x_hat: Their reconstructions, (n, *shape).
-        spec: What they are.
+        spec: Their shape, kind and range.
         noisy: What the encoder was given instead of the images, (n, *shape); they then come first.
     """
     if not spec.is_image:
@@ -85,7 +85,7 @@ def generated(x: np.ndarray, spec: Spec, names: Sequence[str] = ()) -> Figure:
 
     Args:
         x: Raw rows, (n, *shape).
-        spec: What they are.
+        spec: Their shape, kind and range.
         names: The classes that they are of, in order and equally many of each: a line for each class.
     """
     if not spec.is_image:

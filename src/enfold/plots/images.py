@@ -16,7 +16,7 @@ def pixels(x: np.ndarray, spec: Spec) -> np.ndarray:
 
     Args:
         x: Raw images, (n, C, H, W), with intensities in 0…`spec.scale`.
-        spec: What they are.
+        spec: Their shape, kind and range.
     """
     shares = np.clip(np.asarray(x, np.float32) / spec.scale.max(), 0, 1)
     bytes_ = np.rint(shares * 255).astype(np.uint8)
@@ -28,7 +28,7 @@ def sheet(x: np.ndarray, spec: Spec, columns: int | None = None, gap: int = 1) -
 
     Args:
         x: Raw images, (n, C, H, W).
-        spec: What they are.
+        spec: Their shape, kind and range.
         columns: How many side by side; by default as many as make the sheet about square.
         gap: Pixels of white between two images.
     """

@@ -46,7 +46,7 @@ def strips(blocks: Sequence[Strips], spec: Spec) -> Figure:
 
     Args:
         blocks: The images; all blocks have the same number of steps.
-        spec: What they are.
+        spec: Their shape, kind and range.
     """
     gap = max(1, round(GAP * spec.shape[1]))
     sheets = [tiled(tiles(each.x.reshape(-1, *spec.shape), spec), each.x.shape[1], gap) for each in blocks]
@@ -65,7 +65,7 @@ def lines(block: Strips, spec: Spec) -> Figure:
 
     Args:
         block: The rows.
-        spec: What they are.
+        spec: Their shape, kind and range.
     """
     drawing, axes = panels(spec)
     colors = QUALITATIVE if len(block.x) > 1 else (ACCENT,)

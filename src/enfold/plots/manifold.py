@@ -24,7 +24,7 @@ def manifold(grid: Manifold, spec: Spec, name: str = "", *, upward: bool = True)
 
     Args:
         grid: The decoded rows.
-        spec: What they are.
+        spec: Their shape, kind and range.
         name: The class that all of them were decoded as, for a conditional model.
         upward: Whether the second axis of a mosaic grows upwards; if not, its first row is at the top.
     """

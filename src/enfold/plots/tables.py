@@ -24,7 +24,7 @@ def panels(
     """Return a figure with a panel for each of a table's first columns.
 
     Args:
-        spec: What the columns are.
+        spec: The shape, kind and range of the data.
         most: How many panels, at most.
         across: How many side by side.
         share_plane: Whether all panels have the same axes; then only the outermost say their values.
@@ -48,7 +48,7 @@ def heat_map(x: np.ndarray, spec: Spec, names: list[str] | None = None) -> Figur
 
     Args:
         x: Raw rows, (n, columns).
-        spec: What they are.
+        spec: Their shape, kind and range.
         names: What to call each row.
     """
     drawing = figure(9.5, 1.4 + 0.18 * len(x))
@@ -66,7 +66,7 @@ def color_rows(
     Args:
         axes: Where.
         values: (n, columns).
-        spec: What the columns are.
+        spec: The shape, kind and range of the data.
         limit: The magnitude at which the colors end.
         names: What to call each row.
     """
@@ -87,7 +87,7 @@ def agreement(x: np.ndarray, x_hat: np.ndarray, spec: Spec) -> Figure:
     Args:
         x: Raw rows, (n, columns).
         x_hat: Their reconstructions, (n, columns).
-        spec: What they are.
+        spec: Their shape, kind and range.
     """
     drawing, axes = panels(spec, PAIRS_ACROSS**2, PAIRS_ACROSS)
     size = np.clip(500 / np.sqrt(len(x)), 3, 20)

@@ -56,7 +56,6 @@ def find_clusters(
     """Return clusters on the map of a run.
 
     Args:
-        run: The run.
         rows: What to find them in.
         k: How many; "auto": as `enfold.latent.cluster` chooses.
         by: "posterior": a mixture fitted to the latent means of the rows; "prior": the prior, if it is a mixture.
