@@ -138,7 +138,7 @@ def test_a_name_that_is_no_text_is_refused(tmp_path, capsys):
     np.save(file, np.zeros((9, 4)))
     for words in (["fit", file], ["fit", "digits", "--out", file]):
         assert main(words) == 2
-        assert "no UTF-8 text" in capsys.readouterr().err
+        assert "not UTF-8" in capsys.readouterr().err
 
 
 def test_a_folder_without_data_is_refused(tmp_path, capsys):

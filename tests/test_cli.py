@@ -269,7 +269,7 @@ def test_a_missing_output_is_answered_with_a_command_that_has_one(enfold, comman
     assert status == 2
     assert f"as in: enfold {command} 'my run'" in error
     example = shlex.split(error.partition("as in: ")[2])
-    assert "my run is no folder" in enfold(*example[1:])[2]
+    assert "my run is not a folder" in enfold(*example[1:])[2]
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_a_missing_output_is_answered_with_a_command_that_has_one(enfold, comman
         (["encode", "{run}", "digits", "-o", "z.csv", "--precision", "half"], "'half'"),
         (["sample", "{run}", "-n", "0", "-o", "s.png"], "at least 1"),
         (["decode", "{run}", "nowhere.csv", "-o", "x.npz"], "nowhere.csv"),
-        (["report", "nowhere"], "no folder"),
+        (["report", "nowhere"], "not a folder"),
         (["evaluate", "{run}", "--binarize", "half"], "none, static or dynamic"),
         (["evaluate", "{run}", "--samples", "-3"], "at least 1 draw"),
     ],

@@ -76,7 +76,7 @@ def test_what_is_no_file_is_refused_by_name(copy, name, put, monkeypatch):
     (copy / name).unlink()
     put(copy / name)
     if name == "config.toml":
-        with pytest.raises(InputError, match="no run folder"):
+        with pytest.raises(InputError, match="not a run folder"):
             enfold.open(copy)
     else:
         assert is_refused_by_name(copy, name)

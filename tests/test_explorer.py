@@ -324,9 +324,9 @@ def test_the_commands_write_files_and_refuse_what_the_user_can_fix(digits_run, t
         (("share", folder, "-o", tmp_path / "page.pdf"), "end in .html"),
         (("share", folder, "-o", page, "--rows", 0), "at least 1 row"),
         (("share", folder, "nothing.csv", "-o", page), "no file, folder or data set"),
-        (("export", tmp_path, "-o", tmp_path / "other"), "no run folder"),
+        (("export", tmp_path, "-o", tmp_path / "other"), "not a run folder"),
         (("export", folder, "-o", page), "Cannot write"),
-        (("explore", tmp_path), "no run folder"),
+        (("explore", tmp_path), "not a run folder"),
     ):
         status, out, err = run(*arguments)
         assert (status, out) == (2, "")

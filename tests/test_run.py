@@ -301,7 +301,7 @@ def test_a_damaged_history_is_named(copy, content):
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no run folder"):
+    with pytest.raises(InputError, match="not a run folder"):
         enfold.open(tmp_path)
     with pytest.raises(InputError, match="no folder"):
         enfold.open(tmp_path / "nowhere")

@@ -1,4 +1,4 @@
-"""What training takes from a data set in each step."""
+"""Batches of a data set, one for each step of training."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -199,7 +199,7 @@ class Config:
         try:
             values = tomllib.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"The settings are no valid TOML ({error}).") from error
+            raise InputError(f"The settings are not valid TOML ({error}).") from error
         return Config().with_settings(values)
 
 

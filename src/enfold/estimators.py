@@ -280,7 +280,7 @@ class AE(_Estimator):
     def _config(self) -> Config:
         config = super()._config()
         if not config.is_plain:
-            raise InputError(f"With objective={config.objective.name} it is no plain autoencoder. Use enfold.VAE.")
+            raise InputError(f"With objective={config.objective.name} it is not a plain autoencoder. Use enfold.VAE.")
         return config
 
 
@@ -387,7 +387,7 @@ class VAE(_Estimator):
 
 
 def _rows(X: Any) -> tuple[Any, tuple[int, ...] | None]:
-    """Return images as rows, with their (channels, height, width); anything else as it is."""
+    """Return images as rows, with their (channels, height, width); other arrays unchanged."""
     if getattr(X, "ndim", 2) <= 2:
         return X, None
     images = np.asarray(from_array(np.asarray(X)).x)

@@ -31,7 +31,7 @@ DAY = 86_400  # seconds
 
 
 def check_file(path: str | Path) -> Path:
-    """Return the path, unless what is there is no regular file: reading a pipe or a device might never end.
+    """Return the path, if it is a regular file: reading a pipe or a device might never end.
 
     Raises:
         InputError: It is a folder, a pipe, a socket or a device.
@@ -134,7 +134,7 @@ def path_name(path: str | Path) -> str:
     try:
         str(path).encode()
     except UnicodeEncodeError as error:
-        raise InputError(f"{str(path)!r} has a name that is no UTF-8 text. Rename the file or its folder.") from error
+        raise InputError(f"{str(path)!r} has a name that is not UTF-8. Rename the file or its folder.") from error
     return str(path)
 
 

@@ -59,12 +59,12 @@ class Rows:
 
     @property
     def ndim(self) -> int:
-        """How many dimensions there are, the rows' own included."""
+        """Number of dimensions, with those of a row."""
         return len(self.shape)
 
     @property
     def nbytes(self) -> int:
-        """How many bytes all rows would take in memory."""
+        """Number of bytes of all rows in memory."""
         return int(np.prod(self.shape)) * self.dtype.itemsize
 
     def select(self, rows: Any) -> "Rows":
@@ -129,7 +129,7 @@ class File:
 
     @contextmanager
     def _opened(self) -> Generator[int]:
-        """Lend a descriptor, anew at every reading: there may be more files than a process may hold open."""
+        """Open a descriptor for one reading, as a process may not keep as many files open as there are."""
         if not isinstance(self.source, Path):
             yield self.source.fileno()
             return
@@ -225,7 +225,7 @@ def selected(x: Examples, rows: Any) -> Examples:
 
 
 def as_rows(x: Examples) -> Rows:
-    """Return rows that may be in memory as `Rows`, of which a selection is no copy."""
+    """Return rows that may be in memory as `Rows`, which are selected without a copy."""
     return x if isinstance(x, Rows) else Rows(x.shape, x.dtype, x.__getitem__)
 
 
@@ -235,7 +235,7 @@ def affordable(size: int, at_most: int) -> int:
 
 
 def drawn(n: int, at_most: int, seed: int = 0) -> np.ndarray:
-    """Return the numbers of at most so many of `n` rows, in order, by chance, the same for the same seed."""
+    """Return the numbers of at most so many of `n` rows, drawn at random, in order; the same for the same seed."""
     return np.sort(np.random.default_rng(seed).permutation(n)[:at_most])
 
 
@@ -253,7 +253,7 @@ def pieces(x: Examples, at_most: int = sys.maxsize) -> Iterator[tuple[int, np.nd
 
 
 def unmapped(x: np.ndarray) -> Examples:
-    """Return a memory-mapped array's rows as `Rows`, so that they do not stay resident; any other array as it is."""
+    """Return a memory-mapped array's rows as `Rows`, so that they do not stay in memory; other arrays unchanged."""
     root = x
     while isinstance(root.base, np.ndarray):
         root = root.base

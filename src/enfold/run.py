@@ -227,18 +227,18 @@ def open_run(folder: str | Path, device: str = "auto", **custom: Any) -> Run:
     """Open a run folder.
 
     Args:
-        folder: What `fit` made.
+        folder: The run folder.
         device: Where to put the model.
         **custom: The custom objects passed to `fit`, under the same names: `encoder=`, `decoder=`, `prior=`,
             `objective=`. Without them, all but the model can be had.
 
     Raises:
-        InputError: It is no run folder, it is damaged, or a newer enfold wrote it.
+        InputError: It is not a run folder, it is damaged, or a newer enfold wrote it.
     """
     folder = Path(folder)
     if not (folder / "config.toml").is_file():
-        what = "is no run folder: it has no config.toml" if folder.is_dir() else "is no folder"
-        raise InputError(f"{folder} {what}. Give the folder that `enfold fit` made.")
+        what = "is not a run folder: it has no config.toml" if folder.is_dir() else "is not a folder"
+        raise InputError(f"{folder} {what}. Give a run folder, written by `enfold fit`.")
     written_by = read_json(folder / "run.json")
     if not isinstance(written_by.get("format"), int):
         raise InputError(f"{folder / 'run.json'} is damaged: it names no format. Restore it or fit again.")

@@ -1,4 +1,4 @@
-"""Training, shown in a terminal: a live bar, or plain lines where the output is no terminal."""
+"""Progress of training: a live bar in a terminal, otherwise lines."""
 
 from collections.abc import Iterator
 
