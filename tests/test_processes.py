@@ -35,7 +35,7 @@ processes = launch(torch.device("cpu"), devices=2, strategy=strategy)
 for network in ({"network": "mlp", "width": 16}, {"network": "notebook"}):
     config = enfold.Config.of(objective="autoencoder", **network)
     state = State(build.autoencoder(config, data.spec), config, processes)
-    parts = processes.share(torch.arange(64)).split(16)
+    parts = processes.shard(torch.arange(64)).split(16)
     for part in parts:
         (state.learner(torch.from_numpy(data.x[part.numpy()])).loss.mean() / len(parts)).backward()
     gradients = processes.whole({str(i): p.grad for i, p in enumerate(state.parameters) if p.grad is not None})
@@ -193,7 +193,7 @@ def resumed(enfold_without_pictures, folder):
     return folder / "model.safetensors"
 
 
-def test_a_share_of_an_epoch_does_not_depend_on_where_it_is_gone_on_with():
+def test_a_shard_of_an_epoch_does_not_depend_on_where_it_is_gone_on_with():
     plan = _Plan(enfold.Config.of(batch_size=2), 5, SecondOfTwo())
     data = Source(np.arange(5))
     whole = plan.rows(data, epoch=0, first=0)

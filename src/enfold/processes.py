@@ -69,7 +69,7 @@ class Processes:
         """Return a module whose gradients are the means over the processes; call it before the optimizer is made."""
         return self.fabric.setup_module(module) if self.fabric else module
 
-    def share(self, rows: Tensor) -> Tensor:
+    def shard(self, rows: Tensor) -> Tensor:
         """Return this process's part of the rows, (n,): every so many-th, and as many as in the other parts.
 
         If the processes do not divide n, the first rows come again, as in torch's DistributedSampler.
