@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -116,7 +116,7 @@ class Processes:
         return self.told(found)
 
     @contextmanager
-    def together(self, resumption: str) -> Iterator[None]:
+    def together(self, resumption: str) -> Generator[None]:
         """Work together with the others, of which none may end before.
 
         Args:
@@ -223,7 +223,7 @@ def like(value: Tensor, other: Tensor) -> Tensor:
 
 
 @contextmanager
-def _while_parent_lives() -> Iterator[None]:
+def _while_parent_lives() -> Generator[None]:
     """End this process with the first one, if that started it: it would wait six hours to be connected."""
     connected = Event()
 
