@@ -35,7 +35,7 @@ processes = launch(torch.device("cpu"), devices=2, strategy=strategy)
 for network in ({"network": "mlp", "width": 16}, {"network": "notebook"}):
     config = enfold.Config.of(objective="autoencoder", **network)
     state = State(build.autoencoder(config, data.spec), config, processes)
-    parts = processes.share(torch.arange(64)).split(16)
+    parts = processes.shard(torch.arange(64)).split(16)
     for part in parts:
         (state.learner(torch.from_numpy(data.x[part.numpy()])).loss.mean() / len(parts)).backward()
     gradients = processes.whole({str(i): p.grad for i, p in enumerate(state.parameters) if p.grad is not None})
@@ -66,8 +66,8 @@ def torchrun(processes):
     return [*launcher, f"--nproc-per-node={processes}"]
 
 
-def fit_arguments(folder, *more):
-    settings = ["--epochs", str(EPOCHS), "--set", "width=32", "--set", "ema=0.9", "--device", "cpu", "--json"]
+def fit_arguments(folder, *more, epochs=EPOCHS):
+    settings = ["--epochs", str(epochs), "--set", "width=32", "--set", "ema=0.9", "--device", "cpu", "--json"]
     return ["fit", "digits", "--out", str(folder), *settings, *more]
 
 
@@ -153,6 +153,39 @@ def fit_and_stop(enfold_without_pictures, folder, *more):
     return errors
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells which processes another one started")
+@pytest.mark.parametrize(("killed", "strategy"), [("first", "ddp"), ("second", "ddp"), ("second", "fsdp")])
+def test_when_one_of_the_processes_is_killed_the_other_says_how_to_go_on(
+    tmp_path, enfold_without_pictures, killed, strategy
+):
+    """And neither torch nor Lightning says anything."""
+    folder = tmp_path / "run"
+    arguments = fit_arguments(folder, "--devices", "2", "--strategy", strategy, epochs=100_000)
+    with subprocess.Popen(
+        [*enfold_without_pictures, *arguments], stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    ) as process:
+        after_an_epoch(folder, process)
+        (second,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(process.pid if killed == "first" else int(second), signal.SIGKILL)
+        first, *lines, last = process.communicate(timeout=60)[1].splitlines()
+    assert process.returncode == (-signal.SIGKILL if killed == "first" else 2)
+    assert first.startswith("−ELBO = ")
+    assert all(line.startswith("epoch") for line in lines), lines
+    assert last.startswith("enfold: One of the 2 processes was killed or lost")
+    assert last.endswith(f"Go on with: enfold resume {folder}")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows gives no process another parent")
+def test_a_process_that_the_first_one_left_before_they_were_connected_ends_too(tmp_path):
+    script = tmp_path / "second.py"
+    script.write_text("import torch; from enfold.processes import launch; launch(torch.device('cpu'), devices=2)")
+    gone = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "9", "LOCAL_RANK": "1", "NODE_RANK": "0", "WORLD_SIZE": "2"}
+    environment = {**ENVIRONMENT, **gone, "ENFOLD_FIRST_PROCESS": "1234567890"}
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith("enfold: the first process has ended")
+
+
 def resumed(enfold_without_pictures, folder):
     """Finish a fit, and return the file with its weights."""
     done = command([*enfold_without_pictures, "resume", str(folder), "--json"])
@@ -160,7 +193,7 @@ def resumed(enfold_without_pictures, folder):
     return folder / "model.safetensors"
 
 
-def test_a_share_of_an_epoch_does_not_depend_on_where_it_is_gone_on_with():
+def test_a_shard_of_an_epoch_does_not_depend_on_where_it_is_gone_on_with():
     plan = _Plan(enfold.Config.of(batch_size=2), 5, SecondOfTwo())
     data = Source(np.arange(5))
     whole = plan.rows(data, epoch=0, first=0)

@@ -26,6 +26,7 @@ KINDS = {
 }
 DEEPEST = 50  # levels of lists and objects in JSON; what enfold writes has fewer than ten
 LARGEST_NUMBER = 1e300  # above which a float's square, or a few times it, is infinite or an error
+LONGEST_HEADER = 2**16, 2**10  # bytes that say what is in a safetensors file, and for each tensor
 TEMPORARY = re.compile(r"\.enfold-[0-9a-f]{32}\.part")
 DAY = 86_400  # seconds
 
@@ -45,6 +46,18 @@ def check_file(path: str | Path) -> Path:
         kind = KINDS.get(stat.S_IFMT(mode), "something else")
         raise InputError(f"{path} is {kind}, not a regular file. Put a file in its place, or name another one.")
     return path
+
+
+def check_header(path: Path, count: int) -> None:
+    """Check that a safetensors file's header is no longer than that of so many tensors: to parse it takes memory.
+
+    Raises:
+        ValueError: It is longer.
+    """
+    with path.open("rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+    if header > LONGEST_HEADER[0] + LONGEST_HEADER[1] * count:
+        raise ValueError(f"its header has {header:,} bytes")
 
 
 def write(path: str | Path, content: bytes | str) -> Path:

@@ -222,8 +222,9 @@ def _launched(config: Config, device: str) -> tuple[Config, str, Processes]:
 def _finish(run: Run, ready: Prepared, state: State, training: Iterator[Progress], watch: Watch) -> Run:
     """Train to the end, and write what a run folder has of the trained model."""
     steps = _steps(run, ready, state, training)
-    for _ in watch(steps) if state.processes.rank == 0 else steps:
-        pass
+    with state.processes.together(run.resumption):
+        for _ in watch(steps) if state.processes.rank == 0 else steps:
+            pass
     return run
 
 

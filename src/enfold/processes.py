@@ -2,13 +2,18 @@
 
 import atexit
 import gc
+import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+import time
+import warnings
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -25,6 +30,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE = timedelta(hours=6)  # of the processes that wait while the first one evaluates and draws
+FIRST = "ENFOLD_FIRST_PROCESS"  # tells those that the first process starts which it is
+SECONDS_TO_END = 0.1  # after which a process that was killed is surely no parent any more
+NOT_FOR_USERS = (
+    "`broadcast_buffers` is deprecated",  # what it is to give way to does something else
+    "FSDP2-wrapped module .* returned a view tensor",  # which nothing changes in place
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ class Processes:
         """Return a module whose gradients are the means over the processes; call it before the optimizer is made."""
         return self.fabric.setup_module(module) if self.fabric else module
 
-    def share(self, rows: Tensor) -> Tensor:
+    def shard(self, rows: Tensor) -> Tensor:
         """Return this process's part of the rows, (n,): every so many-th, and as many as in the other parts.
 
         If the processes do not divide n, the first rows come again, as in torch's DistributedSampler.
@@ -103,6 +114,29 @@ class Processes:
                 self.told(RuntimeError(f"the first process failed: {error!r}"))
             raise
         return self.told(found)
+
+    @contextmanager
+    def together(self, resumption: str) -> Generator[None]:
+        """Work together with the others, of which none may end before.
+
+        Args:
+            resumption: The command that goes on with the work.
+
+        Raises:
+            InputError: One of them has ended.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            if not (isinstance(error, torch.distributed.DistError) or "gloo" in str(error)):
+                raise
+            gone = InputError(
+                f"One of the {self.count} processes was killed or lost, so that the others cannot go on; a machine "
+                f"that runs out of memory may do that. The last checkpoint is kept. Go on with: {resumption}"
+            )
+            time.sleep(SECONDS_TO_END if self.rank else 0)
+            gone.shared = not _is_orphan()  # else the first process cannot speak
+            raise gone from error
 
     def whole(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return, in the first process, the tensors on the processor, each put together if it is in parts.
@@ -149,10 +183,14 @@ def launch(device: torch.device, *, devices: int = 1, num_nodes: int = 1, strate
     from lightning_fabric import Fabric
     from lightning_fabric.utilities.exceptions import MisconfigurationException
 
+    logging.getLogger("lightning_fabric.utilities").setLevel(logging.WARNING)
+    for message in NOT_FOR_USERS:
+        warnings.filterwarnings("ignore", message)
     chosen = STRATEGIES[strategy](devices * num_nodes)
     try:
         fabric = Fabric(accelerator=device.type, devices=devices, num_nodes=num_nodes, strategy=chosen)
-        fabric.launch()
+        with _while_parent_lives():
+            fabric.launch()
     except (MisconfigurationException, RuntimeError, ValueError, TypeError) as error:
         wanted = f"{devices} of {device.type} on {num_nodes} machine{'s' if num_nodes > 1 else ''}"
         raise InputError(
@@ -182,6 +220,32 @@ def like(value: Tensor, other: Tensor) -> Tensor:
 
         return distribute_tensor(value.to(other.device), other.device_mesh, other.placements)  # pyright: ignore
     return torch.empty_like(other).copy_(value)
+
+
+@contextmanager
+def _while_parent_lives() -> Generator[None]:
+    """End this process with the first one, if that started it: it would wait six hours to be connected."""
+    connected = Event()
+
+    def watch() -> None:
+        while not connected.wait(1):
+            if _is_orphan():
+                print("enfold: the first process has ended, and so does this one. Begin again.", file=sys.stderr)
+                os._exit(1)
+
+    if not int(os.environ.get("LOCAL_RANK", 0)):
+        os.environ[FIRST] = str(os.getpid())
+    Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        connected.set()
+
+
+def _is_orphan() -> bool:
+    """Return whether the first process started this one and has ended."""
+    here = str(os.getpid()), str(os.getppid())
+    return os.environ.get(FIRST, here[0]) not in here
 
 
 def _disconnect() -> None:

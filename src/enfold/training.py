@@ -151,7 +151,7 @@ class _Plan:
         """Return what this process reads in an epoch, in its order, from a step on."""
         seed, of_neighbors = map(int, _stream(self.config.seed, ORDER, epoch).generate_state(2))
         shuffled = torch.randperm(self.examples, generator=torch.Generator().manual_seed(seed))
-        order = self.processes.share(data.order(shuffled, of_neighbors))
+        order = self.processes.shard(data.order(shuffled, of_neighbors))
         return order[first * self.size // self.processes.count :]
 
     def seeds(self, epoch: int, first: int) -> list[int]:
@@ -233,11 +233,11 @@ def _stepper(state: State, config: Config) -> Step:
 
 
 def _mean_losses(state: State, held_out: Source) -> Losses:
-    """Return the mean terms over the held-out rows, of which every process takes its share."""
+    """Return the mean terms over the held-out rows, of which every process takes its shard."""
     rows, processes = torch.arange(len(held_out)), state.processes
-    share = processes.share(rows)
-    some = held_out.x if len(share) == len(rows) else selected(held_out.x, share.numpy())
-    condition = None if held_out.condition is None else held_out.condition[share]
+    shard = processes.shard(rows)
+    some = held_out.x if len(shard) == len(rows) else selected(held_out.x, shard.numpy())
+    condition = None if held_out.condition is None else held_out.condition[shard]
     terms = terms_of_rows(state.learned, state.held_out_terms, some, condition)
     count = len(rows[processes.rank :: processes.count])  # without the rows that come again
     total = processes.total(torch.tensor([each[:count].sum() for each in terms.values()], dtype=torch.float64))

@@ -14,12 +14,11 @@ from torch import Tensor
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from enfold.errors import InputError
-from enfold.files import check_file
+from enfold.files import check_file, check_header
 from enfold.inference import evaluating
 from enfold.model import Autoencoder
 
 WEIGHTS = "model.safetensors"
-LONGEST_HEADER = 2**16, 2**10  # bytes that say what is in a file, and for each tensor
 TRIED = 16  # rows
 
 
@@ -82,10 +81,7 @@ def _read(path: Path, count: int) -> dict[str, Tensor]:
     """Return the tensors in a file that should have so many; their values are not read before they are used."""
     check_file(path)
     try:
-        with path.open("rb") as file:
-            header = int.from_bytes(file.read(8), "little")
-        if header > LONGEST_HEADER[0] + LONGEST_HEADER[1] * count:
-            raise ValueError(f"its header has {header:,} bytes")
+        check_header(path, count)
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:

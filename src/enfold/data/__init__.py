@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from itertools import groupby
+from itertools import chain, groupby
 from os.path import realpath
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,7 @@ from enfold.files import check_file, path_name
 from enfold.rows import Examples, mapped
 from enfold.spec import Spec
 
-FORMATS = (
-    ".csv, .csv.gz, .parquet, .npy, .npz, IDX files (…-ubyte, .idx, with or without .gz), and pictures "
-    f"({', '.join(SUFFIXES)})"
-)
+Reader = Callable[[Path, Reading], Dataset]
 
 
 def load(
@@ -208,31 +205,41 @@ def _named(name: str) -> Dataset:
 def _read_file(path: Path, how: Reading) -> Dataset:
     if check_file(path).stat().st_size == 0:
         raise InputError(f"{path} is empty. Give a file with at least one row.")
-    if _is_csv(path):
-        return read_csv(path, how)
-    if path.suffix.lower() == ".parquet":
-        from enfold.data.parquet import read_parquet  # as polars takes longer to import than small files to read
-
-        return read_parquet(path, how)
-    if path.suffix.lower() in (".npy", ".npz"):
-        return read_array(path, image_shape=how.image_shape, as_table=how.as_table)
-    if _is_idx(path):
-        return read_idx(path)
-    raise InputError(f"{path} has an unknown type. Known types are {FORMATS}.")
+    reader = _reader(path)
+    if not reader:
+        raise InputError(f"{path} has an unknown type. Known types are {FORMATS}.")
+    return reader(path, how)
 
 
-def _is_csv(path: Path) -> bool:
-    return path.name.lower().endswith((".csv", ".csv.gz"))
+def _reader(path: Path) -> Reader | None:
+    return next((read for suffix, read in READERS.items() if path.name.lower().endswith(suffix)), None)
 
 
-def _is_idx(path: Path) -> bool:
-    return path.name.lower().removesuffix(".gz").endswith(("ubyte", ".idx"))
+def _read_array(path: Path, how: Reading) -> Dataset:
+    return read_array(path, image_shape=how.image_shape, as_table=how.as_table)
+
+
+def _read_idx(path: Path, how: Reading) -> Dataset:
+    return read_idx(path)
+
+
+def _read_parquet(path: Path, how: Reading) -> Dataset:
+    from enfold.data.parquet import read_parquet  # as polars takes longer to import than small files to read
+
+    return read_parquet(path, how)
 
 
 def _is_examples(path: Path) -> bool:
-    is_labels = _is_idx(path) and "labels" in path.name and "idx1" in path.name
-    is_labels = is_labels or path.name.lower().endswith(LABELS_SUFFIX)
-    return not is_labels and (_is_csv(path) or _is_idx(path) or path.suffix.lower() in (".parquet", ".npy", ".npz"))
+    is_labels = _reader(path) is _read_idx and "labels" in path.name and "idx1" in path.name
+    return bool(_reader(path)) and not is_labels and not path.name.lower().endswith(LABELS_SUFFIX)
 
+
+READERS: dict[tuple[str, ...], Reader] = {  # by how the names of files end
+    (".csv", ".csv.gz"): read_csv,
+    (".parquet",): _read_parquet,
+    (".npy", ".npz"): _read_array,
+    ("ubyte", "ubyte.gz", ".idx", ".idx.gz"): _read_idx,
+}
+FORMATS = f"files that end in {', '.join(chain(*READERS))}, and pictures ({', '.join(SUFFIXES)})"
 
 __all__ = ["Dataset", "load", "load_like"]

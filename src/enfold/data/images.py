@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from enfold.data.arrays import encode_labels
 from enfold.data.dataset import Dataset
-from enfold.data.unpacked import unpacked
+from enfold.data.disk_cache import disk_cached
 from enfold.errors import InputError
 from enfold.files import check_file, path_name
 from enfold.spec import Column, Spec
@@ -101,7 +101,7 @@ def read_images(
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):  # of what Pillow can fix
         shape = _shape(image_shape, files, pool)
-        x = unpacked(_decoded_parts(files, shape, pool), len(files) * int(np.prod(shape)), source)
+        x = disk_cached(_decoded_parts(files, shape, pool), len(files) * int(np.prod(shape)), source)
     within = [file.relative_to(folder).parts[:-1] if folder else () for file in files]
     labels, classes = encode_labels([names[0] if names else None for names in within], len(files), str(source))
     sources = (str(folder),) if folder else tuple(paths)

@@ -1,6 +1,6 @@
 """Parquet files: tables like CSV's, or a column of lists of numbers.
 
-Parquet has no access to single rows, so its values are unpacked in pieces.
+Parquet has no access to single rows, so its values are decoded in pieces and cached.
 """
 
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ import polars as pl
 
 from enfold.data.arrays import encode_labels, from_array
 from enfold.data.dataset import Dataset
+from enfold.data.disk_cache import disk_cached
 from enfold.data.tables import Reading, layout_of
-from enfold.data.unpacked import unpacked
 from enfold.errors import InputError
 from enfold.rows import IN_MEMORY
 
@@ -25,7 +25,7 @@ LABEL_BYTES = 8
 
 
 def read_parquet(path: Path, how: Reading) -> Dataset:
-    """Return the data set in a Parquet file, its rows unpacked into a temporary file.
+    """Return the data set in a Parquet file, its rows cached in a temporary file.
 
     The columns hold numbers and are named as in CSV files, see `read_csv`. Or there is a single column of lists or
     arrays beside the label, which holds what a `.npy` file would.
@@ -50,7 +50,7 @@ def read_parquet(path: Path, how: Reading) -> Dataset:
         row_bytes = int(first.estimated_size())
         n = _count(frame, row_bytes, path)
         parts = _parts(frame.select(layout.features), n, max(1, AT_ONCE // max(row_bytes, 1)))
-        x = unpacked(starmap(read, parts), n * row_bytes, path)
+        x = disk_cached(starmap(read, parts), n * row_bytes, path)
         labels, classes = _labels(frame, layout.label, n, path)
         if not are_lists:
             return layout.dataset(x, labels, classes, path)

@@ -9,7 +9,7 @@ import safetensors.numpy
 from enfold.config import Config
 from enfold.data.dataset import Dataset
 from enfold.errors import InputError
-from enfold.files import check_file, write
+from enfold.files import check_file, check_header, write
 from enfold.inference import conditions
 from enfold.metrics.anomaly import Anomalies, Reference, reference
 from enfold.metrics.quantities import as_evaluated
@@ -17,6 +17,7 @@ from enfold.model import Autoencoder
 from enfold.rows import drawn
 
 FILE = "calibration.safetensors"
+MOST_ARRAYS = 64  # of the file; enfold writes about ten
 CALIBRATION_ROWS = 5_000  # of the held-out rows, at most: the smallest p-value is about one in as many
 
 
@@ -76,6 +77,7 @@ def read_calibration(folder: Path) -> Calibration:
     """
     path = check_file(folder / FILE)
     try:
+        check_header(path, MOST_ARRAYS)
         arrays = safetensors.numpy.load(path.read_bytes())
         contrast, likelihood = (arrays[f"reference.{name}"] for name in ("contrast", "negative_log_likelihood"))
         known = Reference(arrays["reference.means"], contrast.item(), likelihood.item())

@@ -1,4 +1,4 @@
-"""Rows unpacked into an unnamed temporary file, which is deleted when they are no longer used."""
+"""Decoded rows, cached in an unnamed temporary file, which is deleted when they are no longer used."""
 
 import logging
 import tempfile
@@ -13,8 +13,8 @@ from enfold.errors import InputError
 from enfold.rows import IN_MEMORY, File, Rows, stored
 
 
-def unpacked(parts: Iterable[np.ndarray], nbytes: int, source: Path) -> Rows:
-    """Return rows that come in pieces, from a temporary file.
+def disk_cached(parts: Iterable[np.ndarray], nbytes: int, source: Path) -> Rows:
+    """Return rows that come in pieces, cached in a temporary file.
 
     Args:
         parts: The rows in order, (some, …) each time, of one shape and type.
@@ -26,7 +26,7 @@ def unpacked(parts: Iterable[np.ndarray], nbytes: int, source: Path) -> Rows:
     """
     if nbytes > IN_MEMORY:
         size = f"{nbytes / 2**30:.1f} GB"
-        logging.getLogger("enfold").warning("%s: unpacking %s into %s", source, size, tempfile.gettempdir())
+        logging.getLogger("enfold").warning("%s: caching %s in %s", source, size, tempfile.gettempdir())
     n, part = 0, np.empty((0, 0))
     with ExitStack() as stack:
         try:
@@ -37,7 +37,7 @@ def unpacked(parts: Iterable[np.ndarray], nbytes: int, source: Path) -> Rows:
             handle.flush()
         except OSError as error:
             raise InputError(
-                f"{source} cannot be unpacked into {tempfile.gettempdir()} ({error.strerror}). Free some space "
+                f"{source} cannot be cached in {tempfile.gettempdir()} ({error.strerror}). Free some space "
                 "there, or name another folder in the environment variable TMPDIR."
             ) from error
         file = File(handle, 0, n)
