@@ -27,7 +27,7 @@ def score(
     *source: str,
     score: str = "combined",
     maps: Path | None = None,
-    n: Annotated[Whole, Parameter(name=["--number", "-n"])] = 12,
+    n: Annotated[Whole, Parameter(name=["--number", "-n"])] = 10,
     label: Label = None,
     out: Out,
     device: Device = "auto",
