@@ -114,7 +114,7 @@ def test_vectors_are_decoded_as_the_labels_beside_them(run, digits, tmp_path, ca
     np.testing.assert_allclose(np.load(tmp_path / "x.npz")["x"], expected, atol=0.51)  # whole intensities
     np.save(tmp_path / "z.npy", np.zeros((2, 2), np.float32))
     assert main(["decode", str(run.folder), str(tmp_path / "z.npy"), *words[1]]) == 2
-    assert "Name it with --label: one of 0, 1, 2" in capsys.readouterr().err
+    assert "Name one with --label: 0, 1, 2" in capsys.readouterr().err
 
 
 def test_rows_in_chunks_meet_their_own_classes(run, digits):

@@ -321,7 +321,7 @@ def test_the_commands_write_files_and_refuse_what_the_user_can_fix(digits_run, t
     assert status == 0
     assert set(json.loads(out)["files"]) == {each.name for each in (tmp_path / "model").iterdir()}
     for arguments, message in (
-        (("share", folder, "-o", tmp_path / "page.pdf"), "end in .html"),
+        (("share", folder, "-o", tmp_path / "page.pdf"), "Use .html"),
         (("share", folder, "-o", page, "--rows", 0), "at least 1 row"),
         (("share", folder, "nothing.csv", "-o", page), "no file, folder or data set"),
         (("export", tmp_path, "-o", tmp_path / "other"), "not a run folder"),

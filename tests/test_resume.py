@@ -112,7 +112,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, uninterrupted, number):
     assert process.returncode == 128 + number, errors
     assert f"enfold resume {folder}" in errors
     assert "Traceback" not in errors
-    with pytest.raises(InputError, match=f"not finished. Go on with: enfold resume {folder}"):
+    with pytest.raises(InputError, match=f"not finished. Continue with: enfold resume {folder}"):
         _ = enfold.open(folder).model
     enfold.resume(folder)
     assert (folder / "model.safetensors").read_bytes() == uninterrupted

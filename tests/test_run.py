@@ -180,7 +180,7 @@ def test_a_source_is_found_from_another_directory(tmp_path, digits, monkeypatch,
     run = enfold.open(tmp_path / "run")
     np.testing.assert_array_equal(read_again(run).x, digits.x[:200])
     assert main(["evaluate", str(run.folder), "../here/some.npy"]) == 0
-    assert "fitted to some of them" in " ".join(capsys.readouterr().out.split())
+    assert "trained on some of them" in " ".join(capsys.readouterr().out.split())
 
 
 def damage_missing(folder):
@@ -303,7 +303,7 @@ def test_a_damaged_history_is_named(copy, content):
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(InputError, match="not a run folder"):
         enfold.open(tmp_path)
-    with pytest.raises(InputError, match="no folder"):
+    with pytest.raises(InputError, match="not a folder"):
         enfold.open(tmp_path / "nowhere")
 
 

@@ -258,7 +258,7 @@ def _recorded(run: Run, state: State, items: Iterable[Progress]) -> Iterator[Pro
                     clock.time(lambda: save_checkpoint(run.folder, state, lambda: run.epochs))
                 if signal:
                     where = f"after step {progress.step:,} of {progress.steps:,}"
-                    raise Interrupted(f"stopped {where}. Go on with: {run.resumption}", signal)
+                    raise Interrupted(f"stopped {where}. Continue with: {run.resumption}", signal)
                 yield progress
     except Diverged as error:
         weights = processes.whole(state.model.state_dict())

@@ -237,7 +237,7 @@ def _unrealistic(
     from enfold.sections.interpolation import UNREALISTIC
 
     if again is None:
-        return None, None, "Whether the steps are realistic is unknown, as the run's data cannot be read again."
+        return None, None, "It is unknown whether the steps are realistic, as the run's data cannot be read again."
     marked = unrealistic(run.model, x, *again)
     count, of = int(marked[:, steps].sum()), marked[:, steps].size
     where = "" if steps == slice(None) else " between the ends"
