@@ -172,7 +172,7 @@ def test_when_one_of_the_processes_is_killed_the_other_says_how_to_go_on(
     assert first.startswith("−ELBO = ")
     assert all(line.startswith("epoch") for line in lines), lines
     assert last.startswith("enfold: One of the 2 processes was killed or lost")
-    assert last.endswith(f"Go on with: enfold resume {folder}")
+    assert last.endswith(f"Continue with: enfold resume {folder}")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows gives no process another parent")

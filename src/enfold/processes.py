@@ -132,7 +132,7 @@ class Processes:
                 raise
             gone = InputError(
                 f"One of the {self.count} processes was killed or lost, so that the others cannot go on; a machine "
-                f"that runs out of memory may do that. The last checkpoint is kept. Go on with: {resumption}"
+                f"that runs out of memory may do that. The last checkpoint is kept. Continue with: {resumption}"
             )
             time.sleep(SECONDS_TO_END if self.rank else 0)
             gone.shared = not _is_orphan()  # else the first process cannot speak
