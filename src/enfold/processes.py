@@ -134,6 +134,8 @@ class Processes:
                 f"One of the {self.count} processes was killed or lost, so that the others cannot go on; a machine "
                 f"that runs out of memory may do that. The last checkpoint is kept. Continue with: {resumption}"
             )
+            if self.fabric:  # Lightning kills this process too as soon as it sees that one of its own has ended
+                getattr(self.fabric.strategy.launcher, "procs", []).clear()
             time.sleep(SECONDS_TO_END if self.rank else 0)
             gone.shared = not _is_orphan()  # else the first process cannot speak
             raise gone from error
