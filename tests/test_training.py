@@ -316,4 +316,4 @@ def test_a_loss_that_is_not_finite_sets_training_back_to_go_on_more_slowly(digit
 
 def test_every_epoch_tells_its_speed(digits):
     model = build.autoencoder(QUICK, digits.spec)
-    assert all(each.examples_per_second > 0 for each in train(model, digits.x, QUICK))
+    assert all(each.rows_per_second > 0 for each in train(model, digits.x, QUICK))

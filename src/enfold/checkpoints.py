@@ -44,7 +44,7 @@ def load_checkpoint(run_folder: Path, state: State) -> list[dict[str, Any]]:
     Raises:
         InputError: There are checkpoints, but none of them is whole and of these settings.
     """
-    found = state.processes.told(checkpoints(run_folder))
+    found = state.processes.broadcast(checkpoints(run_folder))
     for path in reversed(found):
         known = _read(path, state)
         if state.processes.agreed(known is None)[0] or known is None:

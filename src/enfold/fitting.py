@@ -213,7 +213,7 @@ def _launched(config: Config, device: str) -> tuple[Config, str, Processes]:
     )
     if processes.device is None:
         return config, device, processes
-    dtype = processes.told(autocast_dtype(torch.device(processes.device), config.precision) or torch.float32)
+    dtype = processes.broadcast(autocast_dtype(torch.device(processes.device), config.precision) or torch.float32)
     layout = {"devices": processes.count // processes.num_nodes, "num_nodes": processes.num_nodes}
     config = config.with_settings({**layout, "precision": str(dtype).removeprefix("torch.")})
     return config, processes.device, processes

@@ -88,7 +88,7 @@ class Processes:
         values = torch.tensor(flags, device=self.fabric.device)
         return tuple(self.fabric.all_reduce(values, reduce_op="max").tolist())  # pyright: ignore
 
-    def told(self, value: T) -> T:
+    def broadcast(self, value: T) -> T:
         """Return what the first process has as the value."""
         return self.fabric.broadcast(value) if self.fabric else value
 
@@ -100,7 +100,7 @@ class Processes:
             RuntimeError: The first process raised another error, so the others cannot continue.
         """
         if self.rank > 0:
-            found: Any = self.told(None)
+            found: Any = self.broadcast(None)
             if isinstance(found, Exception):
                 raise found
             return found
@@ -109,11 +109,11 @@ class Processes:
         except BaseException as error:
             if isinstance(error, InputError):
                 error.shared = True
-                self.told(error)
+                self.broadcast(error)
             else:
-                self.told(RuntimeError(f"the first process failed: {error!r}"))
+                self.broadcast(RuntimeError(f"the first process failed: {error!r}"))
             raise
-        return self.told(found)
+        return self.broadcast(found)
 
     @contextmanager
     def together(self, resumption: str) -> Generator[None]:

@@ -47,7 +47,7 @@ class Counters:
 
     Attributes:
         step: Steps taken.
-        seen: Examples of the epoch under way.
+        seen: Rows of the epoch under way.
         terms: The names of the objective's terms, once they are known.
         seconds: Since training began, without the time between an interruption and its resumption.
         setbacks: How often the loss was not finite.
@@ -98,7 +98,7 @@ class State:
         return self.average or self.model
 
     def held_out_terms(self, model: Conditioned, x: Tensor) -> Terms:
-        """Return the terms of examples by the model that counts, given the classes that `model` is given."""
+        """Return the terms of rows by the model that counts, given the classes that `model` is given."""
         return (self._averaged or self.learner)(x, model.condition)
 
     def add(self, terms: Terms) -> None:
@@ -166,7 +166,7 @@ class State:
         alone, and whenever it must be now.
         """
         if now or self.processes.count == 1 or self.counters.step % STEPS_BETWEEN_TICKS == 0:
-            self.counters.seconds = self.processes.told(time.perf_counter() - self._since)
+            self.counters.seconds = self.processes.broadcast(time.perf_counter() - self._since)
         return self.counters.seconds
 
     def tensors(self) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ from enfold.rows import Examples, pieces, selected
 from enfold.state import Counters, Diverged, NotFinite, State
 
 T = TypeVar("T")
-Step = Callable[[Batch, float], Terms]  # a step's examples, the share of training that is done
+Step = Callable[[Batch, float], Terms]  # a step's rows, the share of training that is done
 
 SECONDS_BETWEEN_REPORTS = 0.2
 AUTO_EXAMPLES = 650_000  # what epochs="auto" aims at in all
@@ -43,7 +43,7 @@ class Progress:
         step: Steps taken in all.
         steps: How many there will be.
         seconds: Since training began.
-        examples_per_second: Over the epoch so far, without its evaluation.
+        rows_per_second: Over the epoch so far, without its evaluation.
         train: Means over the epoch so far.
         held_out: Means over the held-out rows, at the end of an epoch; otherwise None.
         ends_epoch: Whether the pass over the data has just ended.
@@ -56,7 +56,7 @@ class Progress:
     step: int
     steps: int
     seconds: float
-    examples_per_second: float
+    rows_per_second: float
     train: Losses
     held_out: Losses | None = None
     ends_epoch: bool = False
@@ -80,7 +80,7 @@ def train(
 
     Args:
         model: What to train, on its device.
-        data: Raw examples, (n, *shape), with labels for a conditional model; they stay as they are until their step.
+        data: Raw rows, (n, *shape), with labels for a conditional model; they stay as they are until their step.
         config: The objective, the optimizer, the schedule, and the rest.
         held_out: Those to evaluate on after every epoch, (m, *shape).
         state: Where to go on from; without it, from the beginning. It is up to date at every yield.
@@ -108,7 +108,7 @@ def epoch_values(progress: Progress) -> dict[str, float]:
 
 
 def epochs_for(config: Config, n: int) -> int:
-    """Return how many passes over `n` examples the settings ask for."""
+    """Return how many passes over `n` rows the settings ask for."""
     if config.epochs != "auto":
         return config.epochs
     fewest, most = AUTO_EPOCHS
@@ -116,17 +116,17 @@ def epochs_for(config: Config, n: int) -> int:
 
 
 def steps_in_epoch(config: Config, n: int) -> int:
-    """Return how many steps a pass over `n` examples has."""
+    """Return how many steps a pass over `n` rows has."""
     return math.ceil(n / (config.batch_size * config.accumulate))
 
 
 class _Plan:
     """How long training takes, and in which steps."""
 
-    def __init__(self, config: Config, examples: int, processes: Processes):
-        self.config, self.examples, self.processes = config, examples, processes
+    def __init__(self, config: Config, n: int, processes: Processes):
+        self.config, self.n, self.processes = config, n, processes
         self.size = config.batch_size * config.accumulate
-        self.batches, self.epochs = steps_in_epoch(config, examples), epochs_for(config, examples)
+        self.batches, self.epochs = steps_in_epoch(config, n), epochs_for(config, n)
 
     def done(self, step: float, seconds: float) -> float:
         """Return the share of training that is done."""
@@ -150,7 +150,7 @@ class _Plan:
     def rows(self, data: Source, epoch: int, first: int) -> torch.Tensor:
         """Return what this process reads in an epoch, in its order, from a step on."""
         seed, of_neighbors = map(int, _stream(self.config.seed, ORDER, epoch).generate_state(2))
-        shuffled = torch.randperm(self.examples, generator=torch.Generator().manual_seed(seed))
+        shuffled = torch.randperm(self.n, generator=torch.Generator().manual_seed(seed))
         order = self.processes.shard(data.order(shuffled, of_neighbors))
         return order[first * self.size // self.processes.count :]
 
@@ -213,15 +213,15 @@ def _stepper(state: State, config: Config) -> Step:
     factor, dtype = config.schedule.build(), autocast_dtype(state.model.device, config.precision)
     at_once = config.batch_size // state.processes.count
 
-    def step(examples: Batch, done: float) -> Terms:
+    def step(rows: Batch, done: float) -> Terms:
         for group in optimizer.param_groups:
             group["lr"] = config.optimizer.learning_rate * factor(done) * SLOWDOWN**state.counters.setbacks
         beta = config.objective.kl_weight(done)
         found = []
-        for batch in examples.split(at_once):
+        for batch in rows.split(at_once):
             with torch.autocast(batch.x.device.type, dtype, enabled=dtype is not None):
                 found.append(learner(batch.x, batch.condition, beta, batch.near))
-            (found[-1].loss.sum() / len(examples)).backward()
+            (found[-1].loss.sum() / len(rows)).backward()
         if config.clip:
             torch.nn.utils.clip_grad_norm_(state.parameters, config.clip)
         optimizer.step()
@@ -247,7 +247,7 @@ def _mean_losses(state: State, held_out: Source) -> Losses:
 def _check_shares(config: Config, processes: int) -> None:
     if config.batch_size % processes:
         raise InputError(
-            f"{processes} processes cannot share batches of {config.batch_size} examples evenly. Choose a "
+            f"{processes} processes cannot share batches of {config.batch_size} rows evenly. Choose a "
             f"multiple of {processes}, as with --set batch_size={processes * 32}."
         )
 
@@ -291,7 +291,7 @@ class _Speed:
         return due
 
     def now(self) -> float:
-        """Return the examples per second."""
+        """Return the rows per second."""
         return (self.counters.seen - self.seen) / max(self.counters.seconds - self.began, 1e-9)
 
 

@@ -42,7 +42,7 @@ def fit(
     seed: Whole | None = None,
     label: LabelColumn = None,
     image_shape: ImageShape = None,
-    out: Path | None = None,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     set: Settings = None,
     device: Device = "auto",
     json: Json = False,

@@ -27,7 +27,7 @@ def _with_bar(items: Iterator[Progress], console: Console) -> Iterator[Progress]
                 bars.console.print(item.note)
             if item.held_out is not None:
                 held_out = f" · held out {_losses(item.held_out)}"
-            losses = f"{item.examples_per_second:,.0f}/s · training {_losses(item.train)}{held_out}"
+            losses = f"{item.rows_per_second:,.0f} rows/s · training {_losses(item.train)}{held_out}"
             what = f"epoch {item.epoch}/{item.epochs}" if item.stage == "training" else item.stage
             bars.update(task, description=what, completed=item.step, total=item.steps, losses=losses)
             yield item
@@ -42,7 +42,7 @@ def _with_lines(items: Iterator[Progress], console: Console) -> Iterator[Progres
         if item.ends_epoch:
             remaining = item.seconds / item.step * (item.steps - item.step)
             held_out = f" · held out {_losses(item.held_out)}" if item.held_out else ""
-            line = f"epoch {item.epoch}/{item.epochs} · {item.examples_per_second:,.0f}/s · {remaining:.0f} s left"
+            line = f"epoch {item.epoch}/{item.epochs} · {item.rows_per_second:,.0f} rows/s · {remaining:.0f} s left"
             console.print(f"{line} · training {_losses(item.train)}{held_out}", highlight=False, soft_wrap=True)
         yield item
 

@@ -99,7 +99,7 @@ def _suited(names: Sequence[str], setup: Setup, *, asked: bool) -> tuple[list[st
     left_out: dict[str, str] = {}
     for name in names:
         method = METHODS[name]
-        how = f"it needs {method.package}: pip install {method.package}"
+        how = f"it needs {method.package}. Install with: pip install 'enfold[compare]'"
         if not method.is_installed and asked:
             raise InputError(f"The method '{name}' is not installed: {how}")
         reason = method.unsuited(setup.job(method)) if method.is_installed else how
