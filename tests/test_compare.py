@@ -246,7 +246,7 @@ def test_a_missing_package_is_named_if_its_method_is_asked_for_and_else_left_out
     found = enfold.compare(table(), latent_dim=2, epochs=1, device="cpu")
     assert list(found.results) == ["pca", "autoencoder", "default", "neighbors"]
     assert set(found.left_out) == {"umap", "tsne", "notebook"}
-    assert "pip install openTSNE" in found.left_out["tsne"]
+    assert "Install with: pip install 'enfold[compare]'" in found.left_out["tsne"]
 
 
 def test_tables_leave_out_the_notebook_and_have_no_accuracy_without_labels():

@@ -9,7 +9,8 @@ import tomli_w
 
 from enfold.corruptions import Corruption, Nothing
 from enfold.errors import InputError, unknown
-from enfold.nets import conv, notebook  # noqa: F401 # pyright: ignore[reportUnusedImport] - their choices
+from enfold.nets import conv as conv  # only so that its choices are known
+from enfold.nets import notebook as notebook  # likewise
 from enfold.nets.likelihoods import Auto as AutoLikelihood
 from enfold.nets.likelihoods import Likelihood
 from enfold.nets.mlp import MLP

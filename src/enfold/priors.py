@@ -116,9 +116,8 @@ class Flow(nn.Module):
 
     def __init__(self, latent_dim: int, kind: str = "spline", transforms: int = 4):
         super().__init__()
-        options: dict[str, Any] = {"transforms": transforms, "hidden_features": FLOW_HIDDEN}
-        coupled = kind == "realnvp" and latent_dim > 1
-        self.flow = zuko.flows.RealNVP(latent_dim, **options) if coupled else zuko.flows.NSF(latent_dim, **options)
+        flow = zuko.flows.RealNVP if kind == "realnvp" and latent_dim > 1 else zuko.flows.NSF
+        self.flow = flow(latent_dim, transforms=transforms, hidden_features=FLOW_HIDDEN)
         if latent_dim == 1:  # whose splines have no networks that would start near the identity
             with torch.no_grad():
                 for parameter in self.flow.parameters():

@@ -174,7 +174,7 @@ class Spec:
     def _check(self) -> None:
         """Raise ValueError for a value that no reader makes."""
         most = 255 if self.dtype == "uint8" else LARGEST
-        names = (*self.sources, *self.classes, self.label, *(each.name for each in self.columns))
+        names: list[object] = [*self.sources, *self.classes, self.label, *(each.name for each in self.columns)]
         checks = {
             "shape": len(self.shape) in (1, 3) and all(type(n) is int and 0 < n < 2**31 for n in self.shape),
             "type": self.dtype in ("uint8", "float32"),
@@ -183,7 +183,7 @@ class Spec:
             "scales": all(0 < each.scale <= most and abs(each.offset) <= most for each in self.columns),
             "conditions": all(np.isfinite(self.conditions)) and list(self.conditions) == sorted({*self.conditions}),
             "classes": not self.classes or all(label in range(len(self.classes)) for label in self.conditions),
-            "names": bool(self.sources) and {*map(type, names)} == {str},
+            "names": bool(self.sources) and all(isinstance(name, str) for name in names),
         }
         for what, is_fine in checks.items():
             if not is_fine:

@@ -8,8 +8,8 @@ import gzip
 import math
 import struct
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -76,7 +76,7 @@ def labels_beside(path: Path) -> Path | None:
     )
 
 
-def _header(magic: bytes, file: Any, path: Path) -> tuple[int, ...]:
+def _header(magic: bytes, file: BufferedIOBase, path: Path) -> tuple[int, ...]:
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] != UNSIGNED_BYTE or not 1 <= magic[3] <= 4:
         raise InputError(
             f"{path} is not an IDX file of unsigned bytes: it begins with {magic.hex(' ') or 'nothing'}, "

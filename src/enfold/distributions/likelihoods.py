@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -53,7 +52,7 @@ class IntensityBernoulli(_Intensities):
         """Return the log-probability of each value, in nats, with the shape of `logits`."""
         return self._log_bernoulli(value)
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+    def sample(self, sample_shape: list[int] | tuple[int, ...] = ()) -> Tensor:
         """Return binary pixels, 0 or `scale`."""
         return Bernoulli(logits=self.logits, validate_args=False).sample(sample_shape) * self.scale
 
@@ -83,7 +82,7 @@ class ContinuousIntensity(_Intensities):
         constant = torch.where(self._is_flat, math.log(2) + self.logits.square() / 12, exact)
         return self._log_bernoulli(value) + constant - math.log(self.scale)
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+    def sample(self, sample_shape: list[int] | tuple[int, ...] = ()) -> Tensor:
         """Return intensities in 0…`scale`."""
         steepness = self.logits.abs().clamp(min=1e-6)  # at which the density is flat in float32
         below = torch.rand(self._extended_shape(sample_shape), device=self.logits.device)
@@ -145,7 +144,7 @@ class LogisticMixture(Distribution):
         mixed = (self._chained(self._limited_mean) * self.logits.softmax(1).unsqueeze(2)).sum(1)
         return (mixed + 1) / 2 * self.scale
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+    def sample(self, sample_shape: list[int] | tuple[int, ...] = ()) -> Tensor:
         """Return images of whole intensities, (*sample_shape, B, C, H, W)."""
         draws = [self._draw() for _ in range(math.prod(sample_shape))]
         return torch.stack(draws).reshape(self._extended_shape(sample_shape))

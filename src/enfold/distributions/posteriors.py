@@ -19,7 +19,7 @@ class CorrelatedNormal(MultivariateNormal):
     Under autocast torch would round the noise and its factor to half precision as it multiplies them.
     """
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+    def rsample(self, sample_shape: list[int] | tuple[int, ...] = ()) -> Tensor:
         """Return draws, (*sample_shape, B, latent_dim)."""
         with torch.autocast(self.loc.device.type, enabled=False):
             return super().rsample(sample_shape)
@@ -54,7 +54,7 @@ class Code(Distribution):
         """Zeros."""
         return torch.zeros_like(self.continuous)
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+    def rsample(self, sample_shape: list[int] | tuple[int, ...] = ()) -> Tensor:
         """Return the codes, (*sample_shape, B, latent_dim)."""
         return self.mean.expand(self._extended_shape(sample_shape))
 
@@ -98,7 +98,7 @@ class UniformCodes(Distribution):
         found = books[torch.arange(count, device=z.device)[:, None], chosen]
         return found.transpose(0, 1).reshape(z.shape)
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+    def sample(self, sample_shape: list[int] | tuple[int, ...] = ()) -> Tensor:
         """Return codes, (*sample_shape, latent_dim)."""
         count, codes, _ = self.books.shape
         chosen = torch.randint(codes, (*sample_shape, count), device=self.books.device)

@@ -6,7 +6,6 @@ seen some of what the prior draws. A density fitted to q(z) after training avoid
 """
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -54,7 +53,7 @@ class NearestCode(Distribution):
         self.density, self.codes = density, codes
         super().__init__(Size(), density.event_shape, validate_args=False)
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:  # noqa: B008 - the protocol of torch.distributions
+    def sample(self, sample_shape: list[int] | tuple[int, ...] = ()) -> Tensor:
         """Return codes, (*sample_shape, latent_dim)."""
         return self.codes.nearest(self.density.sample(sample_shape))
 

@@ -125,14 +125,14 @@ class Task:
     """The objective and how its input is changed.
 
     Attributes:
-        objective: What to minimize.
+        objective: What to minimize: an `ObjectiveFunction`, or the user's function, which may return anything.
         beta: The weight of the rate in it, after warmup.
         binarize: Binarizes the rows, at random in each batch.
         corrupt: Corrupts the input of the encoder; the decoder explains the clean row.
         neighbor_weight: The weight of preserving neighbors.
     """
 
-    objective: ObjectiveFunction
+    objective: Callable[[Model, Tensor, float], object]
     beta: float = 1.0
     binarize: Change | None = None
     corrupt: Change | None = None
@@ -165,7 +165,7 @@ class Learner(nn.Module):
             x, near = task.binarize(x), near if near is None else task.binarize(near)
         view = Conditioned(self.model, condition, task.corrupt)
         terms = task.objective(view, x, task.beta if beta is None else beta)
-        if not isinstance(terms, Terms):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(terms, Terms):
             raise InputError(
                 f"The objective must return enfold.Terms(loss, distortion, rate), a tensor (B,) each, got a "
                 f"{type(terms).__name__}."
