@@ -154,7 +154,10 @@ def test_an_unknown_label_column_is_answered_with_the_columns(tmp_path, capsys):
     )
     (tmp_path / "b.csv").write_text("a,species\n1,setosa\n")
     assert main(["data", str(tmp_path / "b.csv")]) == 2
-    assert "got 'setosa'. Fix or drop the line, or name the label column with --label." in capsys.readouterr().err
+    assert (
+        "got 'setosa'. Fix or drop the line, or if it is the label, name it with --label species."
+        in capsys.readouterr().err
+    )
 
 
 def test_sources_of_two_kinds_are_not_joined(capsys):

@@ -1,5 +1,6 @@
 """A conditional model uses the class of a row, generates rows of a class, and works without classes."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -149,3 +150,17 @@ def test_other_settings_are_conditional_too(digits, settings):
     config = enfold.Config.of(width=8, depth=1, **settings)
     model = Conditioned(build.autoencoder(config, spec), torch.tensor([0, 1, -1]))
     assert config.objective.build()(model, torch.from_numpy(digits.x[:3])).loss.shape == (3,)
+
+
+@pytest.mark.parametrize("condition", [[99] * 4, [-2] * 4, [0.5] * 4, 1])
+def test_a_condition_that_is_no_class_for_each_row_is_refused(run, condition):
+    with pytest.raises(InputError, match="from -1 to 9 for each row"):
+        run.model.sample(4, condition)
+
+
+def test_conditions_are_found_by_name_and_unknown_ones_are_refused(run):
+    named = replace(run.spec, classes=tuple("abcdefghij"))
+    assert conditions(np.array(["c", "a"]), named).tolist() == [2, 0]
+    assert conditions(np.array([np.nan, 3.0]), named).tolist() == [-1, 3]
+    with pytest.raises(InputError, match="none of these labels"):
+        conditions(np.full(4, "k"), named)

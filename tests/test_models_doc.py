@@ -63,7 +63,7 @@ def test_the_custom_objective_is_one():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_name_is_there(name):
-    assert re.search(rf"[`= ]{name}`", TEXT)
+    assert re.search(rf"`(--\w+ |\w+=)?{name}`", TEXT)
 
 
 def test_every_sampler_is_there():

@@ -13,7 +13,7 @@ from enfold.checkpoints import save_checkpoint
 from enfold.cli import main
 from enfold.data.split import Split
 from enfold.inference import encode_means
-from enfold.objectives import elbo
+from enfold.objectives import ELBO, Objective, elbo
 from enfold.run import Run, create_run, open_run, save_weights
 from enfold.state import State
 
@@ -197,11 +197,23 @@ WRONG = [
     ({"encoder": 42}, "torch.nn.Module"),
     ({"objective": 42}, r"\(model, x, beta\)"),
     ({"encoder": nn.Linear}, "torch.nn.Module"),
+    ({"objective": ELBO}, r"Pass an object of it, as in objective=ELBO\(\)"),
+    ({"objective": Objective()}, "must be one of"),
+    ({"prior": None}, "must be one of"),
+    ({"prior": "custom"}, "no prior named 'custom'"),
+    ({"objective": elbo, "beta": -5}, "'beta' must be"),
 ]
 
 
-@pytest.mark.parametrize(("own", "message"), WRONG, ids=str)
+@pytest.mark.parametrize(("own", "message"), WRONG, ids=[message for _, message in WRONG])
 def test_objects_that_do_not_fit_are_refused_before_anything_is_written(tmp_path, own, message):
     with pytest.raises(InputError, match=message):
         enfold.fit("digits", out=tmp_path / "run", **QUICK, **own)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_custom_objective_that_is_passed_again_keeps_its_options():
+    config = Config.of(objective=elbo, beta=0.5)
+    again = Config.from_toml(config.to_toml()).with_settings({"objective": elbo})
+    assert again == config
+    assert again.objective.beta == 0.5

@@ -1,3 +1,4 @@
+import ast
 import html
 import json
 import re
@@ -16,6 +17,7 @@ from enfold.config import Config, parse_settings
 from enfold.data.dataset import Dataset
 from enfold.data.split import Split
 from enfold.metrics import registry
+from enfold.objectives import elbo
 from enfold.recipes import RECIPES
 from enfold.run import Run, create_run, open_run
 from enfold.sections import read_sections
@@ -321,3 +323,15 @@ def test_data_from_an_array_are_repeated_in_python(make_run):
 def test_changed_settings_are_marked(make_run):
     text = report.write_report(make_run(replace(SMALL, latent_dim=8), GRAY)).read_text("utf-8")
     assert re.findall(r"<th>([\w.]+)</th><td>[^<]* \*</td>", text) == ["latent_dim"]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"prior": "vamp", "components": 5}, {"objective": elbo, "beta": 0.5}], ids=["prior", "objective"]
+)
+def test_the_python_that_repeats_a_run_is_python(tmp_path, settings):
+    spec = Spec((1, 8, 8), (Column("pixel", "intensity", scale=16.0),))
+    run = Run(tmp_path / "run", Config.of(**settings), spec, "cpu")
+    create_run(run, Split(2, np.array([0]), ""))
+    call = ast.parse(report.command_line(run), mode="eval").body
+    options = next(each.value for each in call.keywords if each.arg is None)
+    assert Config().with_settings({**settings, **ast.literal_eval(options)}) == run.config

@@ -111,7 +111,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         ready = prepared(data, config, holds_out=config.chooses_epoch)
         state, training = learn(ready, config, self.device)
         ends = [progress for progress in training if progress.ends_epoch]
-        self.model_ = state.model
+        self.model_, self.config_ = state.model, config
         self.history_ = [epoch_values(end) for end in ends]
         self.n_iter_ = len(ends)
         self.reference_ = reference(self.model_, config, data)
@@ -268,7 +268,7 @@ class AE(_Estimator):
         Raises:
             InputError: The estimator has no corruption to learn from.
         """
-        if self._config().corruption.name == "none":
+        if hasattr(self, "config_") and self.config_.corruption.name == "none":
             raise InputError("This model was trained without noise. Fit AE(None, recipe='denoise').")
         return self.inverse_transform(self.transform(X))
 

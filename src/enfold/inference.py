@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from enfold.data.dataset import Dataset
+from enfold.data.dataset import Dataset, class_name
 from enfold.devices import usual_torch
+from enfold.errors import InputError, first_of
 from enfold.model import Autoencoder, Conditioned
 from enfold.rows import Examples
 from enfold.spec import Spec
@@ -21,12 +22,20 @@ def conditions(labels: np.ndarray, spec: Spec) -> Tensor | None:
     """Return the position of each row's label among those that a conditional model knows, (n,) int64, −1 for others.
 
     Args:
-        labels: Numbered as the model's, (n,); NaN where there is none.
+        labels: Their names, or their numbers as in a `Dataset`, (n,); NaN where there is none.
         spec: The model's; None is returned if it has no conditions.
+
+    Raises:
+        InputError: The labels are names, and the model knows none of them.
     """
     if not spec.conditions:
         return None
-    known = np.array(spec.conditions)
+    labels, known = np.asarray(labels), np.array(spec.conditions)
+    if labels.dtype.kind not in "biuf":
+        numbers = {class_name(each, spec): each for each in known}
+        if not numbers.keys() & {*map(str, labels)}:
+            raise InputError(f"The model knows none of these labels. It is conditioned on {first_of(numbers)}.")
+        labels = np.array([numbers.get(str(name), np.nan) for name in labels])
     place = np.searchsorted(known, labels).clip(max=len(known) - 1)
     return torch.from_numpy(np.where(known[place] == labels, place, -1))
 

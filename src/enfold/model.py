@@ -70,7 +70,14 @@ class Autoencoder(nn.Module):
                 if condition is None
                 else "This model is not conditioned on a class and was given one. Leave out the condition."
             )
-        return () if condition is None else (torch.as_tensor(condition).to(self.device),)
+        if condition is None or isinstance(condition, Tensor):
+            return () if condition is None else (condition.to(self.device),)
+        classes, n = np.asarray(condition), len(self.spec.conditions)
+        if classes.ndim != 1 or (classes.size and (not np.isin(classes, range(-1, n)).all())):
+            raise InputError(
+                f"Expected a whole number from -1 to {n - 1} for each row as condition, got {condition}."
+            )
+        return (torch.as_tensor(classes.astype(np.int64)).to(self.device),)
 
     @property
     def latent_dim(self) -> int:

@@ -1,7 +1,7 @@
 """Options: fields of frozen dataclasses that check themselves, and the named choices that have them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -103,6 +103,7 @@ class Custom(Choice):
     def __post_init__(self):
         if self.value is not None and not isinstance(self.value, self.kind):
             raise InputError(f"The {self.part} must be a name or {self.meaning}, got {self.value!r}.")
+        super().__post_init__()
 
 
 def option_fields(settings: Any) -> list[Field[Any]]:
@@ -151,21 +152,26 @@ def chosen(part: str, value: Any, current: Choice) -> Choice:
     Raises:
         InputError: There is no such choice, or this part cannot be a custom object.
     """
-    known = CHOICES[part]
+    known, custom = CHOICES[part], CHOICES[part].get("custom")
     if isinstance(value, Mapping):
         options = {name: each for name, each in value.items() if name != "name"}
-        return with_options(chosen(part, value.get("name", current.name), current), options)
+        name = value.get("name", current.name)
+        choice = custom() if custom and name == custom.name else chosen(part, name, current)
+        return with_options(choice, options)
     if isinstance(value, str):
-        if value not in known:
-            raise unknown(part, value, known)
+        names = [name for name in known if name != "custom"]
+        if value not in (current.name, *names):
+            raise unknown(part, value, names)
         return current if value == current.name else known[value]()
-    if isinstance(value, Choice):
+    if isinstance(value, type) and issubclass(value, Choice):
+        raise InputError(f"{value.__name__} is a class. Pass an object of it, as in {part}={value.__name__}().")
+    if isinstance(value, Choice) and value.name:
         if value.part == part:
             return value
         raise InputError(f"{value} is a choice for the {value.part}, not for the {part}. Pass it as {value.part}=…")
-    if "custom" not in known:
+    if custom is None or value is None or isinstance(value, Choice):
         raise InputError(f"The {part} must be one of {', '.join(known)}, got {value!r}.")
-    return known["custom"](value=value)  # pyright: ignore[reportCallIssue] - a Custom
+    return replace(current, value=value) if isinstance(current, custom) else custom(value=value)  # pyright: ignore
 
 
 def with_options(choice: Choice, options: Mapping[str, Any]) -> Choice:

@@ -152,7 +152,12 @@ def command_line(run: Run) -> str:
         changes.pop("holdout", None)
     if run.spec.is_array or run.config.custom:
         own, test = run.config.custom, "test=test, " if tested else ""
-        settings = "".join(f", {name}={name if name in own else repr(value)}" for name, value in changes.items())
+        dotted = {
+            name: value for name, value in changes.items() if "." in name
+        }  # options, which are no names in Python
+        plain = {name: name if name in own else repr(changes[name]) for name in changes.keys() - dotted.keys()}
+        settings = "".join(f", {name}={plain[name]}" for name in changes if name in plain)
+        settings += f", **{dotted!r}" if dotted else ""
         return f"enfold.fit(data, {test}recipe={base.recipe!r}{settings})"
     sources = run.spec.sources[: len(run.spec.sources) - len(tested)]
     words = ["enfold", "fit", *sources, *(word for each in tested for word in ("--test", each))]

@@ -161,9 +161,11 @@ def _read_folder(path: Path, how: Reading) -> Dataset:
 def _check_label(parts: Sequence[Dataset], label: str | None) -> None:
     if label is not None and not any(part.spec.label == label for part in parts):
         tables = [part.spec for part in parts if not part.spec.is_image]
-        names = first_of(each.name for spec in tables for each in spec.columns)
-        advice = f"The columns are: {names}." if names else "Check its name."
-        raise InputError(f"No source has a column named '{label}'. {advice}")
+        names = [each.name for spec in tables for each in spec.columns]
+        near = get_close_matches(label, names, n=1, cutoff=0.5)
+        hint = f"Did you mean '{near[0]}'? " if near else ""
+        advice = f"The columns are: {first_of(names)}." if names else "Check its name."
+        raise InputError(f"No source has a column named '{label}'. {hint}{advice}")
 
 
 def _fitting(part: Dataset, spec: Spec) -> Dataset:

@@ -213,7 +213,7 @@ def _explain(path: Path, names: list[str], features: list[str], *, pixels: bool)
         for name, cell in zip(names, row, strict=False):
             if name in read and not _is_fine(cell, pixels):
                 expected = "a whole number from 0 to 255" if pixels else "a finite number"
-                label = "" if pixels else ", or name the label column with --label"
+                label = "" if pixels else f", or if it is the label, name it with --label {name}"
                 counted = f" {COUNTED}" if pixels and _are_positions(features) else ""
                 raise InputError(
                     f"{path}, line {line}, column '{name}': expected {expected}, got '{cell}'. Fix or drop the "

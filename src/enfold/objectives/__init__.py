@@ -5,8 +5,16 @@ weight of the rate; with 1 an evidence bound is one.
 """
 
 from enfold.objectives.bounds import ELBO, IWAE, elbo, importance_weighted
-from enfold.objectives.penalized import MMD, BetaTCVAE, maximum_mean_discrepancy, mmd, total_correlation
-from enfold.objectives.plain import Notebook, PlainAutoencoder, autoencoder, notebook
+from enfold.objectives.penalized import (
+    DIPVAE,
+    MMD,
+    BetaTCVAE,
+    dip_vae,
+    maximum_mean_discrepancy,
+    mmd,
+    total_correlation,
+)
+from enfold.objectives.plain import RAE, Notebook, PlainAutoencoder, autoencoder, notebook, regularized_autoencoder
 from enfold.objectives.terms import (
     EVALUATION_SEED,
     Learner,
@@ -19,10 +27,12 @@ from enfold.objectives.terms import (
 )
 
 __all__ = [
+    "DIPVAE",
     "ELBO",
     "EVALUATION_SEED",
     "IWAE",
     "MMD",
+    "RAE",
     "BetaTCVAE",
     "Learner",
     "Losses",
@@ -32,12 +42,14 @@ __all__ = [
     "PlainAutoencoder",
     "Terms",
     "autoencoder",
+    "dip_vae",
     "elbo",
     "importance_weighted",
     "joined_terms",
     "maximum_mean_discrepancy",
     "mmd",
     "notebook",
+    "regularized_autoencoder",
     "terms_of_rows",
     "total_correlation",
 ]
