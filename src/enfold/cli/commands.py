@@ -32,7 +32,7 @@ SEEN_ROWS = (
 
 @app.command(help_format="markdown")
 def resume(run: RunFolder, /, *, device: Device = "auto", json: Json = False) -> None:
-    """Continue a fit that was interrupted; the result is as if it had not been."""
+    """Continue a fit that was interrupted; the result is the same as without."""
     from enfold.cli.terminal import watch
     from enfold.fitting import resume as resume_run
     from enfold.processes import leads

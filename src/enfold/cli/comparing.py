@@ -37,7 +37,7 @@ def compare(
 ) -> None:
     """Compare PCA, a plain autoencoder, enfold, UMAP, t-SNE and the notebook's VAE on the same held-out rows.
 
-    Each result is saved when it is there. After an interruption, the same command continues with the next method.
+    Each result is saved once it is done. After an interruption, the same command continues with the next method.
 
     Parameters
     ----------

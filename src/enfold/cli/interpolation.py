@@ -57,7 +57,7 @@ def interpolate(
     label
         Class to decode as, for a model fitted with condition=label; by default that of each pair's first row.
     out
-        A .png picture with a line for each pair; for images a .gif, forth and back; for tables a .csv file; for both
+        A .png picture with a line for each pair; for images a .gif, there and back; for tables a .csv file; for both
         a .npz file (arrays x and z, pair by pair) or a .npy file.
     """
     import numpy as np

@@ -212,7 +212,7 @@ def class_position(spec: "Spec", name: str | None) -> int | None:
     if name is None:
         return None
     if not spec.conditions:
-        raise InputError("The run was fitted without labels. Leave out --label, or fit with --set condition=label.")
+        raise InputError("The run was fitted without labels. Leave out --label, or fit with --condition label.")
     names = [class_name(label, spec) for label in spec.conditions]
     if name not in names:
         raise unknown("label", name, names)
