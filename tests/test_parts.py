@@ -200,7 +200,7 @@ WRONG = [
     ({"objective": ELBO}, r"Pass an object of it, as in objective=ELBO\(\)"),
     ({"objective": Objective()}, "must be one of"),
     ({"prior": None}, "must be one of"),
-    ({"prior": "custom"}, "no prior named 'custom'"),
+    ({"prior": "custom"}, "stands for a Python object"),
     ({"objective": elbo, "beta": -5}, "'beta' must be"),
 ]
 
