@@ -268,7 +268,8 @@ class AE(_Estimator):
         Raises:
             InputError: The estimator has no corruption to learn from.
         """
-        if hasattr(self, "config_") and self.config_.corruption.name == "none":
+        check_is_fitted(self)
+        if self.config_.corruption.name == "none":
             raise InputError("This model was trained without noise. Fit AE(None, recipe='denoise').")
         return self.inverse_transform(self.transform(X))
 

@@ -70,10 +70,12 @@ class Autoencoder(nn.Module):
                 if condition is None
                 else "This model is not conditioned on a class and was given one. Leave out the condition."
             )
-        if condition is None or isinstance(condition, Tensor):
-            return () if condition is None else (condition.to(self.device),)
+        if condition is None:
+            return ()
+        if isinstance(condition, Tensor):  # unchecked, as training and export pass it
+            return (condition.to(self.device),)
         classes, n = np.asarray(condition), len(self.spec.conditions)
-        if classes.ndim != 1 or (classes.size and (not np.isin(classes, range(-1, n)).all())):
+        if classes.ndim != 1 or not np.isin(classes, range(-1, n)).all():
             raise InputError(
                 f"Expected a whole number from -1 to {n - 1} for each row as condition, got {condition}."
             )

@@ -161,10 +161,7 @@ def chosen(part: str, value: Any, current: Choice) -> Choice:
     if isinstance(value, str):
         names = [name for name in known if name != "custom"]
         if value == "custom" != current.name and custom:
-            known_names = ", ".join(names)
-            raise InputError(
-                f"'custom' stands for a Python object. Pass that, as {part}=…, or choose of {known_names}."
-            )
+            raise InputError(f"'custom' stands for a Python object. Pass the object itself, as {part}=….")
         if value not in (current.name, *names):
             raise unknown(part, value, names)
         return current if value == current.name else known[value]()
