@@ -1,14 +1,19 @@
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from enfold import Config, InputError
 from enfold.config import describe, parse_settings
+from enfold.options import CHOICES
+from enfold.priors import Prior, Uniform
 from enfold.recipes import RECIPES, mistakes, recipe
 
 configs = st.builds(
-    Config.of,
+    lambda recipe, **settings: replace(Config.of(**settings), recipe=recipe),
     recipe=st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"])),
     width=st.integers(1, 4096),
     latent_dim=st.integers(1, 512),
@@ -87,3 +92,37 @@ def test_the_mistakes_go_with_the_objective_that_has_them():
     alike = recipe("default").config.with_settings({"objective": "notebook"})
     assert mistakes(alike) == mistakes(config)[:3]
     assert mistakes(alike.with_settings({"likelihood": "normal"})) == mistakes(config)[:2]
+
+
+def test_nothing_is_set_twice_or_for_nothing():
+    for settings in (
+        {"prior": "vamp", "components": 5, "prior.components": 6},
+        {"prior": {"name": "vamp", "components": 5}, "components": 6},
+    ):
+        with pytest.raises(InputError, match="'components' of the prior is set twice"):
+            Config.of(**settings)
+    with pytest.raises(InputError, match="'beta' is set twice"):
+        parse_settings(["beta=1", " beta = 2"])
+    with pytest.raises(InputError, match="--recipe conv"):
+        parse_settings(["recipe=conv"])
+    with pytest.raises(InputError, match="RECIPES\\['conv'\\]"):
+        Config.of(recipe="conv")
+    with pytest.raises(InputError, match="'width' has no effect: the encoder and the decoder are custom"):
+        Config.of(encoder=nn.Flatten(), decoder=nn.Identity(), width=5)
+
+
+def test_a_new_choice_is_one_class_that_others_know_by_what_it_says():
+    @dataclass(frozen=True)
+    class Even(Uniform, name="even"):
+        pass
+
+    try:
+        assert Config.of(posterior="fsq", prior="even").prior == Even()  # as it says that it is over codes
+        with pytest.raises(InputError, match="posterior must be fsq or vq"):
+            Config.of(prior="even")
+        with pytest.raises(InputError, match="already a prior named 'vamp': Vamp"):
+
+            class Vamp(Prior, name="vamp"):
+                pass
+    finally:
+        del CHOICES["prior"]["even"]

@@ -192,6 +192,9 @@ def test_a_grid_search_reaches_choices_with_their_options(images):
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     with pytest.raises(InputError, match="'components' is an option of prior=mixture and prior=vamp"):
         VAE(settings={"components": 5}).fit(rows)
+    for name, parameter in (("latent_dim", "n_components"), ("recipe", "recipe"), ("beta", "beta")):
+        with pytest.raises(InputError, match=f"'{name}' is a parameter of its own. Pass {parameter}="):
+            VAE(settings={name: 5}).fit(rows)
 
 
 def test_early_stopping_holds_rows_out(images):

@@ -108,7 +108,13 @@ class Config:
 
     @staticmethod
     def of(**settings: Any) -> "Config":
-        """Return the default settings with some replaced; see `with_settings`."""
+        """Return the default settings with some replaced; see `with_settings`.
+
+        Raises:
+            InputError: A setting is not as it must be, or is a recipe, which has settings of its own.
+        """
+        if "recipe" in settings:
+            raise InputError(f"Start from the recipe itself: enfold.RECIPES[{settings['recipe']!r}].config.")
         return Config().with_settings(settings)
 
     @property
@@ -155,7 +161,11 @@ class Config:
             part: chosen(part, settings[part], choice) if part in settings else choice
             for part, choice in self.choices.items()
         }
-        for part, options in self._options(settings, choices).items():
+        typed = self._options(settings, choices)
+        if "network" in typed and isinstance(choices["encoder"], Custom) and isinstance(choices["decoder"], Custom):
+            name = next(iter(typed["network"]))
+            raise InputError(f"'{name}' has no effect: the encoder and the decoder are custom. Leave it out.")
+        for part, options in typed.items():
             choices[part] = with_options(choices[part], options)
         return replace(self, **given, **choices)
 
@@ -170,7 +180,10 @@ class Config:
             if "." not in name and name not in option_names():
                 raise unknown("setting", name, {*names, *option_names()})
             part, of = owner(name, choices)
-            found.setdefault(part, {})[of] = value
+            table = settings.get(part)
+            if of in found.setdefault(part, {}) or (isinstance(table, Mapping) and of in table):
+                raise InputError(f"'{of}' of the {part} is set twice. Set it once.")
+            found[part][of] = value
         return found
 
     def changes(self, base: "Config") -> dict[str, Any]:
@@ -208,13 +221,17 @@ def parse_settings(assignments: list[str]) -> dict[str, Any]:
     """Return the settings in "name=value" texts, with values as in TOML; a bare word is a text.
 
     Raises:
-        InputError: A text has no "=".
+        InputError: A text has no "=", a name is set twice, or it is a recipe, which has settings of its own.
     """
     settings = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
             raise InputError(f"Expected name=value, as in --set beta=0.5, got '{assignment}'.")
+        if name.strip() == "recipe":
+            raise InputError(f"A recipe is no single setting. Choose it with --recipe {text.strip()}.")
+        if name.strip() in settings:
+            raise InputError(f"'{name.strip()}' is set twice. Set it once.")
         settings[name.strip()] = _parse(text.strip())
     return settings
 

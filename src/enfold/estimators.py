@@ -24,6 +24,7 @@ from enfold.training import epoch_values
 from enfold.version import __version__
 
 OWN_PARAMETERS = ("n_components", "recipe", "settings", "image_shape", "device", "random_state")
+SETTING_OF = {"n_components": "latent_dim", "recipe": "recipe", "random_state": "seed"}  # where the names differ
 
 
 class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -88,10 +89,12 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         given = {name: value for name, value in self.get_params(deep=False).items() if name not in OWN_PARAMETERS}
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        own = {**{name: name for name in given}, **{of: name for name, of in SETTING_OF.items()}}
+        if twice := own.keys() & (self.settings or {}):
+            raise InputError(f"In `settings`, '{min(twice)}' is a parameter of its own. Pass {own[min(twice)]}=…")
         every = {"seed": seed, "latent_dim": self.n_components, **given, **(self.settings or {})}
-        return named_recipe(self.recipe or self.usual_recipe).config.with_settings(
-            {name: value for name, value in every.items() if value is not None}
-        )
+        started = named_recipe(self.recipe or self.usual_recipe).config
+        return started.with_settings({name: value for name, value in every.items() if value is not None})
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the model to X. Labels are not used.

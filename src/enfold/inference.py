@@ -19,7 +19,9 @@ ROWS_AT_ONCE = 128  # bounds memory, and keeps what convolutions make in cache
 
 
 def conditions(labels: np.ndarray, spec: Spec) -> Tensor | None:
-    """Return the position of each row's label among those that a conditional model knows, (n,) int64, −1 for others.
+    """Return the position of each row's label among those that a conditional model knows, (n,) int64.
+
+    It is −1, unknown, where there is no label, and where training never saw it.
 
     Args:
         labels: Their names, or their numbers as in a `Dataset`, (n,); NaN where there is none.

@@ -69,6 +69,9 @@ class Choice:
         if part:
             cls.part, PARTS[part], CHOICES[part] = part, cls, {}
         if name:
+            known = CHOICES[cls.part].get(name, cls)
+            if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+                raise InputError(f"There is already a {cls.part} named '{name}': {known.__name__}. Name yours anew.")
             cls.name, CHOICES[cls.part][name] = name, cls
 
     def __post_init__(self):
@@ -114,6 +117,12 @@ def option_fields(settings: Any) -> list[Field[Any]]:
 def choices_of(part: str) -> dict[str, type[Choice]]:
     """Return the choices of a part by name, custom last."""
     return dict(sorted(CHOICES[part].items(), key=lambda pair: pair[0] == "custom"))
+
+
+def names_of(part: str, **attributes: bool) -> tuple[str, ...]:
+    """Return the names of the choices of a part whose class attributes have these values."""
+    known = CHOICES[part].items()
+    return tuple(name for name, kind in known if all(getattr(kind, of) == so for of, so in attributes.items()))
 
 
 def option_names() -> set[str]:

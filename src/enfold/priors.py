@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import zuko
@@ -10,8 +10,8 @@ from torch import Tensor, distributions, nn
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily
 
 from enfold.errors import InputError
-from enfold.nets.posteriors import CodesPrior, FiniteScalar, VectorQuantized
-from enfold.options import Choice, Custom, Need, option
+from enfold.nets.posteriors import Codebook, CodesPrior
+from enfold.options import Choice, Custom, Need, names_of, option
 from enfold.spec import Spec
 
 FIRST_BEND = 0.1  # of the splines of a single coordinate; from 0 all would stay the same
@@ -149,6 +149,9 @@ class Context:
 class Prior(Choice, part="prior"):
     """p(z), the distribution that new latent vectors are drawn from."""
 
+    is_learned: ClassVar[bool] = False  # whether training changes it, by the rate
+    is_over_codes: ClassVar[bool] = False  # whether it can be over the codes of a discrete posterior
+
     def build(self, context: Context) -> nn.Module:
         """Return a module, () → p(z) over (latent_dim,)."""
         raise NotImplementedError
@@ -158,10 +161,11 @@ class Prior(Choice, part="prior"):
 class Auto(Prior, name="auto"):
     """uniform for a posterior with codes, otherwise normal."""
 
+    is_over_codes = True
+
     def build(self, context: Context) -> nn.Module:
         """Return the prior that suits the posterior."""
-        is_discrete = isinstance(context.posterior, FiniteScalar | VectorQuantized)
-        return (Uniform() if is_discrete else Normal()).build(context)
+        return (Uniform() if isinstance(context.posterior, Codebook) else Normal()).build(context)
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,8 @@ class Normal(Prior, name="normal"):
 class Mixture(Prior, name="mixture"):
     """A learned mixture of Gaussians."""
 
+    is_learned = True
+
     components: int = option(100, "Gaussians in the mixture", low=1)
 
     def build(self, context: Context) -> nn.Module:
@@ -187,6 +193,8 @@ class Mixture(Prior, name="mixture"):
 @dataclass(frozen=True)
 class Vamp(Prior, name="vamp"):
     """A mixture of the posteriors of learned pseudo-inputs (VampPrior)."""
+
+    is_learned = True
 
     components: int = option(100, "pseudo-inputs", low=1)
 
@@ -204,6 +212,8 @@ class Vamp(Prior, name="vamp"):
 class RealNVP(Prior, name="realnvp"):
     """A normalizing flow of affine coupling layers."""
 
+    is_learned = True
+
     def build(self, context: Context) -> nn.Module:
         """Return a `Flow`."""
         return Flow(context.latent_dim, "realnvp")
@@ -213,6 +223,8 @@ class RealNVP(Prior, name="realnvp"):
 class Spline(Prior, name="spline"):
     """A normalizing flow of rational-quadratic splines."""
 
+    is_learned = True
+
     def build(self, context: Context) -> nn.Module:
         """Return a `Flow`."""
         return Flow(context.latent_dim, "spline")
@@ -220,17 +232,18 @@ class Spline(Prior, name="spline"):
 
 @dataclass(frozen=True)
 class Uniform(Prior, name="uniform"):
-    """The same probability for every code, for the posteriors fsq and vq."""
+    """The same probability for every code, for a posterior with codes."""
+
+    is_over_codes = True
 
     def build(self, context: Context) -> nn.Module:
         """Return a `CodesPrior`."""
-        posterior = context.posterior
-        assert isinstance(posterior, FiniteScalar | VectorQuantized), "as `needs` asks for"
-        return CodesPrior(posterior)
+        assert isinstance(context.posterior, Codebook), "as `needs` asks for"
+        return CodesPrior(context.posterior)
 
     def needs(self) -> Iterable[Need]:
         """Return that the posterior gives codes."""
-        yield Need("posterior", ("fsq", "vq"), "only these give codes")
+        yield Need("posterior", names_of("posterior", is_discrete=True), "only these give codes")
 
 
 @dataclass(frozen=True)
@@ -238,6 +251,7 @@ class CustomPrior(Custom, Prior, name="custom"):
     """Your own module, passed in Python: () → p(z) over (latent_dim,)."""
 
     kind, meaning = nn.Module, "a torch.nn.Module"
+    is_learned = is_over_codes = True
 
     def build(self, context: Context) -> nn.Module:
         """Return the module, if its distribution is over (latent_dim,).

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from torch.distributions import Independent, Normal
 
 from enfold.distributions import Code, CorrelatedNormal, UniformCodes
 from enfold.errors import InputError
-from enfold.options import Choice, Need, option
+from enfold.options import Choice, Need, names_of, option
 
 COMMITMENT = 0.25  # van den Oord 2017, equation 3
 NARROWEST = -40.0  # gives a standard deviation of e^-20; 0 would cost infinitely many nats
@@ -142,14 +142,23 @@ class VectorQuantized(nn.Module):
         return self.books
 
 
+@runtime_checkable
+class Codebook(Protocol):
+    """A posterior whose z is made of codes."""
+
+    def codes(self) -> Tensor:
+        """Return the values that each group of coordinates may take, (groups, codes, coordinates in a group)."""
+        ...
+
+
 class CodesPrior(nn.Module):
     """p(z): every code of a posterior with equal probability.
 
     Args:
-        posterior: A `FiniteScalar` or a `VectorQuantized`.
+        posterior: The module that gives the codes.
     """
 
-    def __init__(self, posterior: FiniteScalar | VectorQuantized):
+    def __init__(self, posterior: Codebook):
         super().__init__()
         self._posterior = (posterior,)  # in a tuple, so that its weights are not registered twice
 
@@ -163,6 +172,7 @@ class Posterior(Choice, part="posterior"):
     """q(z|x), the distribution that the encoder gives each row."""
 
     is_discrete: ClassVar[bool] = False  # whether z is one of finitely many codes
+    has_covariance: ClassVar[bool] = False  # whether the coordinates of z may depend on each other
 
     def build(self, features: int, latent_dim: int) -> nn.Module:
         """Return a module from features, (B, features), to q(z|x) over (latent_dim,)."""
@@ -186,6 +196,8 @@ class Diagonal(Posterior, name="diagonal"):
 class Full(Posterior, name="full"):
     """A Gaussian with a full covariance."""
 
+    has_covariance = True
+
     def build(self, features: int, latent_dim: int) -> nn.Module:
         """Return a `FullNormal`; of a single coordinate a `DiagonalNormal`."""
         return FullNormal(features, latent_dim) if latent_dim > 1 else DiagonalNormal(features, latent_dim)
@@ -197,7 +209,7 @@ class _Discrete(Posterior):
 
     def needs(self) -> Iterable[Need]:
         """Return that the prior must be over codes, and that neighbors cannot be preserved."""
-        yield Need("prior", ("auto", "uniform", "custom"), "it must be a distribution over codes")
+        yield Need("prior", names_of("prior", is_over_codes=True), "it must be a distribution over codes")
         yield Need("n_neighbors", (0,), "codes cannot be moved towards each other bit by bit")
 
 

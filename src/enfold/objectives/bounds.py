@@ -1,7 +1,6 @@
 """Evidence bounds."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,8 +10,8 @@ from torch import Tensor
 from enfold.distributions import detached, log_ratio
 from enfold.distributions import rate as rate_of
 from enfold.model import Model
-from enfold.objectives.terms import DENSITY, ObjectiveFunction, Terms, WeightedObjective, quantization
-from enfold.options import Need, option
+from enfold.objectives.terms import ObjectiveFunction, Terms, WeightedObjective, quantization
+from enfold.options import option
 
 
 def elbo(model: Model, x: Tensor, beta: float = 1.0, *, free_bits: float = 0.0) -> Terms:
@@ -96,12 +95,9 @@ class ELBO(WeightedObjective, name="elbo"):
 class IWAE(WeightedObjective, name="iwae"):
     """The importance-weighted bound of several draws, nearer to the likelihood."""
 
+    needs_density = True
     samples: int = option(8, "draws of z for each row", low=1)
 
     def build(self) -> ObjectiveFunction:
         """Return `importance_weighted`."""
         return partial(importance_weighted, samples=self.samples)
-
-    def needs(self) -> Iterable[Need]:
-        """Return that q(z|x) must have a density."""
-        return (DENSITY, *super().needs())

@@ -1,7 +1,6 @@
 """Bounds with a penalty on the aggregate posterior q(z), the mean of q(z|x) over the data."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,8 +10,8 @@ from torch.distributions import MultivariateNormal, Normal
 
 from enfold.distributions import rate as rate_of
 from enfold.model import Model
-from enfold.objectives.terms import DENSITY, ObjectiveFunction, Terms, WeightedObjective
-from enfold.options import Need, option
+from enfold.objectives.terms import ObjectiveFunction, Terms, WeightedObjective
+from enfold.options import option
 
 KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # of the squared distance that two draws of the prior have
 
@@ -123,43 +122,34 @@ def _kernel(a: Tensor, b: Tensor) -> Tensor:  # (n, d), (m, d) → (n, m)
 class BetaTCVAE(WeightedObjective, name="beta_tcvae"):
     """The ELBO and a penalty on the total correlation, for independent latent dimensions."""
 
+    needs_density = True
     penalty_weight: float = option(3.0, "λ, the weight of the total correlation", low=0.0)
 
     def build(self) -> ObjectiveFunction:
         """Return `total_correlation`."""
         return partial(total_correlation, weight=self.penalty_weight)
 
-    def needs(self) -> Iterable[Need]:
-        """Return that q(z|x) must have a density."""
-        return (DENSITY, *super().needs())
-
 
 @dataclass(frozen=True)
 class MMD(WeightedObjective, name="mmd"):
     """The ELBO and a penalty on how far latent vectors are from the prior: InfoVAE, and with beta=0 a WAE."""
 
+    needs_density = True
     penalty_weight: float = option(100.0, "λ, the weight of the maximum mean discrepancy", low=0.0)
 
     def build(self) -> ObjectiveFunction:
         """Return `mmd`."""
         return partial(mmd, weight=self.penalty_weight)
 
-    def needs(self) -> Iterable[Need]:
-        """Return that q(z|x) must have a density."""
-        return (DENSITY, *super().needs())
-
 
 @dataclass(frozen=True)
 class DIPVAE(WeightedObjective, name="dip_vae"):
     """The ELBO and a penalty on the covariance of the latent dimensions (DIP-VAE-II)."""
 
+    needs_density = True
     off_diagonal_weight: float = option(10.0, "λ_od, the weight of the covariances", low=0.0)
     diagonal_weight: float = option(10.0, "λ_d, the weight of the variances' distance from 1", low=0.0)
 
     def build(self) -> ObjectiveFunction:
         """Return `dip_vae`."""
         return partial(dip_vae, off_diagonal=self.off_diagonal_weight, diagonal=self.diagonal_weight)
-
-    def needs(self) -> Iterable[Need]:
-        """Return that q(z|x) must have a covariance."""
-        return (DENSITY, *super().needs())

@@ -10,9 +10,8 @@ from torch.distributions import kl_divergence
 
 from enfold.model import Model
 from enfold.objectives.terms import Objective, ObjectiveFunction, Terms, WeightedObjective, quantization
-from enfold.options import Need, option
+from enfold.options import Need, names_of, option
 
-NO_PRIOR = Need("prior", ("auto", "normal", "uniform"), "it does not learn a prior")
 NOTEBOOK_WEIGHT = 5e-4  # the notebook's factor of the mean over latent dimensions
 
 
@@ -94,21 +93,24 @@ class PlainAutoencoder(Objective, name="autoencoder"):
     """The reconstruction alone: a plain autoencoder, without noise and without a prior."""
 
     is_plain = True
+    learns_prior = False
 
     def build(self) -> ObjectiveFunction:
         """Return `autoencoder`."""
         return autoencoder
 
     def needs(self) -> Iterable[Need]:
-        """Return that the posterior and the prior must not be learned."""
-        return (Need("posterior", ("diagonal", "fsq", "vq"), "without noise it learns no covariance"), NO_PRIOR)
+        """Return that neither a covariance nor a prior would be learned."""
+        yield Need("posterior", names_of("posterior", has_covariance=False), "without noise it learns no covariance")
+        yield from super().needs()
 
 
 @dataclass(frozen=True)
 class RAE(Objective, name="rae"):
-    """A regularized autoencoder: no noise, but latent vectors near the origin and a smooth decoder."""
+    """A regularized autoencoder: no noise; latent vectors near the origin and, if asked for, a smooth decoder."""
 
     is_plain = True
+    learns_prior = False
     latent_weight: float = option(1.0, "λ_z, the weight of half the squared norm of the latent vectors", low=0.0)
     gradient_weight: float = option(0.0, "λ_g, the weight of the decoder's squared gradient; 0: off", low=0.0)
 
@@ -117,13 +119,17 @@ class RAE(Objective, name="rae"):
         return partial(regularized_autoencoder, latent=self.latent_weight, gradient=self.gradient_weight)
 
     def needs(self) -> Iterable[Need]:
-        """Return that the posterior and the prior must not be learned."""
-        return (Need("posterior", ("diagonal",), "without noise it learns no covariance"), NO_PRIOR)
+        """Return that neither a covariance nor a prior would be learned, and that z must be free to shrink."""
+        plain = names_of("posterior", has_covariance=False, is_discrete=False)
+        yield Need("posterior", plain, "without noise it learns no covariance, and codes cannot shrink")
+        yield from super().needs()
 
 
 @dataclass(frozen=True)
 class Notebook(WeightedObjective, name="notebook"):
     """The loss of the notebook that enfold grew from, its mistakes included."""
+
+    learns_prior = False
 
     def build(self) -> ObjectiveFunction:
         """Return `notebook`."""
@@ -131,4 +137,6 @@ class Notebook(WeightedObjective, name="notebook"):
 
     def needs(self) -> Iterable[Need]:
         """Return that standard deviations are independent, and that no prior would be learned."""
-        return (Need("posterior", ("diagonal",), "its loss is about independent standard deviations"), NO_PRIOR)
+        independent = names_of("posterior", has_covariance=False, is_discrete=False)
+        yield Need("posterior", independent, "its loss is about independent standard deviations")
+        yield from super().needs()

@@ -16,11 +16,9 @@ from enfold.errors import InputError
 from enfold.inference import conditioned_chunks, evaluating, in_one
 from enfold.model import Autoencoder, Conditioned, Model
 from enfold.objectives.neighbors import neighbor_loss
-from enfold.options import Choice, Custom, Need, option
+from enfold.options import Choice, Custom, Need, names_of, option
 from enfold.rows import Examples
 
-DENSITY = Need("posterior", ("diagonal", "full"), "it needs the density of q(z|x)")
-WITHOUT_RATE = Need("prior", ("auto", "normal", "uniform", "custom"), "with beta=0 nothing teaches a prior")
 EVALUATION_SEED = 0  # the same noise at every evaluation, so that epochs can be compared
 
 
@@ -63,6 +61,8 @@ class Objective(Choice, part="objective"):
     """What training minimizes."""
 
     is_plain: ClassVar[bool] = False  # whether only the mean of q(z|x) is used, without a rate
+    needs_density: ClassVar[bool] = False  # whether it asks for the density of q(z|x)
+    learns_prior: ClassVar[bool] = True
 
     def build(self) -> ObjectiveFunction:
         """Return the function (model, x, beta) → Terms."""
@@ -71,6 +71,13 @@ class Objective(Choice, part="objective"):
     def kl_weight(self, done: float) -> float:
         """Return the weight of the rate after a share of training, 0…1."""
         return 1.0
+
+    def needs(self) -> Iterable[Need]:
+        """Return what it needs of the posterior and the prior."""
+        if self.needs_density:
+            yield Need("posterior", names_of("posterior", is_discrete=False), "it needs the density of q(z|x)")
+        if not self.learns_prior:
+            yield Need("prior", names_of("prior", is_learned=False), "it does not learn a prior")
 
 
 @dataclass(frozen=True)
@@ -85,8 +92,11 @@ class WeightedObjective(Objective):
         return self.beta * (min(1.0, done / self.kl_warmup) if self.kl_warmup else 1.0)
 
     def needs(self) -> Iterable[Need]:
-        """Return that a learned prior needs the rate."""
-        return () if self.beta else (WITHOUT_RATE,)
+        """Return what it needs of the posterior and the prior, which learns only by the rate."""
+        yield from super().needs()
+        if not self.beta:
+            fixed = (*names_of("prior", is_learned=False), "custom")  # which may be fixed as well
+            yield Need("prior", fixed, "with beta=0 nothing teaches a prior")
 
 
 @dataclass(frozen=True)
