@@ -28,11 +28,14 @@ MOST_BYTES, MOST_BYTES_IN_ALL = 60_000, 1_500_000
 def config_of(command):
     """Return the settings that a command line asks for."""
     words = shlex.split(command)
-    pairs = {"recipe": "default"}
+    recipe, pairs = "default", {}
     for option, value in zip(words[::2], words[1::2], strict=True):
         name = option.removeprefix("--").replace("-", "_")
-        pairs |= parse_settings([value if option == "--set" else f"{name}={value}"])
-    return enfold.RECIPES[pairs.pop("recipe")].config.with_settings(pairs)
+        if name == "recipe":
+            recipe = value
+        else:
+            pairs |= parse_settings([value if option == "--set" else f"{name}={value}"])
+    return enfold.RECIPES[recipe].config.with_settings(pairs)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

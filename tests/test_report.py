@@ -334,4 +334,5 @@ def test_the_python_that_repeats_a_run_is_python(tmp_path, settings):
     create_run(run, Split(2, np.array([0]), ""))
     call = ast.parse(report.command_line(run), mode="eval").body
     options = next(each.value for each in call.keywords if each.arg is None)
-    assert Config().with_settings({**settings, **ast.literal_eval(options)}) == run.config
+    parts = {each.arg: settings[each.arg] for each in call.keywords if each.arg in settings}
+    assert Config().with_settings({**parts, **ast.literal_eval(options)}) == run.config
